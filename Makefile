@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Granta. `make help` lists what this can do.
+
+ARCH ?= x86
+DEBUG ?= y
+BUILD := build
+CC := gcc
+HOSTCC := clang
+
+WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wno-sign-conversion \
+        -Wno-unused-parameter -Wvla -Werror
+CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-common -fno-builtin-printf -fno-strict-aliasing -mgeneral-regs-only \
+        -mno-red-zone -fno-stack-protector -fno-omit-frame-pointer -fPIE -fvisibility=hidden -fno-plt \
+        -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)
+CPPFLAGS := -Iinclude -Iarch/$(ARCH)/include -include include/visibility.h
+ifneq ($(DEBUG),y)
+CPPFLAGS += -DNDEBUG
+endif
+
+C_SRC := $(sort $(wildcard lib/*.c core/*.c core/toolstack/*.c drivers/*/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*/*.c))
+S_SRC := $(sort $(wildcard arch/$(ARCH)/*/*.S))
+OBJ := $(C_SRC:%.c=$(BUILD)/obj/%.o) $(S_SRC:%.S=$(BUILD)/obj/%.S.o)
+
+.DELETE_ON_ERROR:
+.PHONY: all help clean check test unit fuzz static
+
+all: $(BUILD)/granta.elf
+
+-include tools/mk/decompress.mk
+-include tools/mk/images.mk
+-include tools/mk/boot-tests.mk
+-include tools/mk/checks.mk
+
+# --- the hypervisor ---------------------------------------------------------------------------------------------------
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/%.S.o: %.S $(BUILD)/asm_offsets.h
+	@mkdir -p $(@D)
+	@echo "  AS      $<"
+	@$(CC) $(CPPFLAGS) -D__ASSEMBLY__ -I$(BUILD) -fPIE -g -MMD -MP -c $< -o $@
+
+# Offsets of C structures for the assembly: generated, never typed in.
+$(BUILD)/asm_offsets.h: arch/$(ARCH)/asm_offsets.def.c
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm_offsets.d -S $< -o $(BUILD)/asm_offsets.s
+	@sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$*\(-\?[0-9]*\).*$$/#define \1 \2/p' $(BUILD)/asm_offsets.s > $@
+
+C_SRC := $(filter-out arch/$(ARCH)/asm_offsets.def.c,$(C_SRC))
+OBJ := $(filter-out $(BUILD)/obj/arch/$(ARCH)/asm_offsets.def.o,$(OBJ))
+
+LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
+       -Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-T,$(BUILD)/link.lds
+
+$(BUILD)/link.lds: arch/$(ARCH)/boot/link.lds.S
+	@mkdir -p $(@D)
+	@$(CC) $(CPPFLAGS) -D__ASSEMBLY__ -E -P -x assembler-with-cpp $< -o $@
+
+# Linked twice: the symbol table for backtraces is made from the first link and has the same size in the second.
+$(BUILD)/granta.elf: $(OBJ) $(BUILD)/link.lds tools/symtab $(DECOMPRESS_LIBS)
+	@echo "  LD      $@"
+	@tools/symtab --empty > $(BUILD)/symtab.S
+	@$(CC) -c $(BUILD)/symtab.S -o $(BUILD)/symtab.o
+	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -o $(BUILD)/granta.pass1
+	@tools/symtab $(BUILD)/granta.pass1 > $(BUILD)/symtab.S
+	@$(CC) -c $(BUILD)/symtab.S -o $(BUILD)/symtab.o
+	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -o $@.tmp
+	@mv $@.tmp $@
+
+-include $(OBJ:.o=.d) $(BUILD)/asm_offsets.d
+
+# --- host tests -------------------------------------------------------------------------------------------------------
+
+HOST_CPPFLAGS := -DHOST -Itests/host/include -Itests/unit -Iinclude -Iarch/x86/include -Iarch/x86
+HOST_CFLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+        -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
+UNIT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
+FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+links = $(shell sed -n 's,^.*links: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
+
+define unit_rule
+$(BUILD)/unit/$(1): tests/unit/$(1).c $(call links,tests/unit/$(1).c)
+	@mkdir -p $$(@D)
+	@echo "  HOSTCC  $$@"
+	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -MF $$@.d $$^ -o $$@ $(call host_libs,$(1)) $(HOST_LIBS)
+endef
+define fuzz_rule
+$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call links,tests/fuzz/$(1).c)
+	@mkdir -p $$(@D)
+	@echo "  FUZZCC  $$@"
+	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer $$^ -o $$@ $(HOST_LIBS)
+endef
+$(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
+$(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
+-include $(UNIT:%=$(BUILD)/unit/%.d)
+
+# --- housekeeping -----------------------------------------------------------------------------------------------------
+
+clean:
+	rm -rf $(BUILD)

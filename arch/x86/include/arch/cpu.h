@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Where a cpu finds itself: struct cpu_info at the top of its stack, and the guest's registers in it. Entries from a guest
+ * push there (TSS.rsp0 points just above regs.ss); see arch/x86/pv/entry.S.
+ */
+#ifndef ARCH_CPU_H
+#define ARCH_CPU_H
+
+#include <abi.h>
+#include <arch/insn.h>
+#include <arch/layout.h>
+#include <hv/types.h>
+
+struct vcpu;
+
+struct cpu_info {
+    struct cpu_user_regs regs; /* the guest's, while in the hypervisor on its behalf */
+    uint32_t cpu;
+    uint32_t pad;
+    struct vcpu *current;
+    uint64_t percpu_offset;
+    uint64_t guest_cr3;  /* xpti: page table to load on the way out; 0 = keep */
+    uint64_t hv_cr3;     /* xpti: ours for this vcpu */
+    uint64_t scratch[3];
+} __attribute__((aligned(16)));
+
+static inline struct cpu_info *get_cpu_info(void)
+{
+    unsigned long sp;
+
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+    return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1) - 1;
+}
+
+#define current (get_cpu_info()->current)
+#define smp_processor_id() (get_cpu_info()->cpu)
+static inline struct cpu_user_regs *guest_regs(void) { return &get_cpu_info()->regs; }
+
+/* CPU features of this machine that we use; set once at boot. */
+struct cpu_features {
+    bool nx, smep, smap, fsgsbase, pge, page1gb, xsave, xsaveopt, rdtscp, tsc_invariant, tsc_deadline, x2apic, svm, vmx, pcid,
+        umip, la57, hypervisor_tcg;
+    uint8_t vendor; /* 0 unknown, 1 Intel, 2 AMD, 3 Hygon */
+    uint8_t phys_bits;
+    uint32_t family, model, stepping;
+    uint64_t xcr0; /* what we enable */
+    uint32_t xsave_size;
+};
+extern struct cpu_features cpu_features;
+
+#endif

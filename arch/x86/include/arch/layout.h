@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The hypervisor's virtual address space: L4 slots 256 to 271 of every page table (docs/memory.md has the picture).
+ *
+ *  256  M2P, read-only to guests: u64 per machine frame
+ *  257  device mappings (LAPIC, IO-APIC, HPET, ECAM, ACPI tables)
+ *  258  frame table, 32 bytes a frame, sparse
+ *  259  per-domain: each vcpu's GDT and LDT; the only slot that differs between page tables
+ *  260  stacks, per-cpu data, temporary windows: with guard pages
+ *  261  the hypervisor's image
+ *  262-271  direct map of the first 5 TiB of machine memory
+ */
+#ifndef ARCH_LAYOUT_H
+#define ARCH_LAYOUT_H
+
+#define HV_VIRT_START 0xffff800000000000
+#define HV_VIRT_END 0xffff880000000000
+#define HV_FIRST_SLOT 256
+#define HV_NR_SLOTS 16
+#define L4_SLOT_SHIFT 39
+
+#define M2P_VIRT_START 0xffff800000000000
+#define M2P_VIRT_END 0xffff804000000000
+#define IOREMAP_VIRT_START 0xffff808000000000
+#define IOREMAP_VIRT_END 0xffff810000000000
+#define FRAMETABLE_VIRT_START 0xffff810000000000
+#define PERDOMAIN_VIRT_START 0xffff818000000000
+#define PERDOMAIN_SLOT 259
+#define STACK_VIRT_START 0xffff820000000000
+#define WINDOW_VIRT_START 0xffff824000000000
+#define IMAGE_VIRT_START 0xffff82d080000000
+#define IMAGE_PHYS_START 0x200000
+#define DIRECTMAP_VIRT_START 0xffff830000000000
+#define DIRECTMAP_SIZE 0x50000000000 /* 5 TiB */
+
+/* Per vcpu in the per-domain slot: 16 pages of GDT (14 the guest's, then ours), 16 pages of LDT. */
+#define PERDOMAIN_VCPU_SHIFT 17
+#define GDT_VIRT(vcpu_id) (PERDOMAIN_VIRT_START + ((unsigned long)(vcpu_id) << PERDOMAIN_VCPU_SHIFT))
+#define LDT_VIRT(vcpu_id) (GDT_VIRT(vcpu_id) + 0x10000)
+
+/* A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info at the very top. */
+#define STACK_ORDER 3
+#define STACK_SIZE 0x8000
+#define STACK_STRIDE 0x10000 /* stacks are mapped this far apart: the gap is a guard */
+
+/* Our selectors, in the reserved part of every vcpu's GDT (FIRST_RESERVED_GDT_BYTE 0xe000). */
+#define HV_CS 0xe008
+#define HV_DS 0xe010
+#define FLAT_CS32 0xe023
+#define FLAT_DS 0xe02b
+#define FLAT_CS64 0xe033
+#define HV_TSS 0xe040
+#define HV_LDT 0xe050
+
+#endif

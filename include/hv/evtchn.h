@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Event channels. A port is a domain's end of a channel; its state and what it is bound to are in struct evtchn, protected by
+ * the domain's event lock. Sending takes that lock too, so a port cannot go away under a sender.
+ * Two ways of telling the guest (2-level bitmaps, FIFO queues) are behind struct evtchn_ops.
+ */
+#ifndef HV_EVTCHN_H
+#define HV_EVTCHN_H
+
+#include <abi.h>
+#include <hv/lock.h>
+#include <hv/types.h>
+
+struct domain;
+struct vcpu;
+
+typedef uint32_t port_t;
+
+#define EVTCHN_2L_PORTS 4096U
+#define EVTCHN_FIFO_PORTS 131072U
+#define EVTCHN_PER_GROUP (PAGE_SIZE / sizeof(struct evtchn))
+
+enum evtchn_state {
+    ECS_FREE,
+    ECS_RESERVED,
+    ECS_UNBOUND,     /* waits for remote_dom to bind */
+    ECS_INTERDOMAIN, /* remote_domain / remote_port */
+    ECS_PIRQ,
+    ECS_VIRQ,
+    ECS_IPI
+};
+
+struct evtchn {
+    uint8_t state; /* enum evtchn_state */
+    uint8_t priority, last_priority;
+    uint8_t xen_consumer; /* nonzero: delivered to a function of ours (index + 1), not to a guest */
+    uint16_t notify_vcpu, last_vcpu;
+    bool pending; /* FIFO: raised while the event word's page was missing */
+    port_t port;
+    union {
+        struct { uint16_t remote_dom; } unbound;
+        struct { port_t remote_port; struct domain *remote_dom; } interdomain;
+        struct { uint32_t irq; } pirq;
+        uint32_t virq;
+    } u;
+};
+_Static_assert(sizeof(struct evtchn) <= 32, "128 to a page");
+
+struct evtchn_ops {
+    void (*init)(struct domain *d, struct evtchn *chn);
+    void (*set_pending)(struct vcpu *v, struct evtchn *chn);
+    void (*clear_pending)(struct domain *d, struct evtchn *chn);
+    void (*unmask)(struct domain *d, struct evtchn *chn);
+    bool (*is_pending)(const struct domain *d, const struct evtchn *chn);
+    bool (*is_masked)(const struct domain *d, const struct evtchn *chn);
+    int (*set_priority)(struct domain *d, struct evtchn *chn, unsigned int priority);
+};
+
+struct evtchn_fifo; /* per domain, evtchn_fifo.c */
+
+struct evtchn_domain {
+    spinlock_t lock; /* RANK_EVENT */
+    const struct evtchn_ops *ops;
+    struct evtchn **group; /* EVTCHN_FIFO_PORTS / EVTCHN_PER_GROUP pointers; groups made on demand, kept till the end */
+    port_t nr_valid;       /* ports below this have a struct evtchn */
+    port_t max_port;       /* limit, inclusive (max_evtchn_port) */
+    port_t nr_active;      /* not free, for accounting */
+    struct evtchn_fifo *fifo;
+    struct domain *virq_handler[NR_VIRQS]; /* unused here; global table in evtchn.c */
+};
+
+int evtchn_init(struct domain *d, port_t max_port);
+void evtchn_close_all(struct domain *d);   /* domain destroy: closes every port, tells the peers */
+void evtchn_exit(struct domain *d);        /* free memory; no port is open */
+int evtchn_reset(struct domain *d);
+
+/* From the hypervisor itself: */
+void virq_send_vcpu(struct vcpu *v, unsigned int virq);     /* TIMER, DEBUG, ... */
+void virq_send_global(unsigned int virq);                    /* to the handler domain (dom0 by default) */
+int virq_set_handler(struct domain *d, unsigned int virq);
+void evtchn_send_pirq(struct domain *d, unsigned int pirq);  /* physdev: the pirq's port, if bound */
+/* Is a port of current's domain bound to pirq: for physdev (EVTCHNOP_bind_pirq calls pirq_guest_bind()). */
+int evtchn_send(struct domain *ld, port_t lport);
+/* Allocate an unbound port in d that only we may raise/consume (ioreq, monitor): consumer called on send. */
+bool evtchn_port_is_pending(struct domain *d, port_t port);  /* SCHEDOP_poll */
+int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port);
+
+/* vcpu_info's upcall flag: set and wake/kick the vcpu. Implemented in core/evtchn.c over arch/sched hooks. */
+void vcpu_mark_events_pending(struct vcpu *v);
+bool vcpu_event_deliverable(const struct vcpu *v); /* upcall_pending && !upcall_mask */
+/* VCPUOP_register_vcpu_info moved v's vcpu_info: raise everything in it (evtchn_2l) */
+void evtchn_2l_vcpu_info_moved(struct vcpu *v);
+
+/* Implemented by arch/x86/pirq.c (physdev): route and release a pirq of d. Called with d's event lock held. */
+int pirq_guest_bind(struct vcpu *v, unsigned int pirq, bool will_share);
+void pirq_guest_unbind(struct domain *d, unsigned int pirq);
+void pirq_set_affinity(struct domain *d, unsigned int pirq, unsigned int cpu);
+
+#endif

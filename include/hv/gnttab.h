@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Grant tables: a domain offers frames to others by reference; others map or copy through it. public grant_table.h. */
+#ifndef HV_GNTTAB_H
+#define HV_GNTTAB_H
+
+#include <abi.h>
+#include <hv/lock.h>
+#include <hv/types.h>
+
+struct domain;
+struct gnttab; /* per domain, gnttab.c */
+
+#define GNTTAB_DEFAULT_FRAMES 64U
+#define GNTTAB_DEFAULT_MAPTRACK 1024U
+
+/* max_frames, max_maptrack: pages; version limit 1 or 2 */
+int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version);
+/* Release every mapping that d holds of others' grants; preemptible: -ERESTART to be called again, 0 when done. */
+int gnttab_release_mappings(struct domain *d);
+void gnttab_exit(struct domain *d);
+/* XENMEM_acquire_resource and toolstack: machine frame n of the shared (or status) table, growing it. */
+int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *mfn);
+
+/*
+ * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables at host_addr, and take it
+ * out. flags are GNTMAP_*; cache bits from the entry. GNTST_* result.
+ */
+int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned int cache_flags);
+int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32_t flags);
+/* After a batch of unmaps: no stale translation of the frames may survive. */
+void arch_gnttab_flush(struct domain *d);
+
+#endif

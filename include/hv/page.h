@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Machine frames: the frame table, the allocator, references and types.
+ *
+ * Every frame of RAM that has ever been handed out has a struct page. The table is sparse: it is built a section
+ * (SECTION_SIZE of RAM) at a time, when the allocator first takes memory from that section, so that boot time and our
+ * own memory do not grow with RAM that nobody has used.
+ *
+ * References (page->ref): PAGE_ALLOCATED is set by the allocator's assignment to an owner and holds one reference;
+ * further references are held by each mapping in a guest's page table, each type reference that names the page, and by
+ * hypercalls in flight. The frame goes back to the allocator when the last one is dropped.
+ *
+ * Types (page->use): see page_use.h. A frame has one type while its type count is not 0; a page table is never writable
+ * by a guest at the same time.
+ */
+#ifndef HV_PAGE_H
+#define HV_PAGE_H
+
+#include <hv/cpumask.h>
+#include <hv/lock.h>
+#include <hv/types.h>
+
+struct domain;
+
+/* --- the frame table ------------------------------------------------------------------------------------------- */
+
+#define SECTION_SHIFT 28 /* 256 MiB of RAM: 2 MiB of frame table, half a MiB of M2P */
+#define SECTION_SIZE (1ULL << SECTION_SHIFT)
+#define SECTION_PAGES (SECTION_SIZE >> PAGE_SHIFT)
+#define MAX_PADDR_BITS 44 /* 16 TiB: frame numbers fit 32 bits */
+
+#define PAGE_REF_COUNT 0x00000000ffffffffULL
+#define PAGE_ALLOCATED (1ULL << 63) /* belongs to owner and is on its page list; holds a reference */
+#define PAGE_XEN (1ULL << 62)       /* ours and shared with owner (shared_info, grant frames): mapping may not free it */
+#define PAGE_FREE (1ULL << 61)      /* head of a free buddy block of 2^order frames */
+#define PAGE_DIRTY (1ULL << 60)     /* free, and holds a former owner's bytes: scrub before reuse */
+#define PAGE_BROKEN (1ULL << 59)
+
+struct page {
+    uint64_t ref;        /* PAGE_* flags and count; changed atomically */
+    uint64_t use;        /* struct page_use as one word; changed atomically */
+    uint32_t next, prev; /* frame numbers: the owner's page list, or a free list; PAGE_LIST_END ends it */
+    union {
+        uint32_t tlb_stamp; /* while free, or type count 0: tlb_clock when the last guest mapping may have been live */
+        uint32_t partial;   /* PARTIAL page table: number of entries validated so far */
+    };
+    uint16_t owner; /* domain id; DOMID_NONE for nobody */
+    uint8_t order;  /* head of a free block */
+    uint8_t node;   /* NUMA node */
+};
+_Static_assert(sizeof(struct page) == 32, "the frame table's entry");
+
+#define PAGE_LIST_END 0xffffffffU
+#define DOMID_NONE 0x7fff
+
+struct page_list {
+    uint32_t head, tail;
+    uint64_t nr;
+};
+
+/* struct page of a frame; NULL when the frame is not RAM or its section has never been used. */
+struct page *mfn_to_page(mfn_t mfn);
+/* The same for a frame known to be there (no check in release builds). */
+struct page *mfn_to_page_known(mfn_t mfn);
+mfn_t page_to_mfn(const struct page *pg);
+bool mfn_is_ram(mfn_t mfn); /* conventional RAM of the host, used or not, ours or a domain's */
+mfn_t mfn_max(void);        /* highest RAM frame of the host */
+
+void page_list_init(struct page_list *l);
+void page_list_add_tail(struct page_list *l, struct page *pg);
+void page_list_del(struct page_list *l, struct page *pg);
+struct page *page_list_first(const struct page_list *l);
+struct page *page_list_next(const struct page *pg);
+
+/* --- the allocator ---------------------------------------------------------------------------------------------- */
+
+#define MAX_ORDER 18 /* 1 GiB */
+#define ALLOC_NODE(n) (((uint32_t)(n) + 1) & 0xff) /* prefer this node */
+#define ALLOC_EXACT_NODE (1U << 8)
+#define ALLOC_BITS(b) ((uint32_t)(b) << 16) /* machine address below 2^b */
+#define ALLOC_NO_SCRUB (1U << 9)            /* caller overwrites every byte itself */
+#define ALLOC_TINY_OK (1U << 10)            /* may use the DMA reserve */
+
+/* Give a range of RAM to the allocator. Touches nothing in it (see above). node from SRAT. Boot only. */
+void heap_add_range(paddr_t start, paddr_t end, unsigned int node);
+/* 2^order contiguous frames, without owner; NULL when there are none. Never blocks. */
+struct page *page_alloc(unsigned int order, uint32_t flags) must_check;
+void page_free(struct page *pg, unsigned int order);
+uint64_t heap_free_pages(void); /* the virgin ones included */
+uint64_t heap_total_pages(void);
+uint64_t heap_node_free_pages(unsigned int node);
+uint64_t heap_node_total_pages(unsigned int node);
+unsigned int heap_nr_nodes(void);
+
+/* Frames for ourselves, mapped (direct map), zeroed. NULL when out of memory. */
+void *hv_page_alloc(unsigned int order) must_check;
+void hv_page_free(void *va, unsigned int order);
+/* Small objects (16 bytes to a page), zeroed. */
+void *hv_alloc(size_t size) must_check;
+void hv_free(void *p); /* NULL is ignored */
+uint64_t hv_pages_used(void); /* frames the hypervisor keeps for itself */
+
+/* --- owners and references -------------------------------------------------------------------------------------- */
+
+/*
+ * Charge 2^order frames from page_alloc to d: -E2BIG over max_pages, -EINVAL when d is dying. On success each frame has
+ * PAGE_ALLOCATED, one reference and is on d->page_list.
+ */
+int page_assign(struct domain *d, struct page *pg, unsigned int order) must_check;
+/* Allocate and assign: the common case of populate. */
+struct page *page_alloc_for(struct domain *d, unsigned int order, uint32_t flags) must_check;
+/* Share one of our own pages (from hv_page_alloc) with d: d may map it, dropping all its maps frees nothing. */
+void page_share_with(void *va, struct domain *d, bool writable);
+void page_unshare(void *va); /* d is gone, or holds no reference any more */
+
+bool page_get(struct page *pg, const struct domain *d) must_check; /* one reference if d owns it and it is not free */
+void page_put(struct page *pg);                                     /* may free the frame */
+struct domain *page_owner(const struct page *pg);                   /* NULL for DOMID_NONE; valid while referenced */
+/* Drop the allocation's own reference (decrease_reservation, teardown): true for the caller that cleared the flag. */
+bool page_clear_allocated(struct page *pg);
+
+/* Mapped contents of a frame of RAM. Direct map where it reaches, else a per-cpu window (unmap in reverse order). */
+void *page_map(mfn_t mfn);
+void page_unmap(const void *va);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The scheduler: which vcpu runs on which cpu. Policies (credit2 by default) stand behind struct sched_ops. Weights, caps, hard and
+ * soft affinity, per-cpu runqueues with load balancing.
+ *
+ * A vcpu's runstate is RUNNING on exactly one cpu, or RUNNABLE, BLOCKED or OFFLINE; it changes under its runqueue's lock only.
+ */
+#ifndef HV_SCHED_H
+#define HV_SCHED_H
+
+#include <abi.h>
+#include <hv/cpumask.h>
+#include <hv/list.h>
+#include <hv/lock.h>
+#include <hv/time.h>
+#include <hv/timer.h>
+
+struct domain;
+struct vcpu;
+struct xen_sysctl_scheduler_op;
+struct xen_domctl_scheduler_op;
+
+/* vcpu->pause_flags: any bit set keeps it off the cpus. Bits change atomically. */
+#define VPF_BLOCKED 0   /* SCHEDOP_block, until an event */
+#define VPF_DOWN 1      /* not brought up, or taken down */
+#define VPF_BLOCKED_IN_XEN 2
+#define VPF_POLL 3      /* SCHEDOP_poll */
+
+/* Part of struct vcpu. */
+struct sched_vcpu {
+    struct list runq;          /* linked when queued */
+    void *priv;                /* policy's own */
+    uint32_t cpu;              /* the cpu it runs on or last ran on, or is queued at */
+    bool is_running;           /* its registers are on a cpu (also while being switched away) */
+    cpumask_t hard, soft;      /* affinity */
+    cpumask_t hard_effective, soft_effective;
+    struct vcpu_runstate_info runstate; /* state, entry time, times */
+};
+
+void sched_init(void);               /* boot cpu; reads sched= */
+void sched_init_cpu(unsigned int cpu); /* on each cpu as it comes up: its runqueue and idle vcpu */
+int sched_vcpu_init(struct vcpu *v, unsigned int cpu);
+void sched_vcpu_exit(struct vcpu *v);
+int sched_domain_init(struct domain *d, unsigned int cpupool_id);
+void sched_domain_exit(struct domain *d);
+
+void vcpu_wake(struct vcpu *v);        /* pause_flags or pause counts may have cleared: queue it if it can run */
+void vcpu_sleep_nosync(struct vcpu *v); /* pause: take it off its cpu soon */
+void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
+void vcpu_kick(struct vcpu *v);         /* if running elsewhere: make that cpu come into the hypervisor */
+void vcpu_block(void);                  /* current: sleep until an event */
+void vcpu_unblock(struct vcpu *v);      /* an event came: clears VPF_BLOCKED and VPF_POLL as needed, wakes */
+long vcpu_yield(void);
+bool vcpu_runnable(const struct vcpu *v);
+
+int vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft); /* NULL keeps it */
+void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* times up to now */
+uint64_t vcpu_cpu_time(struct vcpu *v);                                 /* ns run */
+uint64_t sched_idle_time(unsigned int cpu);
+
+unsigned int sched_id(void);
+const char *sched_name(void);
+int sched_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op);
+int sched_adjust_global(struct xen_sysctl_scheduler_op *op);
+
+/* Runs in the SCHEDULE softirq: picks the next vcpu, and does not return if it is another one. */
+void schedule(void);
+/* Called on the new vcpu's cpu after arch_context_switch() has saved the previous one. */
+void sched_context_saved(struct vcpu *prev);
+void noreturn idle_loop(void);
+
+/*
+ * Implemented by the architecture: save prev's state where needed, load next's, call sched_context_saved(prev), and
+ * jump into next's exit-to-guest path (or the idle loop) on a fresh stack. Going to idle keeps prev's address space and
+ * FPU loaded (lazy); arch_sync_vcpu() makes a cpu let go of it.
+ */
+void noreturn arch_context_switch(struct vcpu *prev, struct vcpu *next);
+void arch_sync_vcpu(struct vcpu *v); /* v is not running: its state is in memory on return, whichever cpu had it lazily */
+
+#endif

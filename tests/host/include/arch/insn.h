@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Host build: no privileged instructions; the core must not need any. */
+#ifndef ARCH_INSN_H
+#define ARCH_INSN_H
+
+#include <hv/types.h>
+
+static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
+static inline void irq_disable(void) {}
+static inline void irq_enable(void) {}
+
+#endif
