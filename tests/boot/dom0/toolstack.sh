@@ -46,7 +46,7 @@ want info-build_id "$(value build_id)" '[0-9a-f]+'
 want info-xend_config_format "$(value xend_config_format)" 4
 
 topology=$(xl info -n 2>&1)
-want info-topology-cpus "$(grep -cE '^ +[0-9]+: +[0-9]+ +[0-9]+ +[0-9]+$' <<<"$topology")" "$cpus"
+want info-topology-cpus "$(sed '/^numa_info/,$d' <<<"$topology" | grep -cE '^ +[0-9]+: +[0-9]+ +[0-9]+ +[0-9]+$')" "$cpus"
 want info-numa-node "$(grep -A2 '^numa_info' <<<"$topology" | grep -cE '^ +0: +[0-9]+ +[0-9]+ +10$')" 1
 
 list=$(xl list 2>&1)

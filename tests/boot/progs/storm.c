@@ -141,6 +141,9 @@ static void *mmap_worker(void *arg)
         if (mprotect(mem + PAGES / 2 * PAGE, PAGE, PROT_READ | PROT_WRITE))
             die("mprotect");
         stamp((uint32_t *)mem, PAGES / 2, 1, seed);
+        /* All alike again: only a single mapping can be moved. */
+        if (mprotect(mem, PAGES * PAGE, PROT_READ | PROT_WRITE))
+            die("mprotect");
         mem = mremap(mem, PAGES * PAGE, 2 * PAGES * PAGE, MREMAP_MAYMOVE);
         if (mem == MAP_FAILED)
             die("mremap");

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The table of boot tests, and every text that they wait for."""
+
+import dataclasses
+
+# The emulator's and the stock hypervisor's defects that decide the models:
+#   safe   QEMU 7.2's SMAP faults on far returns in ring 3, its RDTSCP intercept cannot be decoded, and
+#          the stock hypervisor corrupts user state there while it uses XSAVE
+#   max    everything that QEMU emulates
+#   fxsr   everything but XSAVE and what needs it
+CPU_MODELS = {
+    "safe": "max,-smap,-rdtscp,-avx,-avx2,-xsave",
+    "max": "max",
+    "fxsr": "max,-avx,-avx2,-xsave",
+}
+
+# `lines`: what each hypervisor says, as regular expressions. Adjust here when a message changes.
+HYPERVISORS = {
+    "granta": {
+        "file": "build/granta.elf",
+        "lines": {
+            "no-module": r"no (dom0 )?kernel|no modules?",
+            "no-notes": r"no Xen (ELF )?notes?",
+            "truncated": r"truncated|ends early|cut short|past the end",
+            "corrupt": r"corrupt|bad data|checksum|xz",
+            "not-a-kernel": r"neither .*(ELF|bzImage)|not an? (ELF|kernel|bzImage)|unknown .*format",
+            "little-memory": r"(not enough|too little|out of) memory",
+            "dom0-mem-small": r"dom0_mem|too small",
+            "dom0-mem-word": r"dom0_mem.*banana|banana.*dom0_mem",
+            "unknown-option": r"no_such_option",
+            "switched": r"input (is|goes)? ?.*(hypervisor|Granta|Xen)",
+            "switched-back": r"input (is|goes)? ?.*(dom0|DOM0|d0)",
+            "key-help": r"(?i)help|show this message",
+        },
+    },
+    "xen": {
+        "file": "build/images/xen",
+        "cpu": "safe",             # whatever the case says
+        "lines": {
+            "no-module": r"dom0 kernel not specified",
+            "no-notes": r"ELF: no|no.*note|Not a Xen|not.*Xen",
+            "truncated": r"(?i)panic",
+            "corrupt": r"(?i)panic",
+            "not-a-kernel": r"(?i)panic",
+            "little-memory": r"(?i)panic",
+            "dom0-mem-small": r"(?i)panic",
+            "dom0-mem-word": r"banana",
+            "unknown-option": r"no_such_option",
+            "switched": r"Serial input to Xen",
+            "switched-back": r"Serial input to DOM0",
+            "key-help": r"'h' pressed",
+        },
+    },
+}
+
+# Any of these ends a case at once, unless its `allow` has the same text.
+FATAL = [
+    r"Kernel panic",
+    r"\(XEN\) Panic on CPU",
+    r"\(XEN\) Xen BUG|\(XEN\) Assertion",
+    r"[Gg]ranta.*(panic|PANIC)|\bPANIC:|ASSERT(ION)? failed|BUG at",
+    r"dom0: FAILED",
+    r"Unable to handle kernel|BUG: unable|Oops:|general protection fault, maybe",
+    r"qemu-system-x86_64: (?!warning|terminating)",
+]
+XEN_PANIC, OUR_PANIC = FATAL[1], FATAL[3]
+
+
+@dataclasses.dataclass
+class Case:
+    """One boot. The defaults make a small machine of two processors on the quickest path."""
+    name: str
+    what: str
+    test: str = ""                 # tests/boot/dom0/NAME.sh; empty: no test in the first domain
+    machine: str = "q35"
+    cpus: int = 2
+    mem: int = 2048                # MiB
+    path: str = "mb1"              # mb1, grub-bios, grub-uefi
+    cpu: str = "safe"
+    cpu_more: str = ""
+    kernel: str = "vmlinux"        # a file of build/images, "bad-..." made by badinput.py, or none
+    initrd: str = "dom0.cpio"
+    dom0_mem: str = "1024M"
+    vcpus: int = 0                 # dom0_max_vcpus; 0: not given
+    limit: int = 90                # seconds
+    lines: tuple = ()              # waited for in order: "@name" of HYPERVISORS' lines, a regular
+    #                                expression, or (either of them, bytes to send then)
+    ends: bool = False             # QEMU has to end by itself after the last line
+    disks: bool = False
+    allow: tuple = ()              # entries of FATAL that belong to this case
+    manual: bool = False           # only when named
+    params: dict = dataclasses.field(default_factory=dict)       # granta.NAME=VALUE for the test
+    hv_args: list = dataclasses.field(default_factory=list)
+    kernel_args: list = dataclasses.field(default_factory=list)
+    qemu_args: list = dataclasses.field(default_factory=list)
+    skip: dict = dataclasses.field(default_factory=dict)         # hypervisor: reason
+
+    def modules(self):
+        return [m for m in (self.kernel, self.initrd) if m]
+
+    def expected_lines(self, hv):
+        lines = list(self.lines)
+        if not lines:
+            lines = [rf"granta-test: {self.test} passed=\d+ failed=\d+"]
+        result = []
+        for line in lines:
+            pattern, answer = line if isinstance(line, tuple) else (line, b"")
+            if pattern.startswith("@"):
+                pattern = HYPERVISORS[hv]["lines"][pattern[1:]]
+            result.append((pattern, answer))
+        return result
+
+
+def toolstack(machine, cpus, path, **kw):
+    name = f"toolstack-{machine}-{cpus}-{path}"
+    if kw.get("cpu", "safe") != "safe":
+        name += "-" + kw["cpu"]
+    what = f"dom0 to the toolstack on {machine}, {cpus} CPUs, {path}, {kw.get('kernel', 'vmlinux')}"
+    return Case(name, what, "toolstack", machine=machine, cpus=cpus, path=path,
+                **{"limit": 120, **kw})
+
+
+def bad(name, what, **kw):
+    """The hypervisor has to say one clear line and stop; it may call it a panic."""
+    return Case("bad-" + name, what, lines=("@" + name,), limit=40, allow=(XEN_PANIC, OUR_PANIC),
+                **kw)
+
+
+CTRL_A = b"\x01\x01\x01"
+
+# Every number of processors meets every path, every machine every path, both kernels every path;
+# together that takes nine boots instead of thirty-six.
+CASES = [
+    toolstack("q35", 1, "mb1"),
+    toolstack("pc", 2, "mb1", kernel="vmlinuz"),
+    toolstack("q35", 8, "mb1", cpu="max"),
+    toolstack("pc", 1, "grub-bios", kernel="vmlinuz"),
+    toolstack("q35", 2, "grub-bios", kernel="vmlinuz", cpu="max"),
+    toolstack("q35", 8, "grub-bios"),
+    toolstack("q35", 1, "grub-uefi", cpu="max"),
+    toolstack("q35", 2, "grub-uefi", kernel="vmlinuz", params={"xenstored": "c"}),
+    toolstack("pc", 8, "grub-uefi", kernel="vmlinuz"),
+    Case("workload-2", "fork and mmap storm, file copies, threads on 2 CPUs", "workload",
+         cpus=2, cpu="max", disks=True, limit=120),
+    Case("workload-pc-4", "the same on pc with 4 CPUs", "workload", machine="pc",
+         cpus=4, disks=True, limit=120),
+    Case("soak-xsave", "checksums beside a fork storm, XSAVE and AVX2 on", "soak", cpu="max",
+         params={"xsave": 1}, limit=150,
+         skip={"xen": "known: corrupts user state under TCG while it uses XSAVE"}),
+    Case("soak-fxsr", "checksums beside a fork storm, XSAVE off", "soak", cpu="fxsr",
+         params={"xsave": 0}, limit=150),
+    Case("hotplug", "dom0's vCPUs go offline and come back", "hotplug", cpus=4),
+    Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",
+         lines=(("@banner", b""), (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
+                ("@switched", b"h"), ("@key-help", CTRL_A),
+                ("@switched-back", b"echo again-$((6*8))\n"), ("again-48", b"exit\n"),
+                "dom0: shell ended"), ends=True),
+    Case("reboot", "dom0 reboots the machine", "reboot", ends=True,
+         lines=(r"granta-test: reboot now",)),
+    Case("poweroff", "dom0 powers the machine off", "poweroff", ends=True,
+         lines=(r"granta-test: poweroff now",)),
+    Case("poweroff-pc", "the same on pc", "poweroff", machine="pc", cpus=1, ends=True,
+         lines=(r"granta-test: poweroff now",)),
+
+    bad("no-module", "no kernel given", kernel="", initrd=""),
+    bad("no-notes", "an ELF kernel without Xen notes", kernel="bad-no-notes"),
+    bad("truncated", "a bzImage that ends in the middle of its payload", kernel="bad-truncated"),
+    bad("corrupt", "a bzImage with wrong bytes in its payload", kernel="bad-corrupt"),
+    bad("not-a-kernel", "a text file as kernel", kernel="bad-not-a-kernel"),
+    bad("little-memory", "a machine too small for the first domain", kernel="vmlinuz", mem=96,
+        dom0_mem=""),
+    bad("dom0-mem-small", "dom0_mem smaller than the kernel", dom0_mem="16M"),
+    bad("dom0-mem-word", "dom0_mem that is no size", dom0_mem="banana"),
+    bad("unknown-option", "an option that does not exist is named", hv_args=["no_such_option=1"]),
+
+    Case("cpus-64", "64 CPUs", "machine", cpus=64, vcpus=2, limit=120),
+    Case("cpus-255", "255 CPUs", "machine", cpus=255, vcpus=2, mem=4096, limit=170,
+         skip={"xen": "known: no boot in 400 s"}),
+    Case("mem-1g", "1 GiB of memory", "machine", mem=1024, dom0_mem="512M"),
+    Case("mem-16g", "16 GiB of memory", "machine", mem=16 << 10),
+    Case("mem-1t", "1 TiB of memory", "machine", mem=1 << 20, vcpus=2, cpu_more=",phys-bits=48",
+         limit=150, skip={"xen": "known: needs about 60 s and 10 GiB of the host"}),
+    Case("mem-16t", "16 TiB of memory", "machine", mem=16 << 20, vcpus=2, cpu_more=",phys-bits=48",
+         limit=150, skip={"xen": "known: its frame table does not fit"}),
+]
+
+for _hv, _banner in (("granta", r"as the first domain of"), ("xen", r"as the first domain of")):
+    HYPERVISORS[_hv]["lines"]["banner"] = _banner

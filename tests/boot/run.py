@@ -1,0 +1,412 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Boot tests: start QEMU for a case, read its serial line, and decide.
+
+    run.py [--hv granta|xen] [-j N] [NAME...]     run all cases, or those whose name contains a NAME
+    run.py --list                                 the table of cases
+    run.py --interactive [--cpus N] [--mem MIB]   a first domain with a shell on this terminal
+
+Each case prints one line, "ok CASE: what", "FAIL CASE: why" or "skip CASE: why"; the lines are also
+kept in build/results/boot.txt. The serial log and the QEMU command of a case are in
+build/logs/HV/CASE/. The cases themselves are in cases.py, what is expected of bad input too.
+
+Environment: QEMU (the program), QEMU_WRAPPER (words put before its command line, for example a
+limiter), TIME_SCALE (multiplies every time limit, for slow machines), CONSOLE=1 (shows the serial
+line of the running case).
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, HERE)
+import badinput  # noqa: E402
+from cases import CASES, CPU_MODELS, FATAL, HYPERVISORS, Case  # noqa: E402
+
+IMAGES = os.path.join(TOP, "build", "images")
+RESULTS = os.path.join(TOP, "build", "results")
+OVMF = "/usr/share/ovmf/OVMF.fd"
+LOG_LIMIT = 16 << 20          # a guest that prints without end must not fill the disk
+
+Result = collections.namedtuple("Result", "verdict case text")
+
+
+class CaseError(Exception):
+    """The case cannot be set up; its text is the reason."""
+
+
+# --- command lines ---------------------------------------------------------------------------
+
+def hypervisor_args(case):
+    words = ["console=com1", "com1=115200,8n1", "loglvl=all", "guest_loglvl=all"]
+    if case.dom0_mem:
+        words.append(f"dom0_mem={case.dom0_mem}")
+    if case.vcpus:
+        words.append(f"dom0_max_vcpus={case.vcpus}")
+    return " ".join(words + case.hv_args)
+
+
+def kernel_args(case):
+    words = ["console=hvc0"]
+    if case.test:
+        facts = {"test": case.test, "cpus": case.cpus, "mem": case.mem,
+                 "vcpus": case.vcpus or case.cpus, "dom0": case.dom0_mem.rstrip("M"), **case.params}
+        words += [f"granta.{k}={v}" for k, v in facts.items()]
+    return " ".join(words + case.kernel_args)
+
+
+def machine_args(case, hv):
+    model = case.cpu if hv == "granta" else HYPERVISORS[hv].get("cpu", case.cpu)
+    argv = ["-M", case.machine, "-accel", "tcg,thread=multi", "-cpu", CPU_MODELS[model] + case.cpu_more,
+            "-smp", str(case.cpus), "-nic", "none", "-no-reboot", "-display", "none"]
+    if case.mem <= 65536:
+        return argv + ["-m", str(case.mem)]
+    # More memory than this machine has: nothing is reserved, and only what is touched is used.
+    backend = f"memory-backend-ram,id=ram,size={case.mem}M,reserve=off"
+    return argv + ["-m", f"{case.mem}M", "-object", backend, "-machine", "memory-backend=ram"]
+
+
+def path_mb1(case, hv_file, modules):
+    """QEMU itself is the multiboot loader; a comma inside a module's arguments is doubled."""
+    argv = ["-kernel", hv_file, "-append", hypervisor_args(case)]
+    if modules:
+        kernel, rest = modules[0], modules[1:]
+        first = f"{kernel} {kernel_args(case)}".replace(",", ",,")
+        argv += ["-initrd", ",".join([first, *rest])]
+    return argv
+
+
+def path_grub(case, hv_file, modules, workdir):
+    """A disk with GRUB for BIOS and for UEFI, and a menu as Debian's update-grub writes it."""
+    tree = os.path.join(workdir, "iso")
+    shutil.rmtree(tree, ignore_errors=True)
+    os.makedirs(os.path.join(tree, "boot", "grub"))
+    menu = ["serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial",
+            "set timeout=0", "menuentry 'first domain' {",
+            "    echo 'grub: loading the hypervisor'",
+            f"    multiboot2 /boot/hypervisor placeholder {hypervisor_args(case)}"]
+    shutil.copy(hv_file, os.path.join(tree, "boot", "hypervisor"))
+    for i, module in enumerate(modules):
+        name = os.path.basename(module)
+        os.link(os.path.join(IMAGES, module), os.path.join(tree, "boot", name))
+        menu.append(f"    module2 /boot/{name} placeholder root=/dev/ram0 {kernel_args(case)}" if i == 0
+                    else f"    module2 --nounzip /boot/{name}")
+    menu += ["    echo 'grub: starting'", "}"]
+    with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="ascii") as f:
+        f.write("\n".join(menu) + "\n")
+    iso = os.path.join(workdir, "boot.iso")
+    made = subprocess.run(
+        ["grub-mkrescue", "-o", iso, "--locales=", "--themes=", "--fonts=",
+         "--install-modules=multiboot2 normal serial terminal echo configfile test part_gpt "
+         "part_msdos iso9660 fat search", tree],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    shutil.rmtree(tree)
+    if made.returncode:
+        raise CaseError("grub-mkrescue: " + made.stdout.strip().splitlines()[-1])
+    argv = ["-drive", f"file={iso},if=none,id=boot,format=raw,readonly=on",
+            "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
+    if case.path == "grub-uefi":
+        argv += ["-bios", OVMF]
+    return argv
+
+
+def disk_args(case, workdir):
+    """An empty ext4 file system on a virtio and on an AHCI disk."""
+    if not case.disks:
+        return []
+    argv = ["-device", "ahci,id=wahci"]
+    devices = (("virtio", "virtio-blk-pci,serial=workload"), ("ahci", "ide-hd,bus=wahci.0"))
+    for name, device in devices:
+        image = os.path.join(workdir, name + ".img")
+        with open(image, "wb") as f:
+            f.truncate(96 << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+        argv += ["-drive", f"file={image},if=none,id={name},format=raw",
+                 "-device", f"{device},drive={name}"]
+    return argv
+
+
+def qemu_command(case, hv, workdir):
+    hv_file = os.path.join(TOP, HYPERVISORS[hv]["file"])
+    if not os.path.exists(hv_file):
+        raise CaseError(f"{HYPERVISORS[hv]['file']} is missing: build it first")
+    modules = [m if not m.startswith("bad-") else badinput.make(m, IMAGES, workdir)
+               for m in case.modules()]
+    for module in modules:
+        if not os.path.exists(os.path.join(IMAGES, module)):
+            raise CaseError(f"build/images/{module} is missing: make images")
+    argv = [os.environ.get("QEMU", "qemu-system-x86_64"), *machine_args(case, hv)]
+    if case.path == "mb1":
+        argv += path_mb1(case, hv_file, modules)
+    else:
+        argv += path_grub(case, hv_file, modules, workdir)
+    return argv + disk_args(case, workdir) + case.qemu_args
+
+
+# --- one run ---------------------------------------------------------------------------------
+
+class Machine:
+    """A running QEMU. Its serial line comes as text lines; nothing outlives stop()."""
+
+    def __init__(self, argv, workdir, limit):
+        wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
+        # `timeout` counts from QEMU's own start, which a wrapper may delay.
+        argv = [*wrapper, "timeout", "--foreground", str(limit), *argv,
+                "-serial", "stdio", "-monitor", "none"]
+        with open(os.path.join(workdir, "command"), "w", encoding="utf-8") as f:
+            f.write(shlex.join(argv) + "\n")
+        self.log = open(os.path.join(workdir, "serial.log"), "wb")
+        self.process = subprocess.Popen(argv, cwd=IMAGES, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        start_new_session=True)
+        self.begin = time.monotonic()
+        self.last = ""
+
+    def lines(self):
+        """(text, complete): every line once complete, and a prompt without end of line as it grows."""
+        pending, size = b"", 0
+        while chunk := os.read(self.process.stdout.fileno(), 65536):
+            size += len(chunk)
+            if size > LOG_LIMIT:
+                return
+            self.log.write(chunk)
+            if os.environ.get("CONSOLE"):
+                sys.stderr.write(chunk.decode("latin-1"))
+            *whole, pending = (pending + chunk).split(b"\n")
+            for raw in whole:
+                text = clean(raw)
+                if text.strip():
+                    self.last = text.strip()
+                yield text, True
+            if pending:
+                yield clean(pending), False
+
+    def send(self, data):
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass
+
+    def seconds(self):
+        return time.monotonic() - self.begin
+
+    def stop(self):
+        """Ends QEMU and its wrapper; returns the status QEMU ended with, if it did by itself."""
+        status = self.process.poll()
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.log.close()
+        return status
+
+
+def clean(raw):
+    """Without terminal escapes and carriage returns."""
+    text = raw.decode("utf-8", "replace").replace("\r", "")
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[=>()][AB0]?", "", text)
+
+
+class Judge:
+    """Follows the serial line of one case. `verdict` stays None until the case is decided."""
+
+    def __init__(self, case, hv, machine):
+        self.case, self.machine = case, machine
+        self.expect = case.expected_lines(hv)
+        self.fatal = [re.compile(p) for p in FATAL if p not in case.allow]
+        self.passed, self.failed = 0, []
+        self.marks = []
+        self.verdict = None
+        self.text = ""
+        self.done = False              # all lines seen, QEMU has to end by itself
+
+    def decide(self, verdict, text):
+        self.verdict, self.text = verdict, text
+
+    def line(self, text, complete):
+        if complete:
+            self.check_result(text)
+            for pattern in self.fatal:
+                if self.verdict is None and pattern.search(text):
+                    self.decide("FAIL", f"the machine said: {text.strip()[:160]}")
+        if self.verdict is None and self.expect:
+            pattern, answer = self.expect[0]
+            if re.search(pattern, text):
+                self.expect.pop(0)
+                self.mark(pattern)
+                if answer:
+                    self.machine.send(answer)
+                if not self.expect:
+                    self.all_seen()
+
+    def mark(self, what):
+        self.marks.append((round(self.machine.seconds(), 1), what))
+
+    def check_result(self, text):
+        if found := re.search(r"\bPASS (\S+)", text):
+            self.passed += 1
+        elif found := re.search(r"\bFAIL (\S+ ?.*)", text):
+            self.failed.append(found.group(1).strip())
+        if re.search(r"dom0: (init|xenstored up|toolstack ready)", text):
+            self.mark(text.strip())
+
+    def all_seen(self):
+        if self.case.ends:
+            self.done = True
+        elif self.failed:
+            self.decide("FAIL", f"{len(self.failed)} checks: " + "; ".join(self.failed[:4])[:400])
+        elif self.case.test and not self.passed:
+            self.decide("FAIL", "the test ended without a single check")
+        else:
+            self.decide("ok", self.success())
+
+    def success(self):
+        checks = f", {self.passed} checks" if self.passed else ""
+        return f"{self.case.what}{checks}"
+
+    def machine_ended(self, status):
+        if self.verdict is not None:
+            return
+        if self.done and status == 0:
+            self.decide("ok", self.success())
+        elif status == 124:
+            waiting = "the machine's end" if self.done else f"'{self.expect[0][0]}'"
+            self.decide("FAIL", f"time limit, waiting for {waiting}; "
+                                f"last line: {self.machine.last[:160]}")
+        else:
+            self.decide("FAIL", f"QEMU ended (status {status}) before "
+                                f"'{self.expect[0][0] if self.expect else 'its time'}'; "
+                                f"last line: {self.machine.last[:160]}")
+
+
+def run_case(case, hv):
+    reason = case.skip.get(hv)
+    if reason:
+        return Result("skip", case, reason)
+    workdir = os.path.join(TOP, "build", "logs", hv, case.name)
+    shutil.rmtree(workdir, ignore_errors=True)
+    os.makedirs(workdir)
+    limit = case.limit * float(os.environ.get("TIME_SCALE", "1"))
+    try:
+        argv = qemu_command(case, hv, workdir)
+    except CaseError as e:
+        return Result("FAIL", case, str(e))
+    machine = Machine(argv, workdir, limit)
+    judge = Judge(case, hv, machine)
+    try:
+        for text, complete in machine.lines():
+            judge.line(text, complete)
+            if judge.verdict is not None:
+                break
+        else:
+            machine.process.wait()
+    finally:
+        seconds = machine.seconds()
+        status = machine.stop()
+    judge.machine_ended(status)
+    with open(os.path.join(workdir, "marks"), "w", encoding="utf-8") as f:
+        f.writelines(f"{t:7.1f} {what}\n" for t, what in judge.marks)
+    for leftover in ("boot.iso", "virtio.img", "ahci.img"):
+        try:
+            os.unlink(os.path.join(workdir, leftover))
+        except FileNotFoundError:
+            pass
+    log = "" if judge.verdict == "ok" else f" (build/logs/{hv}/{case.name}/serial.log)"
+    return Result(judge.verdict, case, f"{judge.text} ({seconds:.1f} s){log}")
+
+
+# --- the program -----------------------------------------------------------------------------
+
+def run_all(cases, hv, jobs):
+    """Longest first, so that the last one to end is a short one. Lines appear as cases end."""
+    os.makedirs(RESULTS, exist_ok=True)
+    lock = threading.Lock()
+    bad = 0
+    # A case that uses every processor of the host for long runs alone at its place in the queue.
+    ordered = sorted(cases, key=lambda c: -c.limit)
+    with open(os.path.join(RESULTS, "boot.txt"), "w", encoding="utf-8") as out, \
+            concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for future in concurrent.futures.as_completed([pool.submit(run_case, c, hv)
+                                                       for c in ordered]):
+            result = future.result()
+            line = f"{result.verdict} boot/{result.case.name}: {result.text}"
+            with lock:
+                print(line, flush=True)
+                out.write(line + "\n")
+                out.flush()
+            bad += result.verdict == "FAIL"
+    return bad
+
+
+def interactive(hv, cpus, mem, machine):
+    """Replaces this program by QEMU, with monitor and serial line on the terminal."""
+    case = Case("interactive", "a shell", machine=machine, cpus=cpus, mem=mem, path="mb1",
+                dom0_mem=f"{min(mem // 2, 4096)}M")
+    workdir = os.path.join(TOP, "build", "logs", hv, case.name)
+    os.makedirs(workdir, exist_ok=True)
+    try:
+        argv = qemu_command(case, hv, workdir)
+    except CaseError as e:
+        sys.exit(f"run: {e}")
+    print(f"run: {HYPERVISORS[hv]['file']} on {cpus} CPUs and {mem} MiB in QEMU; "
+          "the shell comes after some ten seconds.\n"
+          "run: Ctrl-A X leaves. Ctrl-A A sends one Ctrl-A: three of them switch the keyboard "
+          "between dom0 and the hypervisor.", flush=True)
+    os.chdir(IMAGES)
+    wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
+    argv = [*wrapper, *argv, "-serial", "mon:stdio"]
+    os.execvp(argv[0], argv)
+
+
+def select(names):
+    if not names:
+        return [c for c in CASES if not c.manual]
+    chosen = []
+    for name in names:
+        exact = [c for c in CASES if c.name == name]
+        found = exact or [c for c in CASES if name in c.name]
+        if not found:
+            sys.exit(f"run.py: no case is called {name}; --list shows them")
+        chosen += [c for c in found if c not in chosen]
+    return chosen
+
+
+def main():
+    p = argparse.ArgumentParser(usage=__doc__)
+    p.add_argument("--hv", default="granta", choices=sorted(HYPERVISORS))
+    p.add_argument("--list", action="store_true")
+    p.add_argument("--interactive", action="store_true")
+    p.add_argument("--cpus", type=int, default=2)
+    p.add_argument("--mem", type=int, default=2048)
+    p.add_argument("--machine", default="q35")
+    p.add_argument("-j", "--jobs", type=int, default=2)
+    p.add_argument("names", nargs="*")
+    args = p.parse_args()
+    if args.interactive:
+        interactive(args.hv, args.cpus, args.mem, args.machine)
+    cases = select(args.names)
+    if args.list:
+        for c in cases:
+            print(f"{c.name:24} {c.machine:4} {c.cpus:3} CPUs {c.mem:9} MiB  {c.path:10} "
+                  f"{c.cpu:5} {c.kernel or '-':8} {c.limit:4} s  {c.what}")
+        return
+    sys.exit(1 if run_all(cases, args.hv, args.jobs) else 0)
+
+
+if __name__ == "__main__":
+    main()
