@@ -35,19 +35,21 @@ ALWAYS_INLINE size_t find_branch(const uint8_t *data, size_t i, size_t end)
     return i;
 }
 
-/* Undoes one operand; next is the address after the instruction. */
+/*
+ * Undoes one operand; next is the address after the instruction. If another candidate lies before
+ * it, the byte that decided for this one must not come out as a sign byte, or the packer would
+ * have left it alone: it then had inverted the bits up to that byte. (Once is enough: what comes
+ * out the second time is the inverse of what was stored there, and that was no sign byte.)
+ */
 static uint32_t undo_operand(uint32_t absolute, uint32_t next, uint32_t near)
 {
     uint32_t relative = absolute - next;
 
     if (near != 0) {
-        /* With a candidate in the operand the packer went on until its byte was no sign byte. */
         const uint32_t bits = 8 * (3 - (31 - (uint32_t)__builtin_clz(near)));
 
-        while (is_sign_byte(relative >> (bits - 8))) {
-            absolute = relative ^ (uint32_t)((1ull << bits) - 1);
-            relative = absolute - next;
-        }
+        if (is_sign_byte(relative >> (bits - 8)))
+            relative = (relative ^ ((1u << bits) - 1)) - next;
     }
     return (relative & 0x01ffffff) | -(relative & 0x01000000);
 }
@@ -78,7 +80,7 @@ void bcj_x86_undo(uint8_t *data, size_t size, uint32_t ip)
             i += 1 + OPERAND_SIZE;
             last = i;
         } else {
-            near = (near << 1 | 1);
+            near = near << 1 | 1;
             i++;
             last = i;
         }

@@ -33,7 +33,7 @@ struct block {
 
 #define CRC64_POLYNOMIAL 0xc96c5795d7870f42ull
 
-static bool crc64_matches(struct xz *x, const uint8_t *data, size_t n, const uint8_t *stored)
+static bool crc64_matches(const uint8_t *data, size_t n, const uint8_t *stored)
 {
     uint64_t table[16], crc = UINT64_MAX;
 
@@ -58,7 +58,7 @@ static bool check_matches(struct xz *x, const uint8_t *data, size_t n, const uin
     case CHECK_CRC32:
         return crc32_update(x->crc32, 0, data, n) == get_le32(stored);
     case CHECK_CRC64:
-        return crc64_matches(x, data, n, stored);
+        return crc64_matches(data, n, stored);
     }
     return false;
 }

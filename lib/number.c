@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Numbers out of text: command lines, ELF note strings. No locale, no errno, no overflow. */
+#include <stdbool.h>
+
 #include <lib/ctype.h>
 #include <lib/number.h>
 
