@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The console: a ring of the last output (xl dmesg), the serial lines, input to dom0 or to the hypervisor's debug keys
- * (three Ctrl-A switch), guests' output through console_io.
+ * The console: a ring of the last output (xl dmesg), the serial line, input to dom0 or to the hypervisor's debug keys
+ * (three Ctrl-A switch), dom0's output through console_io.
  */
 #ifndef HV_CONSOLE_H
 #define HV_CONSOLE_H
 
 #include <hv/types.h>
 
-void console_init_early(void); /* com1 with defaults or com1=, before anything else prints */
-void console_init(void);       /* ring buffer, input */
+void console_defaults(void);   /* before the command line is applied */
+void console_init_early(void); /* the serial port, as the command line says; from here on messages are seen */
 void console_puts(const char *s, size_t n);
-void console_input(char c);    /* from the uart's interrupt or poll */
-void console_start_input(void);
-/* sysctl readconsole: copy from *index on into a guest buffer; clear, incremental as the ABI says */
+void console_input(char c);    /* a byte came in: dom0's, or a debug key */
+void console_start_input(void); /* let the port interrupt */
+/* The handler and number of the port's interrupt; *irq 0: poll, or no port. */
+void *console_uart_irq(unsigned int *irq);
+uint16_t console_uart_io_base(void); /* 0: none. dom0 may not touch these 8 ports */
+size_t console_take_input(char *buf, size_t n); /* bytes typed for dom0 */
+/* sysctl readconsole: copy from op->index on into the guest buffer; clear, incremental as the ABI says. 0 or -EFAULT. */
 struct xen_sysctl_readconsole;
 int console_read_ring(struct xen_sysctl_readconsole *op);
-void console_panic_mode(void); /* break locks, print synchronously */
+void console_panic_mode(void); /* from now on the only cpu that prints takes no lock */
 
-/* Debug keys (keys.c): handlers register; 'h' lists them. */
+/* Debug keys (keys.c): a handler runs in a tasklet; 'h' lists them all. At most one handler a key. */
 void key_register(char key, const char *what, void (*fn)(char key));
 void key_handle(char key);
 

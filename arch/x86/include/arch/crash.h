@@ -12,7 +12,12 @@ void crash_dump(const struct cpu_user_regs *regs);
 void crash_exception(const struct cpu_user_regs *regs, const char *what) noreturn;
 /* Nearest symbol at or below an address of the image: NULL outside it. *offset into it. */
 const char *symbol_lookup(uint64_t addr, uint64_t *offset);
-void crash_record_report(void); /* at boot: print and clear what the last run left */
+/*
+ * The record of a crash lives in a page below 1 MiB that firmware and loaders leave alone in a warm reset: give its place
+ * (mapped), then report: print and clear what the last run left.
+ */
+void crash_record_place(void *page);
+void crash_record_report(void);
 
 extern bool opt_noreboot;
 

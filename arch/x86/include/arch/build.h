@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Building the first domain. */
+#ifndef ARCH_BUILD_H
+#define ARCH_BUILD_H
+
+#include <abi.h>
+#include <hv/types.h>
+
+struct domain;
+
+/* What the boot loader and the administrator gave for it. */
+struct dom0_input {
+    const void *kernel; /* bzImage or ELF, mapped */
+    size_t kernel_size;
+    const void *initrd; /* NULL without one */
+    size_t initrd_size;
+    const char *cmdline;
+    uint64_t nr_pages;
+    const struct dom0_vga_console_info *vga; /* NULL: none */
+};
+
+/*
+ * Fill d (created, with its vcpu 0, no memory yet, max_pages set) with kernel, initrd, tables and first context.
+ * Does not return when the input cannot be used: boot_fail() says why.
+ */
+void dom0_build_pv(struct domain *d, const struct dom0_input *in);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Building the first domain: a PV guest from a kernel image, an optional initrd and a command line, in the layout of public xen.h,
+ * "Start-of-day memory layout". All of it is done before the domain's first instruction, by the boot cpu alone.
+ *
+ * Order: unpack and check the kernel; decide sizes and places (struct layout, in pseudo-physical frames); allocate; fill; build page tables
+ * in which page tables are read-only; let the PV MMU validate them like any guest's. Nothing here bypasses the type rules.
+ */
+#include <abi.h>
+#include <arch/build.h>
+#include <arch/direct.h>
+#include <arch/paging.h>
+#include <arch/pv_mmu.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/memory.h>
+#include <hv/page.h>
+#include <lib/bzimage.h>
+#include <lib/decompress.h>
+#include <lib/elf.h>
+#include <lib/string.h>
+#include <lib/xen_notes.h>
+
+#define LAYOUT_ALIGN (4ULL << 20)     /* the initial region ends at a multiple of this */
+#define LAYOUT_PADDING (512ULL << 10) /* with at least this much free behind its last item */
+#define MAX_CHUNKS 1024               /* contiguous runs of machine frames that make up the domain */
+
+/* pfn..pfn+nr is backed by mfn..mfn+nr. */
+struct chunk {
+    uint64_t pfn, nr;
+    mfn_t mfn;
+};
+
+/* Everything in pseudo-physical frames, unless it says va. */
+struct layout {
+    uint64_t va_base;
+    uint64_t kernel_end;
+    uint64_t start_info, pt_base, nr_pt, stack, region_end;
+    uint64_t initrd, nr_initrd;
+    uint64_t p2m, nr_p2m, nr_p2m_pt; /* the list, then the tables that map it at p2m_va */
+    uint64_t p2m_va;
+    uint64_t nr_pages;
+};
+
+struct builder {
+    struct domain *d;
+    struct elf_image elf;
+    struct xen_notes notes;
+    struct layout lay;
+    struct chunk chunk[MAX_CHUNKS];
+    unsigned int nr_chunks, last_chunk;
+    void *unpacked; /* the kernel, when it came packed */
+    unsigned int unpacked_order;
+    uint64_t next_pt; /* next free frame for a page table */
+};
+
+static struct builder builder; /* 30 KiB: too much for the stack */
+
+/* --- the kernel image ------------------------------------------------------------------------------------------- */
+
+static void *work_alloc(void *ctx, size_t size)
+{
+    (void)ctx;
+    return hv_page_alloc((unsigned int)__builtin_ctzll(ROUND_UP((uint64_t)size, PAGE_SIZE) / PAGE_SIZE));
+}
+
+static unsigned int order_for(uint64_t bytes)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
+static void load_kernel_image(struct builder *b, const struct dom0_input *in)
+{
+    struct decompress_arena arena = { .base = hv_page_alloc(order_for(DECOMPRESS_MEM_MAX)), .size = DECOMPRESS_MEM_MAX };
+    const struct decompress_mem mem = { decompress_arena_alloc, &arena };
+    enum compression kind;
+    struct span payload;
+    size_t size;
+    const char *why = "?";
+    const void *image = in->kernel;
+
+    if (bzimage_payload(in->kernel, in->kernel_size, &payload, &kind, &size, &why))
+        boot_fail("dom0 kernel: %s", why);
+    if (kind == COMPRESSION_NONE) {
+        image = payload.p;
+        size = payload.size;
+    } else {
+        b->unpacked_order = order_for(size);
+        if (b->unpacked_order > MAX_ORDER)
+            boot_fail("dom0 kernel: %zu bytes unpacked is too large", size);
+        b->unpacked = hv_page_alloc(b->unpacked_order);
+        if (b->unpacked == NULL || arena.base == NULL)
+            boot_fail("dom0 kernel: too little memory to unpack %zu MiB", size >> 20);
+        if (decompress(kind, payload, b->unpacked, size, &mem, &why))
+            boot_fail("dom0 kernel (%s): %s", compression_name(kind), why);
+        image = b->unpacked;
+    }
+    hv_page_free(arena.base, order_for(DECOMPRESS_MEM_MAX));
+
+    if (elf_parse(&b->elf, image, size))
+        boot_fail("dom0 kernel: %s", b->elf.why);
+    if (xen_notes_parse(&b->notes, &b->elf) || xen_notes_check_pv(&b->notes, true))
+        boot_fail("dom0 kernel: %s", b->notes.why);
+    if (!b->elf.is_64bit)
+        boot_fail("dom0 kernel: a 32-bit kernel cannot be dom0 here");
+}
+
+/* --- layout ------------------------------------------------------------------------------------------------------ */
+
+static uint64_t frames(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
+
+/* Page tables for [va, va + nr frames): one L4 is not counted. */
+static uint64_t tables_for(uint64_t va, uint64_t nr)
+{
+    uint64_t last = va + (nr << PAGE_SHIFT) - 1, n = 0;
+
+    for (unsigned int shift = L2_SHIFT; shift <= L4_SHIFT; shift += 9)
+        n += (last >> shift) - (va >> shift) + 1;
+    return n;
+}
+
+static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pages)
+{
+    struct layout *l = &b->lay;
+    uint64_t end;
+
+    l->nr_pages = nr_pages;
+    l->va_base = b->notes.virt_base;
+    l->kernel_end = frames(b->notes.virt_end - l->va_base);
+    l->start_info = l->kernel_end;
+    l->pt_base = l->start_info + 1;
+    for (l->nr_pt = 3;; l->nr_pt++) { /* more tables may need more region, which may need more tables */
+        l->stack = l->pt_base + l->nr_pt;
+        end = l->va_base + ((l->stack + 1) << PAGE_SHIFT) + LAYOUT_PADDING;
+        l->region_end = frames(ROUND_UP(end, LAYOUT_ALIGN) - l->va_base);
+        if (1 + tables_for(l->va_base, l->region_end) <= l->nr_pt)
+            break;
+    }
+    l->initrd = l->region_end;
+    l->nr_initrd = frames(in->initrd_size);
+    l->p2m = l->initrd + l->nr_initrd;
+    l->nr_p2m = frames(nr_pages * sizeof(uint64_t));
+    l->p2m_va = b->notes.init_p2m;
+    l->nr_p2m_pt = tables_for(l->p2m_va, l->nr_p2m);
+    if (l->p2m + l->nr_p2m + l->nr_p2m_pt + frames(8 << 20) > nr_pages)
+        boot_fail("dom0: %lu MiB is too little memory for kernel and initrd (%lu MiB and some room)",
+                  (unsigned long)(nr_pages >> 8), (unsigned long)((l->p2m + l->nr_p2m + l->nr_p2m_pt) >> 8));
+}
+
+static void check_notes(const struct builder *b)
+{
+    if (!xen_notes_has(&b->notes, XEN_ELFNOTE_INIT_P2M) || !b->notes.mod_start_pfn)
+        boot_fail("dom0 kernel: needs the notes INIT_P2M and MOD_START_PFN (Linux 2.6.39 or later)");
+    if (b->notes.virt_start < b->notes.virt_base || b->notes.paddr_offset != 0)
+        boot_fail("dom0 kernel: its addresses do not start at VIRT_BASE");
+}
+
+/* --- memory ------------------------------------------------------------------------------------------------------ */
+
+static void allocate(struct builder *b)
+{
+    uint64_t pfn = 0;
+    unsigned int order = MAX_ORDER;
+
+    while (pfn < b->lay.nr_pages) {
+        struct chunk *last = b->nr_chunks ? &b->chunk[b->nr_chunks - 1] : NULL;
+        struct page *pg = NULL;
+
+        while ((1ULL << order) > b->lay.nr_pages - pfn)
+            order--;
+        /* Nobody else's data can be in it: at boot all memory was the firmware's or ours. */
+        while ((pg = page_alloc_for(b->d, order, ALLOC_NO_SCRUB)) == NULL && order > 0)
+            order--;
+        if (pg == NULL)
+            boot_fail("dom0: out of memory after %lu MiB of %lu", (unsigned long)(pfn >> 8),
+                      (unsigned long)(b->lay.nr_pages >> 8));
+        if (last != NULL && mfn_eq(page_to_mfn(pg), _mfn(last->mfn.n + last->nr))) {
+            last->nr += 1ULL << order;
+        } else {
+            if (b->nr_chunks == MAX_CHUNKS)
+                boot_fail("dom0: free memory is too fragmented");
+            b->chunk[b->nr_chunks++] = (struct chunk){ pfn, 1ULL << order, page_to_mfn(pg) };
+        }
+        pfn += 1ULL << order;
+    }
+}
+
+static mfn_t pfn_to_mfn(struct builder *b, uint64_t pfn)
+{
+    const struct chunk *c = &b->chunk[b->last_chunk];
+
+    if (pfn < c->pfn || pfn >= c->pfn + c->nr) {
+        for (b->last_chunk = 0; b->last_chunk < b->nr_chunks; b->last_chunk++) {
+            c = &b->chunk[b->last_chunk];
+            if (pfn >= c->pfn && pfn < c->pfn + c->nr)
+                break;
+        }
+        BUG_ON(b->last_chunk == b->nr_chunks);
+    }
+    return _mfn(c->mfn.n + (pfn - c->pfn));
+}
+
+/* Copy (src not NULL) or clear bytes of the domain's pseudo-physical memory. */
+static void fill(struct builder *b, uint64_t pa, const void *src, uint64_t size)
+{
+    while (size > 0) {
+        uint64_t off = pa & PAGE_OFFSET_MASK, n = MIN(size, PAGE_SIZE - off);
+        char *va = page_map(pfn_to_mfn(b, pa >> PAGE_SHIFT));
+
+        if (src != NULL) {
+            memcpy(va + off, src, n);
+            src = (const char *)src + n;
+        } else {
+            memset(va + off, 0, n);
+        }
+        page_unmap(va);
+        pa += n;
+        size -= n;
+    }
+}
+
+static int sink_copy(void *ctx, uint64_t paddr, const void *src, size_t size)
+{
+    fill(ctx, paddr, src, size);
+    return 0;
+}
+
+static int sink_zero(void *ctx, uint64_t paddr, uint64_t size)
+{
+    fill(ctx, paddr, NULL, size);
+    return 0;
+}
+
+static void load_segments(struct builder *b)
+{
+    const struct elf_sink sink = { sink_copy, sink_zero, b };
+
+    if (elf_load(&b->elf, &sink))
+        boot_fail("dom0 kernel: cannot be loaded");
+    if (b->unpacked != NULL)
+        hv_page_free(b->unpacked, b->unpacked_order);
+}
+
+static void write_p2m_and_m2p(struct builder *b)
+{
+    for (unsigned int i = 0; i < b->nr_chunks; i++) {
+        const struct chunk *c = &b->chunk[i];
+        uint64_t k = 0;
+
+        while (k < c->nr) {
+            uint64_t pfn = c->pfn + k, slot = pfn & 511;
+            uint64_t *list = page_map(pfn_to_mfn(b, b->lay.p2m + (pfn >> 9)));
+
+            for (; slot < 512 && k < c->nr; slot++, k++) {
+                list[slot] = c->mfn.n + k;
+                m2p_set(_mfn(c->mfn.n + k), c->pfn + k);
+            }
+            page_unmap(list);
+        }
+    }
+}
+
+/* --- page tables ------------------------------------------------------------------------------------------------- */
+
+static bool is_table(const struct layout *l, uint64_t pfn)
+{
+    return (pfn >= l->pt_base && pfn < l->pt_base + l->nr_pt) ||
+           (pfn >= l->p2m + l->nr_p2m && pfn < l->p2m + l->nr_p2m + l->nr_p2m_pt);
+}
+
+#define GUEST_TABLE (PTE_PRESENT | PTE_RW | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
+#define GUEST_LEAF (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
+
+/* Frame of the table below entry va of the table in frame t (level 4 to 2), taken from next_pt if there is none yet. */
+static uint64_t descend(struct builder *b, mfn_t *t, uint64_t va, unsigned int level)
+{
+    pte_t *table = page_map(*t);
+    pte_t *e = &table[pt_index(va, level)];
+
+    if (!pte_present(*e)) {
+        mfn_t below = pfn_to_mfn(b, b->next_pt);
+        void *clear = page_map(below);
+
+        memset(clear, 0, PAGE_SIZE);
+        page_unmap(clear);
+        b->next_pt++;
+        *e = pte_make(below, GUEST_TABLE);
+    }
+    *t = pte_mfn(*e);
+    page_unmap(table);
+    return level;
+}
+
+/* Map nr frames from pfn on at va, 4 KiB pages; a page table among them read-only. */
+static void map_range(struct builder *b, uint64_t va, uint64_t pfn, uint64_t nr)
+{
+    mfn_t l4 = pfn_to_mfn(b, b->lay.pt_base), t = l4;
+    pte_t *l1 = NULL;
+
+    for (uint64_t i = 0; i < nr; i++, va += PAGE_SIZE) {
+        if (l1 == NULL || pt_index(va, 1) == 0) {
+            if (l1 != NULL)
+                page_unmap(l1);
+            t = l4;
+            for (unsigned int level = 4; level > 1; level--)
+                descend(b, &t, va, level);
+            l1 = page_map(t);
+        }
+        l1[pt_index(va, 1)] =
+            pte_make(pfn_to_mfn(b, pfn + i), GUEST_LEAF | (is_table(&b->lay, pfn + i) ? 0 : PTE_RW));
+    }
+    if (l1 != NULL)
+        page_unmap(l1);
+}
+
+static void build_page_tables(struct builder *b)
+{
+    const struct layout *l = &b->lay;
+
+    fill(b, l->pt_base << PAGE_SHIFT, NULL, PAGE_SIZE);
+    b->next_pt = l->pt_base + 1;
+    map_range(b, l->va_base, 0, l->region_end);
+    /* Tables planned for and not needed stay as cleared pages, still counted, so that the kernel frees them. */
+    for (; b->next_pt < l->pt_base + l->nr_pt; b->next_pt++)
+        fill(b, b->next_pt << PAGE_SHIFT, NULL, PAGE_SIZE);
+    b->next_pt = l->p2m + l->nr_p2m;
+    map_range(b, l->p2m_va, l->p2m, l->nr_p2m);
+    BUG_ON(b->next_pt > l->p2m + l->nr_p2m + l->nr_p2m_pt);
+}
+
+/* --- start_info and the first vcpu ------------------------------------------------------------------------------- */
+
+static uint64_t va_of(const struct layout *l, uint64_t pfn) { return l->va_base + (pfn << PAGE_SHIFT); }
+
+static void write_start_info(struct builder *b, const struct dom0_input *in)
+{
+    const struct layout *l = &b->lay;
+    struct start_info *si = page_map(pfn_to_mfn(b, l->start_info));
+
+    memset(si, 0, PAGE_SIZE);
+    strlcpy(si->magic, "xen-3.0-x86_64p", sizeof(si->magic));
+    si->nr_pages = l->nr_pages;
+    si->shared_info = direct_pa(b->d->shared_info);
+    si->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
+    si->pt_base = va_of(l, l->pt_base);
+    si->nr_pt_frames = l->nr_pt;
+    si->mfn_list = l->p2m_va;
+    si->first_p2m_pfn = l->p2m;
+    si->nr_p2m_frames = l->nr_p2m + l->nr_p2m_pt;
+    if (in->initrd_size > 0) {
+        si->mod_start = l->initrd;
+        si->mod_len = in->initrd_size;
+        si->flags |= SIF_MOD_START_PFN;
+    }
+    if (in->vga != NULL) {
+        si->console.dom0.info_off = sizeof(*si);
+        si->console.dom0.info_size = sizeof(*in->vga);
+        memcpy((char *)si + sizeof(*si), in->vga, sizeof(*in->vga));
+    }
+    if (strlcpy((char *)si->cmd_line, in->cmdline, sizeof(si->cmd_line)) >= sizeof(si->cmd_line))
+        log_warn("dom0: command line cut to %zu bytes", sizeof(si->cmd_line) - 1);
+    page_unmap(si);
+}
+
+static void set_first_context(struct builder *b)
+{
+    const struct layout *l = &b->lay;
+    struct vcpu *v = b->d->vcpu[0];
+    struct cpu_user_regs *r = &v->arch.regs;
+
+    *r = (struct cpu_user_regs){
+        .rip = b->notes.entry,
+        .rsp = va_of(l, l->stack) + PAGE_SIZE,
+        .rsi = va_of(l, l->start_info),
+        .cs = FLAT_CS64,
+        .ss = FLAT_DS,
+        .rflags = 0x202, /* IF, and the bit that is always one */
+    };
+    v->arch.pv.in_kernel = true;
+    v->arch.pv.kernel_ss = FLAT_DS;
+    v->arch.pv.kernel_sp = r->rsp;
+    v->is_initialised = true;
+}
+
+void dom0_build_pv(struct domain *d, const struct dom0_input *in)
+{
+    struct builder *b = &builder;
+    mfn_t l4;
+    int rc;
+
+    b->d = d;
+    load_kernel_image(b, in);
+    check_notes(b);
+    plan(b, in, in->nr_pages);
+    allocate(b);
+    load_segments(b);
+    fill(b, b->lay.initrd << PAGE_SHIFT, in->initrd, in->initrd_size);
+    write_p2m_and_m2p(b);
+    build_page_tables(b);
+    write_start_info(b, in);
+
+    l4 = pfn_to_mfn(b, b->lay.pt_base);
+    rc = pv_mmu_adopt_l4(d, l4);
+    if (rc)
+        panic("dom0: its first page tables are refused (%d)", rc);
+    set_first_context(b);
+    log_info("dom0: kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at pfn %#lx, page tables at pfn %#lx (%lu), %lu MiB in %u parts",
+             (unsigned long)b->notes.virt_start, (unsigned long)b->notes.virt_end, (unsigned long)b->notes.entry,
+             (unsigned long)(in->initrd_size >> 10), (unsigned long)b->lay.initrd, (unsigned long)b->lay.pt_base,
+             (unsigned long)b->lay.nr_pt, (unsigned long)(b->lay.nr_pages >> 8), b->nr_chunks);
+}
