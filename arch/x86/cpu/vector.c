@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Choosing interrupt vectors in one cpu's table. Pure. A multiple message needs consecutive vectors, aligned to their number. */
+#include <arch/apic.h>
+#include <arch/irq.h>
+
+static bool all_free(const uint16_t *entry, unsigned int nr)
+{
+    for (unsigned int i = 0; i < nr; i++)
+        if (entry[i] != 0)
+            return false;
+    return true;
+}
+
+static bool is_device_vector(unsigned int v) { return v >= VECTOR_DEVICE_FIRST && v <= VECTOR_DEVICE_LAST; }
+
+uint8_t vector_find(const uint16_t table[NR_VECTORS], unsigned int nr, uint8_t prefer)
+{
+    if (nr == 0 || nr > 32 || (nr & (nr - 1)))
+        return 0;
+    if (nr == 1 && is_device_vector(prefer) && table[prefer] == 0)
+        return prefer;
+    for (unsigned int v = ROUND_UP((unsigned int)VECTOR_DEVICE_FIRST, nr); is_device_vector(v + nr - 1); v += nr)
+        if (all_free(&table[v], nr))
+            return (uint8_t)v;
+    return 0;
+}
