@@ -3,14 +3,44 @@
 #ifndef HV_MEMORY_H
 #define HV_MEMORY_H
 
+#include <abi.h>
 #include <hv/types.h>
 
 struct domain;
+struct vcpu;
 
 /* Machine-to-physical table (PV guests read it): entry of a frame. Sections are mapped with the frame table's. */
 #define M2P_INVALID (~0ULL)
 #define M2P_SHARED 0x5555555555555555ULL
 void m2p_set(mfn_t mfn, uint64_t pfn);
 uint64_t m2p_get(mfn_t mfn); /* M2P_INVALID for what is not RAM in use */
+
+/* One range of a memory map in the form of BIOS call E820: what the memory-map calls hand out. */
+struct e820entry {
+    uint64_t addr, size;
+    uint32_t type;
+} __attribute__((packed));
+_Static_assert(sizeof(struct e820entry) == 20, "ACPI specification, INT 15h E820");
+
+#define MEMORY_MAP_MAX 128
+
+/* Sub-operations in files of their own. arg is the guest address of the operation's struct. */
+long memory_exchange(struct vcpu *v, uint64_t arg);
+long memory_map_get(struct vcpu *v, uint64_t arg);
+long memory_map_get_machine(struct vcpu *v, uint64_t arg);
+long memory_map_set(struct vcpu *v, uint64_t arg);
+long memory_acquire_resource(struct vcpu *v, uint64_t arg);
+
+/* Allocation flags of hv/page.h from the ABI's mem_flags (XENMEMF_*). */
+uint32_t memory_alloc_flags(unsigned int mem_flags);
+/* The largest extent that a domain may ask for contiguously. */
+unsigned int memory_max_order(const struct domain *d);
+/* Take frame mfn away from d, which must own it and hold no other use of it that we need: its allocation is dropped. */
+int memory_release_frame(struct domain *d, mfn_t mfn);
+
+/* Implemented by the architecture: entry i of the machine's memory map; false past its end. */
+bool arch_machine_memory_map(unsigned int i, struct e820entry *e);
+uint64_t arch_m2p_virt_start(void);
+uint64_t arch_m2p_virt_end(void);
 
 #endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Start of day on the boot cpu: from head.S, on the boot stack, to the idle loop, with the first domain ready to run.
+ * start_bsp() is the order of initialisation as a plain list; what a step needs stands above it.
+ */
+#include <abi.h>
+#include <arch/apic.h>
+#include <arch/boot.h>
+#include <arch/build.h>
+#include <arch/crash.h>
+#include <arch/direct.h>
+#include <arch/irq.h>
+#include <arch/paging.h>
+#include <arch/percpu.h>
+#include <arch/setup.h>
+#include <arch/smpboot.h>
+#include <drivers/acpi.h>
+#include <hv/console.h>
+#include <hv/domain.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <hv/sched.h>
+#include <hv/timer.h>
+#include <lib/cmdline.h>
+#include <lib/e820.h>
+#include <lib/format.h>
+#include <lib/multiboot.h>
+#include <lib/string.h>
+
+#define LOW_MEMORY 0x100000 /* the first MiB stays the firmware's, the trampoline's and dom0's */
+#define MAX_BOOT_INFO (1U << 20)
+
+extern char __image_start[], __image_end[];
+void start_bsp(uint32_t magic, uint32_t info);
+
+struct boot_info boot_info;
+struct e820 host_e820;
+struct acpi_info acpi_info;
+paddr_t trampoline_pa;
+
+static bool opt_version_only;
+PARAM_BOOL("granta-version", opt_version_only, "print the version and stop");
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+/* Machine memory below 4 GiB through the first direct map. */
+static const void *map_low(void *ctx, uint64_t phys, size_t len)
+{
+    (void)ctx;
+    return phys + len < phys || phys + len > (4ULL << 30) ? NULL : direct_va(phys);
+}
+
+static struct e820 usable; /* RAM that is not spoken for */
+
+static void reserve(uint64_t start, uint64_t end)
+{
+    if (e820_reserve(&usable, start, end - start))
+        boot_fail("memory map: more than %d ranges", E820_MAX_ENTRIES);
+}
+
+/* A page of RAM below 640 KiB: for code or data that must lie there. */
+static paddr_t low_page(void)
+{
+    uint64_t pa;
+
+    if (!e820_find_high(&usable, PAGE_SIZE, PAGE_SIZE, PAGE_SIZE, 0x9f000, &pa))
+        boot_fail("no RAM below 640 KiB for starting cpus");
+    reserve(pa, pa + PAGE_SIZE);
+    return pa;
+}
+
+static void find_memory(void)
+{
+    uint64_t image_end = ROUND_UP((uintptr_t)__image_end - IMAGE_VIRT_START, PAGE_SIZE);
+
+    if (boot_info.memory.nr == 0)
+        boot_fail("the boot loader gave no memory map");
+    if (e820_sanitise(&boot_info.memory, &host_e820))
+        boot_fail("memory map: more than %d ranges", E820_MAX_ENTRIES);
+    for (unsigned int i = 0; i < host_e820.nr; i++)
+        log_info("memory: %#018lx-%#018lx %s", (unsigned long)host_e820.entry[i].start,
+                 (unsigned long)(e820_entry_end(&host_e820.entry[i]) - 1), e820_type_name(host_e820.entry[i].type));
+    usable = host_e820;
+    trampoline_pa = low_page();
+    crash_record_place(direct_va(low_page()));
+    reserve(0, LOW_MEMORY);
+    reserve(IMAGE_PHYS_START, image_end);
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++)
+        reserve(ROUND_DOWN(boot_info.module[i].start, PAGE_SIZE),
+                ROUND_UP(boot_info.module[i].start + boot_info.module[i].size, PAGE_SIZE));
+}
+
+/* Give [start, end) to the allocator, cut at the borders of NUMA nodes. */
+static void add_to_heap(uint64_t start, uint64_t end)
+{
+    start = ROUND_UP(start, PAGE_SIZE);
+    end = MIN(ROUND_DOWN(end, PAGE_SIZE), 1ULL << MAX_PADDR_BITS);
+    while (start < end) {
+        unsigned int node = 0;
+        uint64_t cut = numa_range_end(start, end, &node);
+
+        heap_add_range(start, cut, node);
+        start = cut;
+    }
+}
+
+static void start_heap(void)
+{
+    e820_for_each_ram(&usable, e)
+        if (e->start >= (4ULL << 30) || e820_entry_end(e) > (4ULL << 30))
+            paging_map_ram(MAX(e->start, 4ULL << 30), e820_entry_end(e));
+    e820_for_each_ram(&usable, e)
+        add_to_heap(e->start, e820_entry_end(e));
+}
+
+void boot_release_modules(void)
+{
+    for (unsigned int i = 0; i < boot_info.nr_modules; i++)
+        add_to_heap(boot_info.module[i].start, boot_info.module[i].start + boot_info.module[i].size);
+}
+
+/* --- firmware tables ---------------------------------------------------------------------------------------------- */
+
+static const void *map_table(void *ctx, uint64_t phys, size_t len)
+{
+    (void)ctx;
+    if (phys + len >= phys && phys + len <= (4ULL << 30))
+        return direct_va(phys);
+    return hv_map_firmware(phys, len);
+}
+
+static void read_acpi(void)
+{
+    const struct acpi_mem mem = { .map = map_table };
+    const char *why = "?";
+    uint64_t rsdp = 0;
+
+    if (boot_info.rsdp_len > 0 && acpi_walk_copy(&acpi_info, &mem, boot_info.rsdp, boot_info.rsdp_len, &why) == 0)
+        return;
+    if (acpi_walk(&acpi_info, &mem, rsdp, &why))
+        boot_fail("ACPI: %s", why);
+}
+
+/* --- the list ----------------------------------------------------------------------------------------------------- */
+
+static void banner(void)
+{
+    log_info("Granta %s, Xen ABI 4.17 (%s)", GRANTA_VERSION, DEBUG_BUILD ? "debug" : "release");
+    log_info("loader: %s; command line: %s", boot_info.loader, boot_info.cmdline);
+}
+
+static void noreturn start_on_own_stack(void)
+{
+    irq_init();
+    time_init();
+    domain_init_system();
+    sched_init();
+    smp_boot_start();
+    dom0_create();
+    console_start_input_irq();
+    idle_loop();
+}
+
+void start_bsp(uint32_t magic, uint32_t info)
+{
+    int rc;
+
+    features_init();
+    paging_init_early();
+    idt_init();
+    rc = boot_info_parse(&boot_info, magic, direct_va(info), MAX_BOOT_INFO, map_low, NULL);
+    console_defaults();
+    if (rc == 0)
+        cmdline_apply(boot_info.cmdline, log_warn_option);
+    console_init_early();
+    if (rc)
+        boot_fail("boot loader: %s", boot_info.error ? boot_info.error : "bad information");
+    banner();
+    find_memory();
+    crash_record_report();
+    read_acpi();
+    start_heap();
+    percpu_init_bsp();
+    cpu_init_tables(0);
+    reset_stack_and_call(cpu_stack_top(0), start_on_own_stack);
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memory_op hypercall: dispatch and the reservation calls. A domain's frames are charged by page_assign(); a frame leaves its
+ * owner when the allocation's reference is dropped here and goes back to the allocator with the last mapping.
+ *
+ * The command's upper bits hold the extent to continue from (public memory.h leaves them to us): progress lives in the arguments.
+ */
+#include <hv/memory.h>
+
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/gnttab.h>
+#include <hv/guest.h>
+#include <hv/hypercall.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <hv/softirq.h>
+
+#define CMD_MASK 0x3f
+#define CMD_SHIFT 6
+#define MAX_EXTENTS (UINT32_MAX >> CMD_SHIFT)
+#define GUEST_MAX_ORDER 9 /* 2 MiB for ordinary domains */
+
+uint32_t memory_alloc_flags(unsigned int mem_flags)
+{
+    unsigned int bits = XENMEMF_get_address_bits(mem_flags);
+    uint32_t flags = bits > PAGE_SHIFT && bits < 64 ? ALLOC_BITS(bits) | ALLOC_TINY_OK : 0;
+
+    if (mem_flags & XENMEMF_node(0xff) & 0xff00)
+        flags |= ALLOC_NODE(XENMEMF_get_node(mem_flags));
+    if (mem_flags & XENMEMF_exact_node_request)
+        flags |= ALLOC_EXACT_NODE;
+    return flags;
+}
+
+unsigned int memory_max_order(const struct domain *d)
+{
+    return d->is_privileged ? MAX_ORDER : GUEST_MAX_ORDER;
+}
+
+int memory_release_frame(struct domain *d, mfn_t mfn)
+{
+    struct page *pg = mfn_to_page(mfn);
+
+    if (pg == NULL || !page_get(pg, d))
+        return -EINVAL;
+    if ((pg->ref & PAGE_XEN) || !page_clear_allocated(pg)) {
+        page_put(pg);
+        return -EINVAL;
+    }
+    m2p_set(mfn, M2P_INVALID);
+    page_put(pg);
+    return 0;
+}
+
+/* --- reservations ------------------------------------------------------------------------------------------------- */
+
+struct reservation {
+    struct vcpu *v;
+    struct domain *d;
+    struct xen_memory_reservation r;
+    bool populate; /* extent_start is a list of pfns in, mfns out */
+};
+
+/* One extent of new frames. 0, or negative: stop here. */
+static int add_extent(const struct reservation *m, uint64_t i)
+{
+    struct page *pg;
+    xen_pfn_t pfn = 0, mfn;
+
+    if (m->populate && copy_from_guest_i(&pfn, m->r.extent_start, i))
+        return -EFAULT;
+    pg = page_alloc_for(m->d, m->r.extent_order, memory_alloc_flags(m->r.mem_flags));
+    if (pg == NULL)
+        return -ENOMEM;
+    mfn = page_to_mfn(pg).n;
+    if (m->populate)
+        for (uint64_t k = 0; k < 1ULL << m->r.extent_order; k++)
+            m2p_set(_mfn(mfn + k), pfn + k);
+    if (!handle_is_null(m->r.extent_start) && copy_to_guest_i(m->r.extent_start, i, &mfn))
+        return -EFAULT;
+    return 0;
+}
+
+static int drop_extent(const struct reservation *m, uint64_t i)
+{
+    xen_pfn_t frame;
+
+    if (copy_from_guest_i(&frame, m->r.extent_start, i))
+        return -EFAULT;
+    for (uint64_t k = 0; k < 1ULL << m->r.extent_order; k++) {
+        int rc = memory_release_frame(m->d, _mfn(frame + k));
+
+        if (rc) {
+            guest_log(LOG_DEBUG, "d%d: decrease_reservation: frame %#lx is not d%d's to give", m->v->domain->id,
+                      (unsigned long)(frame + k), m->d->id);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static long each_extent(struct reservation *m, uint32_t op, uint64_t arg, uint64_t i)
+{
+    for (; i < m->r.nr_extents; i++) {
+        if (op == XENMEM_decrease_reservation ? drop_extent(m, i) : add_extent(m, i))
+            break;
+        if (i + 1 < m->r.nr_extents && preempt_wanted())
+            return hypercall_continue(m->v, 2, op | ((i + 1) << CMD_SHIFT), arg);
+    }
+    return (long)i; /* fewer than asked for tells the caller that one failed */
+}
+
+static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t start)
+{
+    struct reservation m = { .v = v, .populate = op == XENMEM_populate_physmap };
+    long rc;
+
+    if (copy_arg(&m.r, arg))
+        return (long)start;
+    if (m.r.nr_extents > MAX_EXTENTS || start > m.r.nr_extents || m.r.extent_order > memory_max_order(v->domain))
+        return (long)start;
+    if (m.r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
+        return (long)start; /* for translated domains only */
+    m.d = domain_get_target(m.r.domid);
+    if (m.d == NULL)
+        return (long)start;
+    if (m.d != v->domain && !v->domain->is_privileged)
+        rc = (long)start;
+    else
+        rc = each_extent(&m, op, arg, start);
+    domain_put(m.d);
+    return rc;
+}
+
+/* --- questions ---------------------------------------------------------------------------------------------------- */
+
+static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
+{
+    struct xen_memory_domain md;
+    struct domain *d;
+    long rc;
+
+    if (copy_arg(&md, arg))
+        return -EFAULT;
+    d = domain_get_target(md.domid);
+    if (d == NULL)
+        return -ESRCH;
+    if (d != v->domain && !v->domain->is_privileged)
+        rc = -EPERM;
+    else if (op == XENMEM_current_reservation)
+        rc = d->tot_pages;
+    else if (op == XENMEM_maximum_reservation)
+        rc = d->max_pages;
+    else /* the guest keeps its own list of frames; it says how long in shared_info */
+        rc = (long)read_once(d->shared_info->arch.max_pfn) - 1;
+    domain_put(d);
+    return rc;
+}
+
+static long machphys_mapping(uint64_t arg)
+{
+    struct xen_machphys_mapping m = {
+        .v_start = arch_m2p_virt_start(),
+        .v_end = arch_m2p_virt_end(),
+        .max_mfn = mfn_max().n,
+    };
+
+    return copy_arg_back(arg, &m) ? -EFAULT : 0;
+}
+
+/* A promise of frames for a domain that is being built: 0 cancels. */
+static long claim_pages(struct vcpu *v, uint64_t arg)
+{
+    struct xen_memory_reservation r;
+    struct domain *d;
+    long rc = 0;
+
+    if (!v->domain->is_privileged)
+        return -EPERM;
+    if (copy_arg(&r, arg))
+        return -EFAULT;
+    if (!handle_is_null(r.extent_start) || r.extent_order != 0 || r.mem_flags != 0)
+        return -EINVAL;
+    d = domain_get_target(r.domid);
+    if (d == NULL)
+        return -ESRCH;
+    if (r.nr_extents > d->max_pages)
+        rc = -EINVAL;
+    else if (r.nr_extents > d->tot_pages && r.nr_extents - d->tot_pages > heap_free_pages())
+        rc = -ENOMEM;
+    else
+        rc = -ENOSYS; /* Not yet: frames are not set aside. libxc goes on without a claim. */
+    domain_put(d);
+    return rc;
+}
+
+/* --- dispatch ----------------------------------------------------------------------------------------------------- */
+
+long hc_memory_op(struct vcpu *v, const uint64_t args[])
+{
+    uint32_t op = args[0] & CMD_MASK;
+    uint64_t start = (args[0] & UINT32_MAX) >> CMD_SHIFT, arg = args[1];
+
+    switch (op) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return reservation_op(v, op, arg, start);
+    case XENMEM_exchange:
+        return memory_exchange(v, arg);
+    case XENMEM_maximum_ram_page:
+        return (long)mfn_max().n;
+    case XENMEM_current_reservation:
+    case XENMEM_maximum_reservation:
+    case XENMEM_maximum_gpfn:
+        return about_domain(v, op, arg);
+    case XENMEM_machphys_mapping:
+        return machphys_mapping(arg);
+    case XENMEM_memory_map:
+        return memory_map_get(v, arg);
+    case XENMEM_machine_memory_map:
+        return memory_map_get_machine(v, arg);
+    case XENMEM_set_memory_map:
+        return memory_map_set(v, arg);
+    case XENMEM_claim_pages:
+        return claim_pages(v, arg);
+    case XENMEM_acquire_resource:
+        return memory_acquire_resource(v, arg);
+    case XENMEM_get_vnumainfo:
+        return -EOPNOTSUPP; /* no domain has virtual NUMA nodes; callers test for exactly this */
+    case XENMEM_add_to_physmap:
+    case XENMEM_add_to_physmap_batch:
+    case XENMEM_remove_from_physmap:
+        return is_pv(v->domain) ? -EACCES : -ENOSYS; /* translated domains only */
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the build and the boot loader said, for the banner and xen_version. */
+#ifndef HV_VERSION_H
+#define HV_VERSION_H
+
+#define GRANTA_VERSION "0.1"
+
+const char *hv_command_line(void); /* as the boot loader gave it */
+
+#endif
