@@ -31,6 +31,7 @@ enum lock_rank {
     RANK_VIRQ,
     RANK_POLL,
     RANK_SCHED,      /* one runqueue */
+    RANK_BUDGET,     /* a capped domain's remaining cpu time */
     RANK_TIMER,      /* one cpu's timers */
     RANK_IRQ,        /* one interrupt descriptor */
     RANK_VECTOR,
@@ -73,5 +74,7 @@ bool spin_is_mine(const spinlock_t *l); /* for ASSERT: held by this cpu */
 /* Two of the same rank, in address order; a == b locks once. */
 void lock_two(spinlock_t *a, spinlock_t *b) ACQUIRES(*a, *b);
 void unlock_two(spinlock_t *a, spinlock_t *b) RELEASES(*a, *b);
+unsigned int locks_held(void); /* by this cpu; for ASSERT: 0 in release builds */
+void lock_checks_stop(void);   /* on the way into panic(): whatever is held now, messages must get out */
 
 #endif

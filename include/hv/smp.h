@@ -5,11 +5,18 @@
 
 #include <hv/cpumask.h>
 
+/*
+ * fn runs wherever the other cpu happens to wait, whatever locks it holds: it must neither take a lock that a caller of
+ * smp_call() may hold, nor call smp_call() itself. Cpus that are not online are left out.
+ */
 /* Run fn(data) on each cpu of the mask, this one included if in it, and wait for all. Interrupts off on each. */
 void smp_call(const cpumask_t *mask, void (*fn)(void *), void *data);
 void smp_serve(void);                  /* handle requests made to this cpu: from the IPI, and in every wait loop */
 void cpu_wait(void);                   /* body of a wait loop: pause + smp_serve */
 void smp_kick(unsigned int cpu);       /* make the cpu look at its softirqs and events: IPI without waiting */
 void smp_kick_mask(const cpumask_t *mask);
+
+/* Implemented by the architecture: interrupt these cpus; there: smp_serve(), and softirqs on the way out. */
+void arch_send_ipi_mask(const cpumask_t *mask);
 
 #endif

@@ -7,13 +7,15 @@
 #define HV_TIMER_H
 
 #include <hv/time.h>
+#include <hv/types.h>
 
 struct timer {
     ns_t deadline; /* NS_NEVER when idle */
     void (*fn)(void *data);
     void *data;
     uint32_t cpu;
-    uint32_t slot; /* place in the cpu's heap, 1-based; 0 when idle */
+    bool queued;
+    struct timer *child, *next, *prev; /* pairing heap: first child, siblings; prev of a first child is the parent */
 };
 
 void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu);

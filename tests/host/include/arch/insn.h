@@ -8,5 +8,6 @@
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void irq_disable(void) {}
 static inline void irq_enable(void) {}
+static inline void irq_window(void) {}
 
 #endif
