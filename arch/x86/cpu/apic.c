@@ -69,6 +69,8 @@ static const struct apic_ops x2apic_ops = {
     .name = "x2APIC", .read = x2apic_read, .write = x2apic_write, .command = x2apic_command, .id = x2apic_id
 };
 
+bool apic_is_x2(void) { return apic == &x2apic_ops; }
+
 /* --- setting up ------------------------------------------------------------------------------------------------- */
 
 void apic_init_boot(void)
@@ -161,6 +163,11 @@ void apic_interrupt_error(void)
 void apic_start_cpu(uint32_t apic_id, uint8_t page)
 {
     apic->command(ICR_INIT | ICR_ASSERT, apic_id);
+    apic->command(ICR_STARTUP | ICR_ASSERT | page, apic_id);
+}
+
+void apic_restart_cpu(uint32_t apic_id, uint8_t page)
+{
     apic->command(ICR_STARTUP | ICR_ASSERT | page, apic_id);
 }
 

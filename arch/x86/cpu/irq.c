@@ -17,7 +17,6 @@
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/smp.h>
-#include <hv/timer.h>
 
 static struct irq_desc *irq_descs[NR_IRQS];
 static unsigned int nr_gsis;
@@ -27,7 +26,7 @@ static DEFINE_SPINLOCK(alloc_lock, RANK_PV_LDT); /* numbers of MSIs; below the h
 /* irq + 1 for each vector of a cpu; 0 free. Changed under vector_lock. */
 static DEFINE_PER_CPU(uint16_t[NR_VECTORS], vector_irq);
 
-void irq_init(unsigned int gsis)
+void irq_set_gsis(unsigned int gsis)
 {
     nr_gsis = MIN(gsis, NR_IRQS / 2U);
 }
@@ -501,7 +500,7 @@ void irq_dispatch(struct cpu_user_regs *regs)
     switch (vector) {
     case VECTOR_TIMER:
         apic_eoi();
-        timer_interrupt();
+        apic_timer_fired();
         return;
     case VECTOR_SERVE:
         apic_eoi();

@@ -65,12 +65,15 @@ void apic_eoi(void);
 bool apic_is_in_service(uint8_t vector);
 /* INIT then STARTUP to the cpu with this APIC id, which starts in real mode at page << 12. Not waited for. */
 void apic_start_cpu(uint32_t apic_id, uint8_t page);
+void apic_restart_cpu(uint32_t apic_id, uint8_t page); /* a second STARTUP */
+bool apic_is_x2(void);
 void apic_send_nmi_others(void); /* stop everybody, on the way to a panic */
 void apic_interrupt_error(void);
 
 /* Timer: ticks per second of the LAPIC timer (measured by time.c); 0 when the TSC deadline is used. */
 void apic_timer_init(uint64_t ticks_per_sec);
 void apic_timer_init_cpu(void);
+void apic_timer_fired(void); /* VECTOR_TIMER */
 
 /* For core/smp.c: VECTOR_SERVE, which lands in smp_serve() (or only ends idle or guest mode). */
 void arch_send_ipi(unsigned int cpu);

@@ -58,7 +58,9 @@ struct irq_desc {
     uint64_t count;
 };
 
-void irq_init(unsigned int nr_gsis); /* after the IO-APICs are known */
+/* Boot: the local APIC, the numbering of cpus, the IO-APICs. After ACPI. */
+void irq_init(void);
+void irq_set_gsis(unsigned int nr_gsis); /* from ioapic.c */
 unsigned int irq_nr_gsis(void);
 struct irq_desc *irq_to_desc(unsigned int irq); /* NULL: no such irq */
 

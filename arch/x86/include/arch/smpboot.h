@@ -17,15 +17,19 @@ void smpboot_enumerate(void);
  * Starts the other cpus and returns at once. They come online by themselves, a bounded number at a time: each starts
  * the next when it is done. trampoline_pa must be set; heap, timers and scheduler of this cpu must be ready.
  */
-void smpboot_start(void);
-/* Starts again what has not come up, once. The number of cpus online. Waits at most max_ms for the rest. */
-unsigned int smpboot_finish(unsigned int max_ms);
-bool smpboot_all_running(void);
+void smp_boot_start(void);
+bool smpboot_all_running(void); /* every cpu that the machine has */
 /* The cpu with an APIC id, NR_CPUS if none. */
 unsigned int smpboot_cpu_of(uint32_t apic_id);
 
-/* percpu.c: the boot cpu uses the template itself; others get a copy. */
+/* trampoline.S */
+void trampoline_patch(uint32_t page);
+
+/* percpu.c: per-cpu variables and stack. The boot cpu uses the template itself; others get a zeroed copy. */
+void percpu_init_bsp(void); /* needs the heap */
 int percpu_alloc(unsigned int cpu) must_check;
+void cpu_info_init(unsigned int cpu);
+void *cpu_stack_top(unsigned int cpu); /* below its struct cpu_info */
 
 /* Implemented beside the IDT: load GDT, TSS with its IST stacks and IDT of this cpu; control registers and MSRs. */
 void cpu_init_tables(unsigned int cpu);

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Each cpu's memory: its copy of the per-cpu variables and its stack. Both are made by whoever starts the cpu and never given
+ * back. The boot cpu's variables are the section itself, so they work from the first instruction on.
+ */
+#include <arch/cpu.h>
+#include <arch/direct.h>
+#include <arch/paging.h>
+#include <arch/smpboot.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <hv/percpu.h>
+#include <lib/string.h>
+
+extern char __percpu_start[], __percpu_end[];
+
+uint64_t percpu_offset[NR_CPUS]; /* 0 for the boot cpu, and for cpus without memory yet */
+
+static unsigned int order_of(size_t size)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
+static uint64_t stack_base(unsigned int cpu) { return STACK_VIRT_START + (uint64_t)cpu * STACK_STRIDE; }
+
+void *cpu_stack_top(unsigned int cpu)
+{
+    return (void *)(stack_base(cpu) + STACK_SIZE - sizeof(struct cpu_info));
+}
+
+/* All but the guard page, whose frame is given back. */
+static int stack_alloc(unsigned int cpu)
+{
+    struct page *pg = page_alloc(STACK_ORDER, 0);
+    uint64_t va = stack_base(cpu);
+    const unsigned long below = STACK_GUARD / PAGE_SIZE, pages = STACK_SIZE / PAGE_SIZE;
+    mfn_t mfn;
+    int rc;
+
+    if (pg == NULL)
+        return -ENOMEM;
+    mfn = page_to_mfn(pg);
+    rc = hv_map(va, mfn, below, HV_RW);
+    if (rc == 0)
+        rc = hv_map(va + STACK_GUARD + PAGE_SIZE, _mfn(mfn.n + below + 1), pages - below - 1, HV_RW);
+    return rc; /* out of memory for a page table: the cpu is not started, and the few frames do not matter */
+}
+
+int percpu_alloc(unsigned int cpu)
+{
+    size_t size = (size_t)(__percpu_end - __percpu_start);
+    char *area;
+    int rc;
+
+    if (percpu_offset[cpu] != 0)
+        return 0;
+    rc = stack_alloc(cpu);
+    if (rc)
+        return rc;
+    area = hv_page_alloc(order_of(size));
+    if (area == NULL)
+        return -ENOMEM;
+    percpu_offset[cpu] = (uint64_t)(uintptr_t)area - (uint64_t)(uintptr_t)__percpu_start;
+    return 0;
+}
+
+void percpu_init_bsp(void)
+{
+    if (stack_alloc(0))
+        boot_fail("out of memory for the first stack");
+    cpu_info_init(0);
+}
+
+void cpu_info_init(unsigned int cpu)
+{
+    struct cpu_info *info = cpu_stack_top(cpu);
+
+    memset(info, 0, sizeof(*info));
+    info->cpu = cpu;
+    info->percpu_offset = percpu_offset[cpu];
+}
