@@ -18,7 +18,7 @@ ALWAYS_INLINE bool is_sign_byte(uint32_t b)
     return (b & 0xff) == 0 || (b & 0xff) == 0xff;
 }
 
-/* The number of the first byte at or after i that is E8 or E9; end if there is none. */
+/* The first byte at or after i that is E8 or E9; end if there is none. i must not be above end. */
 ALWAYS_INLINE size_t find_branch(const uint8_t *data, size_t i, size_t end)
 {
     const uint64_t ones = 0x0101010101010101ull;
@@ -63,7 +63,7 @@ void bcj_x86_undo(uint8_t *data, size_t size, uint32_t ip)
         return;
     end = size - OPERAND_SIZE;
 
-    for (size_t i = 0; (i = find_branch(data, i, end)) < end;) {
+    for (size_t i = 0; i < end && (i = find_branch(data, i, end)) < end;) {
         uint8_t *operand = data + i + 1;
         const size_t gap = i - last;       /* bytes between this candidate and the last */
         bool skip = false;

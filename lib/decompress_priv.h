@@ -101,7 +101,7 @@ struct lzma_state;
 struct lzma_state *lzma_state_new(struct decoder *d);
 int decode_lzma2(struct decoder *d, struct lzma_state *s);
 
-/* Undoes the x86 branch filter over a whole block, in place. ip is the address of its first byte. */
+/* Undoes the x86 branch filter over a whole block in place; ip is the address of its first byte. */
 void bcj_x86_undo(uint8_t *data, size_t size, uint32_t ip);
 
 /* XXH64 with seed 0, of zstd's frame checksum. */

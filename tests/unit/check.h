@@ -8,8 +8,8 @@
  *     }
  *
  * and ends in `return check_exit();`. Each TEST prints one line "ok NAME: what", or a line
- * "FAIL NAME: what (file:line expr)" for each check in it that failed. NAME is the test's file name.
- * A program that ran no test at all fails. The body of a TEST must not be left by return or goto;
+ * "FAIL NAME: what (file:line expr)" for each check in it that failed. NAME is the file's name. A
+ * program that ran no test at all fails. The body of a TEST must not be left by return or goto;
  * `break` ends it early.
  */
 #ifndef TESTS_UNIT_CHECK_H
@@ -119,7 +119,7 @@ static inline bool check_str_same(const char *a, const char *b)
         ? true                                                                              \
         : check_str_failed(__FILE__, __LINE__, check_a_, check_b_); })
 
-/* Inside a TEST: this machine lacks what the case needs. Says why; counts as neither ok nor FAIL. */
+/* Inside a TEST: this machine lacks what the case needs. Counts as neither ok nor FAIL. */
 static inline void check_skip(const char *reason)
 {
     check_state.skip_here = true;
