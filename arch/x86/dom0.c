@@ -7,6 +7,7 @@
 #include <arch/apic.h>
 #include <arch/boot.h>
 #include <arch/build.h>
+#include <arch/cpu.h>
 #include <arch/direct.h>
 #include <arch/smpboot.h>
 #include <hv/console.h>
@@ -16,6 +17,7 @@
 #include <hv/memory.h>
 #include <hv/page.h>
 #include <hv/rangeset.h>
+#include <hv/vcpu.h>
 #include <lib/cmdline.h>
 #include <lib/format.h>
 #include <lib/string.h>
@@ -239,7 +241,8 @@ void dom0_create(void)
     dom0_build_pv(dom0, &in);
     boot_release_modules();
     log_info("dom0: %u vcpus, %lu MiB, \"%s\"", nr_vcpus, (unsigned long)(in.nr_pages >> 8), in.cmdline);
-    vcpu_bring_up(dom0->vcpu[0]);
+    if (vcpu_up(dom0->vcpu[0]))
+        panic("dom0: its first vcpu has no context");
     domain_unpause_by_controller(dom0);
 }
 

@@ -19,6 +19,6 @@ void boot_release_modules(void);
 void dom0_create(void);
 
 /* head.S: continue in fn on an empty stack; fn does not return. */
-void reset_stack_and_call(void *stack_top, void (*fn)(void)) __attribute__((noreturn));
+void noreturn reset_stack_and_call(void *stack_top, void (*fn)(void));
 
 #endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* domctl: operations on whole domains. */
+#include "priv.h"
+
+#include <hv/errno.h>
+#include <hv/guest.h>
+#include <hv/gnttab.h>
+#include <hv/hypercall.h>
+#include <hv/percpu.h>
+#include <hv/platform.h>
+#include <hv/rangeset.h>
+#include <hv/time.h>
+#include <lib/string.h>
+
+/* --- life --------------------------------------------------------------------------------------------------------- */
+
+/* What the tools ask for and we can do; the rest is -EINVAL as the ABI has it. */
+static int check_config(const struct xen_domctl_createdomain *c)
+{
+    if (c->flags & ~(uint32_t)(XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off))
+        return -EINVAL; /* hvm, hap, iommu, nested virtualisation, vpmu: not in this build */
+    if (c->iommu_opts != 0 || c->vmtrace_size != 0 || c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
+        return -EINVAL;
+    if (c->max_grant_frames < -1 || c->max_maptrack_frames < -1)
+        return -EINVAL;
+    if (XEN_DOMCTL_GRANT_version(c->grant_opts) == 0 || XEN_DOMCTL_GRANT_version(c->grant_opts) > 2 ||
+        (c->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask))
+        return -EINVAL;
+    return 0;
+}
+
+/* The id asked for, or the first free one after the last that was given out. DOMID_FIRST_RESERVED: none. */
+static domid_t choose_id(domid_t wanted)
+{
+    static domid_t last;
+
+    if (wanted > 0 && wanted < DOMID_FIRST_RESERVED)
+        return wanted;
+    for (unsigned int i = 1; i < DOMID_FIRST_RESERVED; i++) {
+        domid_t id = (domid_t)((last + i) % DOMID_FIRST_RESERVED);
+        struct domain *d;
+
+        if (id == 0)
+            continue;
+        d = domain_get_by_id(id);
+        if (d == NULL)
+            return last = id;
+        domain_put(d);
+    }
+    return DOMID_FIRST_RESERVED;
+}
+
+long domctl_createdomain(struct domain *unused, struct xen_domctl *op, uint64_t arg)
+{
+    struct domain *d;
+    domid_t id;
+    int rc = check_config(&op->u.createdomain);
+
+    if (rc)
+        return rc;
+    id = choose_id(op->domain);
+    if (id == DOMID_FIRST_RESERVED)
+        return -ENOMEM;
+    rc = domain_create(&d, id, &op->u.createdomain, false);
+    if (rc)
+        return rc;
+    op->domain = d->id;
+    return 0;
+}
+
+long domctl_destroydomain(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    if (d == current->domain || d == dom0)
+        return -EINVAL;
+    return domain_kill(d);
+}
+
+long domctl_pause(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
+}
+
+long domctl_unpause(struct domain *d, struct xen_domctl *op, uint64_t arg) { return domain_unpause_by_controller(d); }
+
+long domctl_resumedomain(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    if (d == current->domain || !d->is_shut_down)
+        return -EINVAL;
+    domain_resume(d);
+    return 0;
+}
+
+/* --- what it is --------------------------------------------------------------------------------------------------- */
+
+void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
+{
+    struct vcpu *v;
+    bool running = false, all_blocked = true;
+
+    *info = (struct xen_domctl_getdomaininfo){
+        .domain = d->id,
+        .tot_pages = read_once(d->tot_pages),
+        .max_pages = read_once(d->max_pages),
+        .outstanding_pages = read_once(d->outstanding_pages),
+        .shared_info_frame = arch_shared_info_frame(d),
+        .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
+        .ssidref = d->ssidref,
+        .cpupool = d->cpupool_id,
+        .gpaddr_bits = arch_gpaddr_bits(d),
+    };
+    memcpy(info->handle, d->handle, sizeof(info->handle));
+    info->arch_config = d->config->arch;
+    for_each_vcpu(d, v) {
+        info->max_vcpu_id = v->id;
+        info->cpu_time += vcpu_cpu_time(v);
+        if (read_once(v->pause_flags) & BIT(VPF_DOWN))
+            continue;
+        info->nr_online_vcpus++;
+        if (!(read_once(v->pause_flags) & BIT(VPF_BLOCKED)))
+            all_blocked = false;
+        if (v->sched.is_running)
+            running = true;
+    }
+    if (info->nr_online_vcpus > 0)
+        info->flags |= running ? XEN_DOMINF_running : all_blocked ? XEN_DOMINF_blocked : 0;
+    if (d->state == DOM_DEAD)
+        info->flags |= XEN_DOMINF_dying;
+    if (d->is_shut_down)
+        info->flags |= XEN_DOMINF_shutdown;
+    if (d->controller_pause_count > 0)
+        info->flags |= XEN_DOMINF_paused;
+    if (is_hvm(d))
+        info->flags |= XEN_DOMINF_hvm_guest | XEN_DOMINF_hap;
+    if (d->config->flags & XEN_DOMCTL_CDF_xs_domain)
+        info->flags |= XEN_DOMINF_xs_domain;
+    info->flags |= (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
+    if (d->shutdown_code == ~0U)
+        info->flags |= 0xffffU << XEN_DOMINF_shutdownshift;
+}
+
+/* The first domain with that id or a higher one: tools walk the list by it. */
+long domctl_getdomaininfo(struct domain *unused, struct xen_domctl *op, uint64_t arg)
+{
+    struct domain *d = op->domain == DOMID_SELF ? domain_get_target(DOMID_SELF) : domain_get_at_or_after(op->domain);
+
+    if (d == NULL)
+        return -ESRCH;
+    domain_info(d, &op->u.getdomaininfo);
+    op->domain = d->id;
+    domain_put(d);
+    return 0;
+}
+
+/* --- limits and settings ------------------------------------------------------------------------------------------ */
+
+long domctl_max_mem(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    uint64_t pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+
+    if (pages > UINT32_MAX)
+        return -EINVAL;
+    spin_lock(&d->page_lock);
+    d->max_pages = (uint32_t)pages; /* below what it has is allowed: it gets no more until it has given back */
+    spin_unlock(&d->page_lock);
+    return 0;
+}
+
+/* The number was fixed at creation; now they are made. */
+long domctl_max_vcpus(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    if (d == current->domain || op->u.max_vcpus.max != d->max_vcpus)
+        return -EINVAL;
+    for (unsigned int i = 0; i < d->max_vcpus; i++)
+        if (d->vcpu[i] == NULL && vcpu_create(d, i) == NULL)
+            return -ENOMEM;
+    return 0;
+}
+
+long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return sched_adjust_domain(d, &op->u.scheduler_op);
+}
+
+long domctl_setdomainhandle(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    memcpy(d->handle, op->u.setdomainhandle.handle, sizeof(d->handle));
+    return 0;
+}
+
+long domctl_settimeoffset(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    d->time_offset_secs = op->u.settimeoffset.time_offset_seconds;
+    time_update_wallclock(d);
+    return 0;
+}
+
+long domctl_set_virq_handler(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return virq_set_handler(d, op->u.set_virq_handler.virq);
+}
+
+long domctl_setnodeaffinity(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    uint64_t nodes;
+    int rc = bitmap_from_guest(&nodes, 64, &op->u.nodeaffinity.nodemap);
+
+    if (rc)
+        return rc;
+    if ((nodes & (BIT(heap_nr_nodes()) - 1)) == 0)
+        return -EINVAL;
+    d->node_affinity = nodes;
+    d->auto_node_affinity = false;
+    return 0;
+}
+
+long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return bitmap_to_guest(&op->u.nodeaffinity.nodemap, &d->node_affinity, 64);
+}
+
+/* --- rights ------------------------------------------------------------------------------------------------------- */
+
+/* Nobody gives what he has not: the caller must have the right to all of it. */
+static long permit(struct rangeset *theirs, struct rangeset *ours, uint64_t first, uint64_t nr, bool allow)
+{
+    if (nr == 0)
+        return 0;
+    if (first + nr - 1 < first)
+        return -EINVAL;
+    if (!rangeset_contains(ours, first, first + nr - 1))
+        return -EPERM;
+    return allow ? rangeset_add(theirs, first, first + nr - 1) : rangeset_remove(theirs, first, first + nr - 1);
+}
+
+long domctl_irq_permission(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return permit(d->irq_caps, current->domain->irq_caps, op->u.irq_permission.pirq, 1,
+                  op->u.irq_permission.allow_access);
+}
+
+long domctl_iomem_permission(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return permit(d->iomem_caps, current->domain->iomem_caps, op->u.iomem_permission.first_mfn,
+                  op->u.iomem_permission.nr_mfns, op->u.iomem_permission.allow_access);
+}
+
+long domctl_ioport_permission(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    if (op->u.ioport_permission.first_port + op->u.ioport_permission.nr_ports > 0x10000)
+        return -EINVAL;
+    return permit(d->arch.ioport_caps, current->domain->arch.ioport_caps, op->u.ioport_permission.first_port,
+                  op->u.ioport_permission.nr_ports, op->u.ioport_permission.allow_access);
+}
