@@ -14,10 +14,11 @@
 struct vcpu;
 
 struct cpu_info {
+    uint64_t align;            /* puts regs.es, where TSS.rsp0 points, on a 16-byte boundary */
     struct cpu_user_regs regs; /* the guest's, while in the hypervisor on its behalf */
     uint32_t cpu;
     uint32_t pad;
-    struct vcpu *current;
+    struct vcpu *running;      /* read as `current` */
     uint64_t percpu_offset;
     uint64_t guest_cr3;  /* xpti: page table to load on the way out; 0 = keep */
     uint64_t hv_cr3;     /* xpti: ours for this vcpu */
@@ -32,9 +33,11 @@ static inline struct cpu_info *get_cpu_info(void)
     return (struct cpu_info *)((sp | (STACK_SIZE - 1)) + 1) - 1;
 }
 
-#define current (get_cpu_info()->current)
+#define current (get_cpu_info()->running)
 #define smp_processor_id() (get_cpu_info()->cpu)
 static inline struct cpu_user_regs *guest_regs(void) { return &get_cpu_info()->regs; }
+
+_Static_assert((sizeof(struct cpu_info) - offsetof(struct cpu_info, regs.es)) % 16 == 0, "hardware aligns the stack to 16");
 
 /* CPU features of this machine that we use; set once at boot. */
 struct cpu_features {

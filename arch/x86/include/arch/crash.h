@@ -10,6 +10,7 @@
 void crash_dump(const struct cpu_user_regs *regs);
 /* Prints, records, stops the other cpus, then reboots or halts (noreboot). */
 void crash_exception(const struct cpu_user_regs *regs, const char *what) noreturn;
+bool crash_nmi(const struct cpu_user_regs *regs); /* from the NMI handler: stops this cpu if another one has crashed */
 /* Nearest symbol at or below an address of the image: NULL outside it. *offset into it. */
 const char *symbol_lookup(uint64_t addr, uint64_t *offset);
 /*

@@ -27,6 +27,8 @@
 #define PERDOMAIN_VIRT_START 0xffff818000000000
 #define PERDOMAIN_SLOT 259
 #define STACK_VIRT_START 0xffff820000000000
+#define STUB_VIRT_START 0xffff821000000000 /* SYSCALL entry stubs, STUB_SIZE bytes a cpu, read and execute */
+#define STUB_SIZE 128
 #define WINDOW_VIRT_START 0xffff824000000000
 #define IMAGE_VIRT_START 0xffff82d080000000
 #define IMAGE_PHYS_START 0x200000
@@ -38,9 +40,17 @@
 #define GDT_VIRT(vcpu_id) (PERDOMAIN_VIRT_START + ((unsigned long)(vcpu_id) << PERDOMAIN_VCPU_SHIFT))
 #define LDT_VIRT(vcpu_id) (GDT_VIRT(vcpu_id) + 0x10000)
 
-/* A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info at the very top. */
+/*
+ * A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info at the very top.
+ * Page 0: #DB (lower half), #DF (upper half); page 1: NMI; page 2: #MC; page 3: guard; pages 4-7: the stack.
+ */
 #define STACK_ORDER 3
 #define STACK_SIZE 0x8000
+#define STACK_IST_DB 0x800 /* tops, as offsets from the stack's start */
+#define STACK_IST_DF 0x1000
+#define STACK_IST_NMI 0x2000
+#define STACK_IST_MC 0x3000
+#define STACK_GUARD 0x3000 /* this page is to be unmapped */
 #define STACK_STRIDE 0x10000 /* stacks are mapped this far apart: the gap is a guard */
 
 /* Our selectors, in the reserved part of every vcpu's GDT (FIRST_RESERVED_GDT_BYTE 0xe000). */
@@ -51,5 +61,7 @@
 #define FLAT_CS64 0xe033
 #define HV_TSS 0xe040
 #define HV_LDT 0xe050
+#define GDT_LIMIT 0xe05f           /* ends with HV_LDT: nothing behind it can be loaded */
+#define GDT_RESERVED_OFFSET 0xe000 /* of our page in a vcpu's GDT */
 
 #endif

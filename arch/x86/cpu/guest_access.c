@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The border to the running guest's memory: copies that recover from faults. The address is checked to lie outside of our own
+ * range, so whatever happens there is the guest's mapping's doing: it was not there, or not writable (CR0.WP is on).
+ */
+#include <arch/cpu.h>
+#include <arch/layout.h>
+#include <arch/traps.h>
+#include <hv/errno.h>
+#include <hv/guest.h>
+
+#define USER_END 0x0000800000000000ULL
+
+static inline bool range_ok(uint64_t addr, size_t n)
+{
+    uint64_t end;
+
+    if (__builtin_add_overflow(addr, (uint64_t)n, &end))
+        return false;
+    return end <= USER_END || addr >= HV_VIRT_END;
+}
+
+static inline void access_begin(void)
+{
+    if (cpu_features.smap)
+        stac();
+}
+
+static inline void access_end(void)
+{
+    if (cpu_features.smap)
+        clac();
+}
+
+/* Bytes that were not copied. Whole words first; the rest, or what is left at a fault, byte by byte. */
+static inline size_t copy(void *dst, const void *src, size_t n)
+{
+    size_t tail = n & 7, words = n >> 3;
+
+    access_begin();
+    __asm__ volatile("1: rep movsq\n\t"
+                     "mov %[tail], %[n]\n"
+                     "2: rep movsb\n\t"
+                     "jmp 4f\n"
+                     "3: lea (%[tail], %[n], 8), %[n]\n" /* words left and the tail */
+                     "4:\n\t" EX_TABLE("1b", "3b") EX_TABLE("2b", "4b")
+                     : [n] "+c"(words), "+D"(dst), "+S"(src)
+                     : [tail] "r"(tail)
+                     : "memory");
+    access_end();
+    return words;
+}
+
+/*
+ * A fault may be spurious: the guest has raised the rights of an entry without a flush, and the TLB had the old one, which
+ * the fault has removed. So the second one counts.
+ */
+static inline size_t copy_twice(void *dst, const void *src, size_t n)
+{
+    size_t left = copy(dst, src, n);
+
+    if (unlikely(left > 0))
+        left = copy((char *)dst + (n - left), (const char *)src + (n - left), left);
+    return left;
+}
+
+int guest_read(void *dst, uint64_t addr, size_t n)
+{
+    if (!range_ok(addr, n) || copy_twice(dst, (const void *)addr, n) > 0)
+        return -EFAULT;
+    return 0;
+}
+
+int guest_write(uint64_t addr, const void *src, size_t n)
+{
+    if (!range_ok(addr, n) || copy_twice((void *)addr, src, n) > 0)
+        return -EFAULT;
+    return 0;
+}
+
+int guest_clear(uint64_t addr, size_t n)
+{
+    static const uint64_t zeros[32];
+
+    if (!range_ok(addr, n))
+        return -EFAULT;
+    while (n > 0) {
+        const size_t part = MIN(n, sizeof(zeros));
+
+        if (copy_twice((void *)addr, zeros, part) > 0)
+            return -EFAULT;
+        addr += part;
+        n -= part;
+    }
+    return 0;
+}

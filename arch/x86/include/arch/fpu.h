@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * FPU and vector state: switched eagerly with XSAVE where the machine has it and `xsave` is not disabled, else with FXSAVE.
+ * A vcpu's area is in the standard (not compacted) format, which is what the toolstack saves too.
+ */
+#ifndef ARCH_FPU_H
+#define ARCH_FPU_H
+
+#include <hv/types.h>
+
+struct vcpu;
+
+#define FXSAVE_SIZE 512
+#define XSAVE_HEADER 512 /* offset of XSTATE_BV in the area */
+
+void fpu_init_cpu(void);
+int fpu_vcpu_create(struct vcpu *v) must_check; /* area with the reset state */
+void fpu_vcpu_destroy(struct vcpu *v);
+void fpu_save(struct vcpu *v);    /* its state is in this cpu's registers */
+void fpu_restore(struct vcpu *v); /* and XCR0 */
+/* While v is on this cpu; 0 or -1 for #GP. */
+int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
+bool xcr0_valid(uint64_t xcr0, uint64_t allowed); /* pure: architectural dependencies */
+/* The 512 legacy bytes, for vcpu_guest_context; v is not running. */
+void fpu_get_legacy(const struct vcpu *v, void *fx);
+void fpu_set_legacy(struct vcpu *v, const void *fx); /* NULL: reset state */
+/* The whole area, for the toolstack: cpu_features.xsave_size bytes (or FXSAVE_SIZE), checked; -EINVAL. v is not running. */
+int fpu_set_area(struct vcpu *v, const void *area, size_t size, uint64_t xcr0, uint64_t xcr0_accum) must_check;
+
+#endif

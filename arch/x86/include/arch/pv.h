@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * PV guests' cpu side: how exceptions and events enter the guest's kernel, its two modes, its context. docs/exits.md.
+ *
+ * A guest's kernel and user both run in ring 3; v->arch.pv.in_kernel tells which. The mode, the loaded page table and the two
+ * GS bases (GS.base, and KERNEL_GS_BASE of the mode that is not running) change together, in pv_set_mode().
+ */
+#ifndef ARCH_PV_H
+#define ARCH_PV_H
+
+#include <abi.h>
+#include <hv/types.h>
+
+struct domain;
+struct vcpu;
+
+/* --- bounce frames, pure (pv/bounce.c) ------------------------------------------------------------------------------ */
+
+struct bounce {
+    uint64_t address;     /* handler */
+    uint32_t error_code;
+    bool has_error;
+    bool mask_events;     /* set evtchn_upcall_mask on entry */
+    bool failsafe;        /* the frame has the four data selectors */
+    uint16_t ds, es, fs, gs;
+};
+
+struct bounce_state {
+    bool in_kernel, events_masked;
+    uint64_t kernel_sp;
+    uint64_t iopl;        /* to be shown in RFLAGS */
+};
+
+#define BOUNCE_WORDS 11
+
+/* Fill frame (lowest address first): number of words; *sp is where it goes. */
+unsigned int bounce_build(const struct cpu_user_regs *regs, const struct bounce *b, const struct bounce_state *s,
+                          uint64_t frame[BOUNCE_WORDS], uint64_t *sp);
+/* The registers with which the handler starts. */
+void bounce_enter(struct cpu_user_regs *regs, const struct bounce *b, uint64_t sp);
+
+/* --- entering the guest's kernel (current only) -------------------------------------------------------------------- */
+
+void pv_bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b);
+void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code); /* an exception, through its trap table */
+void pv_inject_pf(struct vcpu *v, uint64_t cr2, uint32_t error_code);
+void pv_failsafe(struct vcpu *v); /* a selector in v->arch.pv could not be loaded */
+void pv_set_mode(struct vcpu *v, bool kernel);
+
+void pv_exception(struct cpu_user_regs *regs);
+void pv_iret_fault(struct cpu_user_regs *frame) noreturn; /* our IRET to the guest faulted: the guest's exception */
+void pv_exit_work(struct cpu_user_regs *regs);
+void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_syscall32(struct vcpu *v, struct cpu_user_regs *regs);
+void pv_sysenter(struct vcpu *v, struct cpu_user_regs *regs);
+bool pv_perdomain_fault(struct vcpu *v, uint64_t cr2); /* a descriptor of v's LDT was needed: mapped now */
+
+/* --- privileged instructions (priv_op.c) ---------------------------------------------------------------------------- */
+
+/* What faulted in the guest with #GP(0): true when done (registers are updated), false: the #GP is the guest's. */
+bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
+bool pv_emulate_forced(struct vcpu *v, struct cpu_user_regs *regs); /* #UD: prefixed CPUID */
+
+/* --- segments (segment.c) ------------------------------------------------------------------------------------------- */
+
+struct segment {
+    uint64_t base;
+    uint32_t limit;
+    bool code64, db32;
+};
+int pv_read_segment(const struct vcpu *v, uint16_t selector, struct segment *seg); /* 0 or -1 */
+void pv_save_segments(struct vcpu *v);
+bool pv_load_segments(struct vcpu *v); /* false: a selector was bad; loaded as null */
+uint64_t read_fs_base(void);
+void write_fs_base(uint64_t base);
+void write_gs_base(uint64_t base);
+uint64_t read_gs_base(void);
+
+/* --- debug registers (debugreg.c) ----------------------------------------------------------------------------------- */
+
+int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t val); /* 0, -ENODEV, -EINVAL, -EPERM; v may not be current */
+uint64_t pv_get_debugreg(const struct vcpu *v, unsigned int reg);
+void pv_load_debugregs(const struct vcpu *v); /* switch-in */
+uint64_t pv_read_dr6(void);                   /* and reset it */
+
+/* --- I/O ports (io.c) ----------------------------------------------------------------------------------------------- */
+
+bool pv_io_allowed(struct vcpu *v, uint16_t port, unsigned int size); /* virtual IOPL or the I/O bitmap */
+uint32_t pv_io_read(struct vcpu *v, uint16_t port, unsigned int size);
+void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
+/* PHYSDEVOP_set_iopl, set_iobitmap use pv.iopl, pv.iobmp, pv.iobmp_limit. */
+
+/* --- whole contexts (domain.c) -------------------------------------------------------------------------------------- */
+
+/* v is paused and not loaded anywhere. -EINVAL, -EFAULT, ...; on failure v stays as it was but for references. */
+int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c) must_check;
+void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c);
+
+/* --- context switch (context.c) ------------------------------------------------------------------------------------- */
+
+void guest_resume(void) noreturn; /* entry.S: run current from cpu_info->regs */
+
+/* Write CR4, CR0.TS and so on as current wants them, after they changed. */
+void pv_load_cr4(const struct vcpu *v);
+
+#endif
