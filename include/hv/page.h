@@ -35,6 +35,11 @@ struct domain;
 #define PAGE_FREE (1ULL << 61)      /* head of a free buddy block of 2^order frames */
 #define PAGE_DIRTY (1ULL << 60)     /* free, and holds a former owner's bytes: scrub before reuse */
 #define PAGE_BROKEN (1ULL << 59)
+#define PAGE_HOLE (1ULL << 58)      /* not RAM: inside a section in use, but mfn_to_page() does not give it */
+#define PAGE_STALE (1ULL << 57)     /* free: a guest's TLB entries for it may be live, see tlb_stamp */
+#define PAGE_FOREIGN (1ULL << 56)   /* another domain than its owner had it mapped: flushes must reach all cpus */
+#define PAGE_UNCACHED (1ULL << 55)  /* was mapped with other than write-back caching */
+#define PAGE_ORPHAN (1ULL << 54)    /* hv_page_free() came while shared references were left: the last one frees it */
 
 struct page {
     uint64_t ref;        /* PAGE_* flags and count; changed atomically */
@@ -81,6 +86,11 @@ struct page *page_list_next(const struct page *pg);
 #define ALLOC_NO_SCRUB (1U << 9)            /* caller overwrites every byte itself */
 #define ALLOC_TINY_OK (1U << 10)            /* may use the DMA reserve */
 
+/*
+ * Tell of conventional RAM of the host (each E820 RAM range, whoever uses it): what mfn_is_ram() answers. Boot only, before
+ * the first heap_add_range().
+ */
+void ram_add_range(paddr_t start, paddr_t end);
 /* Give a range of RAM to the allocator. Touches nothing in it (see above). node from SRAT. Boot only. */
 void heap_add_range(paddr_t start, paddr_t end, unsigned int node);
 /* 2^order contiguous frames, without owner; NULL when there are none. Never blocks. */
@@ -116,7 +126,7 @@ void page_unshare(void *va); /* d is gone, or holds no reference any more */
 bool page_get(struct page *pg, const struct domain *d) must_check; /* one reference if d owns it and it is not free */
 void page_put(struct page *pg);                                     /* may free the frame */
 struct domain *page_owner(const struct page *pg);                   /* NULL for DOMID_NONE; valid while referenced */
-/* Drop the allocation's own reference (decrease_reservation, teardown): true for the caller that cleared the flag. */
+/* Clear PAGE_ALLOCATED and drop the reference that came with it (decrease_reservation, teardown); true if it was set. */
 bool page_clear_allocated(struct page *pg);
 
 /* Mapped contents of a frame of RAM. Direct map where it reaches, else a per-cpu window (unmap in reverse order). */

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a frame is used for: the pure part. page_type.c is the shell; docs/page-types.md tells the story.
+ *
+ *                get(T)               checked                 put, last
+ *       IDLE ───────────▶ CHECKING(T) ───────▶ VALID(T, n) ───────────▶ UNDOING(T) ──▶ IDLE
+ *                          │  ▲    └─ refused ─▶ UNDOING(T)               ▲  │
+ *                interrupted ▼  │ get(T)                     reclaim, get(U)│  ▼ interrupted
+ *                          PARTIAL(T) ───────────────────────────────────┘ PARTIAL(T)
+ *
+ * Types whose check and undoing are nothing (WRITABLE, NONE) skip CHECKING unless translations of the former type must be
+ * flushed first, and all but the page tables skip UNDOING.
+ *
+ * Always: a frame in CHECKING or UNDOING belongs to one cpu and the others wait or are refused; count is 0 only in IDLE, and 1 in
+ * CHECKING, PARTIAL and UNDOING; type changes only from IDLE, where it still names the former use; pinned only in VALID, and one
+ * of the counts is then the pin's. So a frame is never writable by a guest and a page table at once.
+ */
+#ifndef ARCH_PAGE_USE_H
+#define ARCH_PAGE_USE_H
+
+#include <hv/types.h>
+
+enum page_type { PT_NONE, PT_L1, PT_L2, PT_L3, PT_L4, PT_SEGDESC, PT_WRITABLE, NR_PAGE_TYPES };
+enum page_state { PS_IDLE, PS_CHECKING, PS_VALID, PS_PARTIAL, PS_UNDOING, NR_PAGE_STATES };
+
+struct page_use {
+    uint32_t count;
+    uint8_t type;  /* enum page_type */
+    uint8_t state; /* enum page_state */
+    uint8_t pinned;
+    uint8_t pad;   /* 0 */
+};
+_Static_assert(sizeof(struct page_use) == sizeof(uint64_t), "changed by one compare-and-swap");
+
+enum use_verdict {
+    USE_TAKEN,      /* the caller has its reference */
+    USE_CHECK_IT,   /* the caller is to check the contents, then page_use_checked() */
+    USE_WRONG_TYPE, /* refused */
+    USE_OVERFLOW,   /* refused */
+    USE_WAIT,       /* another cpu is at work: look again */
+    USE_UNDO_FIRST, /* the caller now undoes the left-over of another type, then asks again */
+    USE_DROPPED,    /* given back, others remain */
+    USE_LAST,       /* the last one given back: the frame is idle */
+    USE_UNDO_IT,    /* the last one: the caller is to give back what the table refers to, then page_use_undone() */
+    USE_BROKEN,     /* the request makes no sense in this state: a bug of ours */
+};
+
+static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <= PT_L4; }
+
+enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct page_use *next);
+enum use_verdict page_use_put(struct page_use cur, struct page_use *next);
+
+/* The end of a check. REFUSED: the caller goes on undoing what it had accepted, as after USE_UNDO_IT. */
+enum check_result { CHECK_OK, CHECK_REFUSED, CHECK_INTERRUPTED };
+enum use_verdict page_use_checked(struct page_use cur, enum check_result result, struct page_use *next);
+enum use_verdict page_use_undone(struct page_use cur, bool interrupted, struct page_use *next);
+/* Take over a PARTIAL frame to undo it (USE_UNDO_IT); USE_WRONG_TYPE if it is not PARTIAL. */
+enum use_verdict page_use_reclaim(struct page_use cur, struct page_use *next);
+
+/* Turn the caller's own reference to a VALID table into the pin's. USE_WRONG_TYPE: it is pinned already, or no table. */
+enum use_verdict page_use_pin(struct page_use cur, struct page_use *next);
+/* Turn the pin's reference into the caller's, to be put. USE_WRONG_TYPE: not pinned. */
+enum use_verdict page_use_unpin(struct page_use cur, struct page_use *next);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Small objects out of pages: a class of sizes per page, free objects linked inside the page by their offset.
+ *
+ * What a page is used for stands in its struct page, which nobody else needs for a page of ours: order is 1 + the class
+ * (0 for a plain page, LARGE + order for an allocation of whole pages), use holds the number of objects in use and the first
+ * free one, next and prev link the pages of a class that have room. Memory is zeroed when it is handed out.
+ */
+#include <arch/direct.h>
+#include <hv/lock.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <lib/string.h>
+
+#define NO_OBJECT 0xffffU
+#define LARGE 0x80U
+
+static const uint16_t class_size[] = { 16, 32, 64, 128, 192, 256, 512, 1024, 2048 };
+#define NR_CLASSES ARRAY_SIZE(class_size)
+
+struct slab { uint16_t used, first; uint32_t pad; }; /* struct page.use of a page of objects */
+_Static_assert(sizeof(struct slab) == sizeof(uint64_t), "kept in page->use");
+
+static DEFINE_SPINLOCK(slab_lock, RANK_XHEAP);
+static uint32_t with_room[NR_CLASSES] GUARDED_BY(slab_lock); /* frame of the first page; 0 none */
+
+static struct slab *slab_of(struct page *pg)
+{
+    return (struct slab *)(void *)&pg->use;
+}
+
+static unsigned int capacity(unsigned int c)
+{
+    return (unsigned int)PAGE_SIZE / class_size[c];
+}
+
+static void link_page(struct page *pg, unsigned int c) REQUIRES(slab_lock)
+{
+    pg->prev = 0;
+    pg->next = with_room[c];
+    if (pg->next)
+        frame_table[pg->next].prev = (uint32_t)page_to_mfn(pg).n;
+    with_room[c] = (uint32_t)page_to_mfn(pg).n;
+}
+
+static void unlink_page(struct page *pg, unsigned int c) REQUIRES(slab_lock)
+{
+    if (pg->next)
+        frame_table[pg->next].prev = pg->prev;
+    if (pg->prev)
+        frame_table[pg->prev].next = pg->next;
+    else
+        with_room[c] = pg->next;
+}
+
+static unsigned int class_of(size_t size)
+{
+    unsigned int c = 0;
+
+    while (c < NR_CLASSES && class_size[c] < size)
+        c++;
+    return c;
+}
+
+static struct page *page_of(const void *p)
+{
+    return mfn_to_page_known(paddr_to_mfn(direct_pa(p)));
+}
+
+static void *alloc_pages(size_t size)
+{
+    unsigned int order = 0;
+    void *va;
+
+    while (order < MAX_ORDER && PAGE_SIZE << order < size)
+        order++;
+    if (PAGE_SIZE << order < size)
+        return NULL;
+    va = hv_page_alloc(order);
+    if (va)
+        page_of(va)->order = (uint8_t)(LARGE + order);
+    return va;
+}
+
+/* A page full of free objects of the class, linked through their first two bytes. */
+static struct page *slab_new(unsigned int c)
+{
+    char *va = hv_page_alloc(0);
+    unsigned int n = capacity(c);
+    struct page *pg;
+
+    if (!va)
+        return NULL;
+    for (unsigned int i = 0; i < n; i++)
+        *(uint16_t *)(void *)(va + i * class_size[c]) = (uint16_t)(i + 1 < n ? (i + 1) * class_size[c] : NO_OBJECT);
+    pg = page_of(va);
+    pg->order = (uint8_t)(1 + c);
+    *slab_of(pg) = (struct slab){ .used = 0, .first = 0 };
+    return pg;
+}
+
+static void *take_object(struct page *pg, unsigned int c) REQUIRES(slab_lock)
+{
+    struct slab *s = slab_of(pg);
+    char *obj = (char *)direct_va(mfn_to_paddr(page_to_mfn(pg))) + s->first;
+
+    s->first = *(uint16_t *)(void *)obj;
+    s->used++;
+    if (s->first == NO_OBJECT)
+        unlink_page(pg, c);
+    return obj;
+}
+
+void *hv_alloc(size_t size)
+{
+    unsigned int c = class_of(size);
+    struct page *fresh = NULL;
+    void *obj;
+
+    if (c == NR_CLASSES)
+        return alloc_pages(size);
+    if (!read_once(with_room[c]) && !(fresh = slab_new(c))) /* outside the lock: the page allocator's comes first */
+        return NULL;
+    spin_lock(&slab_lock);
+    if (fresh)
+        link_page(fresh, c);
+    obj = with_room[c] ? take_object(frame_table + with_room[c], c) : NULL;
+    spin_unlock(&slab_lock);
+    if (!obj)
+        return hv_alloc(size); /* another cpu took the last one between the look and the lock */
+    return memset(obj, 0, class_size[c]);
+}
+
+void hv_free(void *p)
+{
+    struct page *pg, *empty = NULL;
+    unsigned int c;
+    struct slab *s;
+
+    if (!p)
+        return;
+    pg = page_of(p);
+    if (pg->order & LARGE) {
+        c = pg->order - LARGE;
+        pg->order = 0;
+        hv_page_free(p, c);
+        return;
+    }
+    BUG_ON(pg->order == 0 || pg->order > NR_CLASSES);
+    c = pg->order - 1U;
+    s = slab_of(pg);
+    spin_lock(&slab_lock);
+    *(uint16_t *)p = s->first;
+    if (s->first == NO_OBJECT)
+        link_page(pg, c);
+    s->first = (uint16_t)((uintptr_t)p & PAGE_OFFSET_MASK);
+    if (--s->used == 0) {
+        unlink_page(pg, c);
+        empty = pg;
+    }
+    spin_unlock(&slab_lock);
+    if (empty) {
+        empty->order = 0;
+        empty->use = 0;
+        hv_page_free(direct_va(mfn_to_paddr(page_to_mfn(empty))), 0);
+    }
+}

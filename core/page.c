@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Owners of frames and references to them.
+ *
+ * A frame's reference count says how many mappings, type references and hypercalls in flight want it to stay; whoever drops the
+ * last one gives it back. A domain with frames (its own, or ours shared with it) cannot go away: the first frame takes a
+ * reference to it, the last drops it. That last drop may come from anywhere, under any lock, so it is left to a tasklet.
+ *
+ * owner_of[] maps an owner's id to its struct while it has frames; ids are not reused before the domain is gone.
+ */
+#include <arch/direct.h>
+#include <arch/page_type.h>
+#include <arch/tlb.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <hv/softirq.h>
+
+#define NR_OWNERS 0x8000
+#define REF_LIMIT 0xfffffff0U
+
+static struct domain *owner_of[NR_OWNERS];
+static uint64_t released[NR_OWNERS / 64]; /* owners whose last frame went: the tasklet drops the reference */
+
+/* --- lists ---------------------------------------------------------------------------------------------------------- */
+
+static struct page *at(uint32_t frame)
+{
+    return frame == PAGE_LIST_END ? NULL : mfn_to_page_known(_mfn(frame));
+}
+
+void page_list_init(struct page_list *l)
+{
+    *l = (struct page_list){ .head = PAGE_LIST_END, .tail = PAGE_LIST_END };
+}
+
+void page_list_add_tail(struct page_list *l, struct page *pg)
+{
+    uint32_t frame = (uint32_t)page_to_mfn(pg).n;
+
+    pg->next = PAGE_LIST_END;
+    pg->prev = l->tail;
+    if (l->tail == PAGE_LIST_END)
+        l->head = frame;
+    else
+        at(l->tail)->next = frame;
+    l->tail = frame;
+    l->nr++;
+}
+
+void page_list_del(struct page_list *l, struct page *pg)
+{
+    if (pg->prev == PAGE_LIST_END)
+        l->head = pg->next;
+    else
+        at(pg->prev)->next = pg->next;
+    if (pg->next == PAGE_LIST_END)
+        l->tail = pg->prev;
+    else
+        at(pg->next)->prev = pg->prev;
+    l->nr--;
+}
+
+struct page *page_list_first(const struct page_list *l)
+{
+    return at(l->head);
+}
+
+struct page *page_list_next(const struct page *pg)
+{
+    return at(pg->next);
+}
+
+/* --- owners ------------------------------------------------------------------------------------------------------- */
+
+static void put_released(void *data)
+{
+    for (unsigned int w = 0; w < ARRAY_SIZE(released); w++) {
+        uint64_t bits = read_once(released[w]) ? __atomic_exchange_n(&released[w], 0, __ATOMIC_ACQ_REL) : 0;
+
+        for (; bits; bits &= bits - 1) {
+            struct domain *d = owner_of[w * 64 + (unsigned int)__builtin_ctzll(bits)];
+
+            spin_lock(&d->page_lock);
+            owner_of[d->id] = d->page_list.nr || d->xen_page_list.nr ? d : NULL;
+            spin_unlock(&d->page_lock);
+            domain_put(d);
+        }
+    }
+}
+
+static struct tasklet released_tasklet = { .fn = put_released };
+
+static bool has_frames(const struct domain *d)
+{
+    return d->page_list.nr || d->xen_page_list.nr;
+}
+
+static void owner_hold(struct domain *d) REQUIRES(d->page_lock)
+{
+    if (!has_frames(d)) {
+        domain_get(d);
+        owner_of[d->id] = d;
+    }
+}
+
+/* After the page was taken off its list. */
+static void owner_release(struct domain *d) REQUIRES(d->page_lock)
+{
+    if (has_frames(d))
+        return;
+    if (__atomic_fetch_or(&released[d->id / 64], BIT(d->id % 64), __ATOMIC_ACQ_REL) & BIT(d->id % 64))
+        BUG_ON(__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST) == 0); /* gained and lost frames again: two to drop */
+    tasklet_schedule(&released_tasklet);
+}
+
+struct domain *page_owner(const struct page *pg)
+{
+    uint16_t id = read_once(pg->owner);
+
+    return id < NR_OWNERS && id != DOMID_NONE ? owner_of[id] : NULL;
+}
+
+int page_assign(struct domain *d, struct page *pg, unsigned int order)
+{
+    uint32_t nr = 1U << order;
+    int rc = 0;
+
+    spin_lock(&d->page_lock);
+    if (d->state != DOM_ALIVE)
+        rc = -EINVAL;
+    else if (d->tot_pages > d->max_pages || nr > d->max_pages - d->tot_pages)
+        rc = -E2BIG;
+    else
+        owner_hold(d);
+    for (uint32_t i = 0; i < nr && !rc; i++) {
+        pg[i].owner = d->id;
+        pg[i].use = 0;
+        pg[i].tlb_stamp = 0;
+        page_list_add_tail(&d->page_list, &pg[i]);
+        __atomic_store_n(&pg[i].ref, PAGE_ALLOCATED | 1, __ATOMIC_RELEASE);
+    }
+    if (!rc) {
+        d->tot_pages += nr;
+        d->outstanding_pages -= MIN(d->outstanding_pages, nr);
+    }
+    spin_unlock(&d->page_lock);
+    return rc;
+}
+
+struct page *page_alloc_for(struct domain *d, unsigned int order, uint32_t flags)
+{
+    struct page *pg = page_alloc(order, flags);
+
+    if (pg && page_assign(d, pg, order)) {
+        page_free(pg, order);
+        pg = NULL;
+    }
+    return pg;
+}
+
+/* The last reference of a domain's frame is gone. */
+static void free_owned(struct page *pg, uint64_t ref)
+{
+    struct domain *d = page_owner(pg);
+
+    BUG_ON(!d || (ref & PAGE_ALLOCATED));
+    spin_lock(&d->page_lock);
+    page_list_del(&d->page_list, pg);
+    d->tot_pages--;
+    pg->owner = DOMID_NONE;
+    pg->tlb_stamp = tlb_now();
+    write_once(pg->ref, PAGE_STALE);
+    owner_release(d);
+    spin_unlock(&d->page_lock);
+    page_free(pg, 0);
+}
+
+/* The last reference of a page of ours that was shared is gone: it stays ours, unless we have let go of it too. */
+static void free_shared(struct page *pg, uint64_t ref)
+{
+    struct domain *d = page_owner(pg);
+
+    spin_lock(&d->page_lock);
+    page_list_del(&d->xen_page_list, pg);
+    owner_release(d);
+    spin_unlock(&d->page_lock);
+    pg->owner = DOMID_NONE;
+    pg->tlb_stamp = tlb_now();
+    /* hv_page_free() may come at any time from another cpu: exactly one of us sees the other. */
+    if (__atomic_exchange_n(&pg->ref, PAGE_STALE, __ATOMIC_SEQ_CST) & PAGE_ORPHAN)
+        page_free(pg, 0);
+}
+
+void page_share_with(void *va, struct domain *d, bool writable)
+{
+    struct page *pg = mfn_to_page_known(paddr_to_mfn(direct_pa(va)));
+
+    spin_lock(&d->page_lock);
+    owner_hold(d);
+    pg->owner = d->id;
+    pg->use = page_use_shared(writable);
+    page_list_add_tail(&d->xen_page_list, pg);
+    __atomic_store_n(&pg->ref, PAGE_XEN | PAGE_ALLOCATED | 1, __ATOMIC_RELEASE);
+    spin_unlock(&d->page_lock);
+}
+
+void page_unshare(void *va)
+{
+    struct page *pg = mfn_to_page_known(paddr_to_mfn(direct_pa(va)));
+
+    page_clear_allocated(pg);
+}
+
+/* --- references ----------------------------------------------------------------------------------------------------- */
+
+bool page_get(struct page *pg, const struct domain *d)
+{
+    uint64_t ref = __atomic_load_n(&pg->ref, __ATOMIC_RELAXED);
+
+    do {
+        uint32_t count = (uint32_t)(ref & PAGE_REF_COUNT);
+
+        if (unlikely(count == 0 || count >= REF_LIMIT || (ref & PAGE_BROKEN)))
+            return false;
+        if (unlikely(read_once(pg->owner) != d->id))
+            return false;
+    } while (unlikely(!__atomic_compare_exchange_n(&pg->ref, &ref, ref + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)));
+    /* It may have been freed and given to somebody else between the two looks. */
+    if (likely(read_once(pg->owner) == d->id))
+        return true;
+    page_put(pg);
+    return false;
+}
+
+void page_put(struct page *pg)
+{
+    uint64_t ref = __atomic_sub_fetch(&pg->ref, 1, __ATOMIC_ACQ_REL);
+
+    if (likely(ref & PAGE_REF_COUNT))
+        return;
+    if (ref & PAGE_XEN)
+        free_shared(pg, ref);
+    else
+        free_owned(pg, ref);
+}
+
+bool page_clear_allocated(struct page *pg)
+{
+    if (!(__atomic_fetch_and(&pg->ref, ~PAGE_ALLOCATED, __ATOMIC_ACQ_REL) & PAGE_ALLOCATED))
+        return false;
+    page_put(pg);
+    return true;
+}

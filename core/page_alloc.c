@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The page allocator: buddy lists per NUMA node, fed on demand from virgin RAM.
+ *
+ * RAM is at first only noted as ranges. When the lists cannot serve a request (or only with lower memory than need be), the
+ * highest fitting section (256 MiB) of virgin RAM is taken into use: its part of the frame table and M2P is built and the rest
+ * of it goes to the lists as maximal blocks. So neither boot time nor our own memory grow with RAM that nobody uses.
+ *
+ * Zones are powers of two of the machine address: zone z holds frames [2^(z+7), 2^(z+8)), so that any ALLOC_BITS() is a
+ * bound on the zone number. Blocks never cross a zone or a node. Requests without an address limit go from high memory to
+ * low and never below TINY_ZONE, which is kept for devices with narrow DMA.
+ *
+ * Frame 0 is never in the allocator (nothing below 1 MiB is), so 0 ends the free lists, and zeroed lists are empty.
+ * A free block is described by its head's struct page; those of its other frames have ref == 0, as allocated ones have that
+ * nobody owns. Free memory holds old bytes (PAGE_DIRTY) until it is scrubbed, on allocation.
+ */
+#include <arch/frametable.h>
+#include <arch/tlb.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <lib/string.h>
+
+#define MAX_NODES 64
+#define NR_ZONES 25
+#define TINY_ZONE 5 /* first zone that everybody may use: 16 MiB on */
+#define LOWEST_FRAME 0x100
+#define MAX_VIRGIN 1024
+#define HV_BITS 42 /* the direct map ends at 5 TiB */
+#define HUGE_CARVES 8 /* sections taken into use to serve one request larger than a section's blocks */
+
+#define FRAME_END(mfn, order) ((mfn) + (1ULL << (order)))
+
+struct node_heap {
+    uint32_t head[NR_ZONES][MAX_ORDER + 1];
+    uint32_t orders[NR_ZONES]; /* bit o: head[zone][o] is not empty */
+    uint64_t free, total, virgin;
+    uint64_t virgin_top; /* end of its highest virgin range */
+};
+
+struct virgin { uint64_t start, end; unsigned int node; };
+
+static DEFINE_SPINLOCK(heap_lock, RANK_HEAP);
+static struct node_heap heap[MAX_NODES] GUARDED_BY(heap_lock);
+static unsigned int nr_nodes = 1;
+static struct virgin virgin[MAX_VIRGIN] GUARDED_BY(heap_lock);
+static unsigned int nr_virgin GUARDED_BY(heap_lock);
+static struct virgin node_range[MAX_VIRGIN]; /* what was given at boot, for node_of(); merged */
+static unsigned int nr_node_ranges;
+static uint64_t hv_used;
+
+/* Page-table pages for section_build(), which runs under the lock. */
+static uint32_t pt_pool[SECTION_PT_PAGES * 2] GUARDED_BY(heap_lock);
+static unsigned int nr_pt_pool GUARDED_BY(heap_lock);
+static bool building GUARDED_BY(heap_lock);
+static bool m2p_changed;
+
+static unsigned int zone_of(uint64_t mfn)
+{
+    return mfn < LOWEST_FRAME ? 0 : 64 - (unsigned int)__builtin_clzll(mfn) - 8;
+}
+
+static unsigned int node_of(uint64_t mfn)
+{
+    if (nr_nodes == 1)
+        return 0;
+    for (unsigned int i = 0; i < nr_node_ranges; i++)
+        if (mfn >= node_range[i].start && mfn < node_range[i].end)
+            return node_range[i].node;
+    return 0;
+}
+
+/* --- free lists --------------------------------------------------------------------------------------------------- */
+
+static void list_push(uint64_t mfn, unsigned int order, unsigned int node) REQUIRES(heap_lock)
+{
+    struct page *pg = frame_table + mfn;
+    unsigned int zone = zone_of(mfn);
+    uint32_t *head = &heap[node].head[zone][order];
+
+    pg->order = (uint8_t)order;
+    pg->node = (uint8_t)node;
+    pg->prev = 0;
+    pg->next = *head;
+    if (*head)
+        frame_table[*head].prev = (uint32_t)mfn;
+    *head = (uint32_t)mfn;
+    heap[node].orders[zone] |= 1U << order;
+}
+
+static void list_remove(struct page *pg) REQUIRES(heap_lock)
+{
+    unsigned int zone = zone_of(page_to_mfn(pg).n);
+    struct node_heap *h = &heap[pg->node];
+
+    if (pg->next)
+        frame_table[pg->next].prev = pg->prev;
+    if (pg->prev)
+        frame_table[pg->prev].next = pg->next;
+    else
+        h->head[zone][pg->order] = pg->next;
+    if (!h->head[zone][pg->order])
+        h->orders[zone] &= ~(1U << pg->order);
+}
+
+/* The later of two stamps, as seen now. */
+static uint32_t stamp_later(uint32_t a, uint32_t b)
+{
+    uint32_t now = tlb_now();
+
+    return now - a < now - b ? a : b;
+}
+
+static void merge_flags(struct page *pg, const struct page *other)
+{
+    if ((pg->ref & PAGE_STALE) && (other->ref & PAGE_STALE))
+        pg->tlb_stamp = stamp_later(pg->tlb_stamp, other->tlb_stamp);
+    else if (other->ref & PAGE_STALE)
+        pg->tlb_stamp = other->tlb_stamp;
+    pg->ref |= other->ref & (PAGE_DIRTY | PAGE_STALE | PAGE_FOREIGN);
+}
+
+/* The free block that makes a larger one together with the block at mfn, or NULL. */
+static struct page *buddy_of(uint64_t mfn, unsigned int order, unsigned int node) REQUIRES(heap_lock)
+{
+    uint64_t other = mfn ^ (1ULL << order);
+    struct page *pg;
+
+    if (order >= MAX_ORDER || zone_of(other) != zone_of(mfn))
+        return NULL;
+    pg = mfn_to_page(_mfn(other));
+    if (!pg || !(pg->ref & PAGE_FREE) || pg->order != order || pg->node != node)
+        return NULL;
+    return pg;
+}
+
+/* flags: PAGE_DIRTY, PAGE_STALE (with the stamp), PAGE_FOREIGN */
+static void block_add(uint64_t mfn, unsigned int order, unsigned int node, uint64_t flags, uint32_t stamp) REQUIRES(heap_lock)
+{
+    struct page *pg = frame_table + mfn, *buddy;
+
+    heap[node].free += 1ULL << order;
+    pg->ref = PAGE_FREE | flags;
+    pg->tlb_stamp = stamp;
+    while ((buddy = buddy_of(mfn, order, node))) {
+        struct page *low = buddy < pg ? buddy : pg, *high = buddy < pg ? pg : buddy;
+
+        list_remove(buddy);
+        merge_flags(low, high);
+        high->ref = 0;
+        pg = low;
+        mfn &= ~(1ULL << order);
+        order++;
+    }
+    list_push(mfn, order, node);
+}
+
+/* Take a block off the lists, cut to size. Its flags stay in the head's ref. */
+static struct page *block_take(unsigned int node, unsigned int order, unsigned int zone) REQUIRES(heap_lock)
+{
+    unsigned int have = order + (unsigned int)__builtin_ctz(heap[node].orders[zone] >> order);
+    struct page *pg = frame_table + heap[node].head[zone][have];
+
+    list_remove(pg);
+    while (have > order) {
+        struct page *half;
+
+        have--;
+        half = pg + (1ULL << have);
+        half->ref = pg->ref;
+        half->tlb_stamp = pg->tlb_stamp;
+        list_push(page_to_mfn(half).n, have, node);
+    }
+    heap[node].free -= 1ULL << order;
+    return pg;
+}
+
+/* Highest zone in [lowest, highest] with a block that is large enough; 0: none (zone 0 is always empty). */
+static unsigned int zone_with(unsigned int node, unsigned int order, unsigned int lowest, unsigned int highest)
+    REQUIRES(heap_lock)
+{
+    for (unsigned int z = highest; z >= lowest && z > 0; z--)
+        if (heap[node].orders[z] >> order)
+            return z;
+    return 0;
+}
+
+static void add_range(uint64_t start, uint64_t end, unsigned int node, uint64_t flags) REQUIRES(heap_lock)
+{
+    while (start < end) {
+        unsigned int order = MIN((unsigned int)__builtin_ctzll(start), (unsigned int)MAX_ORDER);
+
+        while (FRAME_END(start, order) > end)
+            order--;
+        block_add(start, order, node, flags, 0);
+        start = FRAME_END(start, order);
+    }
+}
+
+/* --- virgin memory -------------------------------------------------------------------------------------------------- */
+
+static void virgin_update(unsigned int node) REQUIRES(heap_lock)
+{
+    heap[node].virgin = heap[node].virgin_top = 0;
+    for (unsigned int i = 0; i < nr_virgin; i++)
+        if (virgin[i].node == node) {
+            heap[node].virgin += virgin[i].end - virgin[i].start;
+            heap[node].virgin_top = MAX(heap[node].virgin_top, virgin[i].end);
+        }
+}
+
+/* The highest section with virgin frames of the node below limit. */
+static bool virgin_find(unsigned int node, uint64_t limit, uint64_t *section) REQUIRES(heap_lock)
+{
+    uint64_t top = 0;
+
+    if (!heap[node].virgin)
+        return false;
+    for (unsigned int i = 0; i < nr_virgin; i++)
+        if (virgin[i].node == node && virgin[i].start < limit)
+            top = MAX(top, MIN(virgin[i].end, limit));
+    if (!top)
+        return false;
+    *section = SECTION_OF(_mfn(top - 1));
+    return true;
+}
+
+/* Cut the part inside [start, end) out of the list, a piece a call. */
+static bool virgin_cut(uint64_t start, uint64_t end, struct virgin *piece) REQUIRES(heap_lock)
+{
+    for (unsigned int i = 0; i < nr_virgin; i++) {
+        struct virgin *v = &virgin[i];
+
+        if (v->start >= end || v->end <= start)
+            continue;
+        *piece = (struct virgin){ MAX(v->start, start), MIN(v->end, end), v->node };
+        if (v->start < piece->start && v->end > piece->end) {
+            virgin[nr_virgin++] = (struct virgin){ piece->end, v->end, v->node }; /* room was checked */
+            v->end = piece->start;
+        } else if (v->start < piece->start) {
+            v->end = piece->start;
+        } else if (v->end > piece->end) {
+            v->start = piece->end;
+        } else {
+            *v = virgin[--nr_virgin];
+        }
+        return true;
+    }
+    return false;
+}
+
+/* --- taking a section into use -------------------------------------------------------------------------------------- */
+
+#define MAX_PIECES 32
+
+struct pieces {
+    struct virgin v[MAX_PIECES];
+    unsigned int nr;
+};
+
+/* nr frames, aligned, from the end of the largest piece; 0 if it is too small. May split the piece. */
+static uint64_t pieces_take(struct pieces *p, uint64_t nr, uint64_t align)
+{
+    struct virgin *best = NULL;
+    uint64_t start, end;
+
+    for (unsigned int i = 0; i < p->nr; i++)
+        if (!best || p->v[i].end - p->v[i].start > best->end - best->start)
+            best = &p->v[i];
+    if (!best || best->end - best->start < nr)
+        return 0;
+    start = ROUND_DOWN(best->end - nr, align);
+    if (start < best->start)
+        return align > 1 ? pieces_take(p, nr, 1) : 0;
+    end = best->end;
+    best->end = start;
+    if (start + nr < end && p->nr < MAX_PIECES)
+        p->v[p->nr++] = (struct virgin){ start + nr, end, best->node };
+    return start;
+}
+
+/* nr contiguous frames for tables: from used memory if there is some, to keep virgin sections whole. */
+static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, unsigned int bits) REQUIRES(heap_lock)
+{
+    unsigned int order = nr > 1 ? 64 - (unsigned int)__builtin_clzll(nr - 1) : 0;
+    unsigned int zone = zone_with(node, order, TINY_ZONE, MIN(bits - 20, NR_ZONES - 1U));
+    bool own_fits = !p->nr || bits >= MAX_PADDR_BITS || FRAME_END(p->v[0].start, 16) <= 1ULL << (bits - PAGE_SHIFT);
+    uint64_t mfn;
+
+    if (!zone && own_fits) {
+        mfn = pieces_take(p, nr, nr == 512 ? 512 : 1);
+        if (mfn)
+            return mfn;
+    }
+    for (unsigned int n = 0; n < nr_nodes && !zone; n++) {
+        node = n;
+        zone = zone_with(node, order, 1, MIN(bits - 20, NR_ZONES - 1U));
+    }
+    if (!zone)
+        return 0;
+
+    struct page *pg = block_take(node, order, zone);
+
+    pg->ref = 0;
+    mfn = page_to_mfn(pg).n;
+    add_range(mfn + nr, FRAME_END(mfn, order), node, PAGE_DIRTY);
+    return mfn;
+}
+
+static bool pt_pool_fill(struct pieces *p, unsigned int node) REQUIRES(heap_lock)
+{
+    while (nr_pt_pool < SECTION_PT_PAGES) {
+        uint64_t mfn = table_frames(p, node, 1, HV_BITS);
+
+        if (!mfn)
+            return false;
+        pt_pool[nr_pt_pool++] = (uint32_t)mfn;
+    }
+    return true;
+}
+
+static void pieces_to_lists(const struct pieces *p) REQUIRES(heap_lock)
+{
+    for (unsigned int i = 0; i < p->nr; i++)
+        add_range(p->v[i].start, p->v[i].end, p->v[i].node, PAGE_DIRTY);
+}
+
+/* Take the section into use. False: impossible; its memory is then lost, with a message. */
+static bool section_use(uint64_t section, unsigned int node) REQUIRES(heap_lock)
+{
+    struct section_need need = section_need(section);
+    struct pieces p = { .nr = 0 };
+    uint64_t start = section * SECTION_PAGES, table, m2p;
+    struct virgin piece;
+
+    if (nr_virgin == MAX_VIRGIN)
+        return false;
+    while (p.nr < MAX_PIECES - 3 && virgin_cut(start, start + SECTION_PAGES, &piece))
+        p.v[p.nr++] = piece;
+    for (unsigned int n = 0; n < nr_nodes; n++)
+        virgin_update(n);
+    table = table_frames(&p, node, need.table_pages, MAX_PADDR_BITS);
+    m2p = table_frames(&p, node, need.m2p_pages, HV_BITS);
+    if (!table || !m2p || !pt_pool_fill(&p, node)) {
+        log_err("no memory to describe RAM at %#lx: not used\n", (unsigned long)(start << PAGE_SHIFT));
+        return false;
+    }
+    building = true;
+    section_build(section, _mfn(table), _mfn(m2p));
+    building = false;
+    m2p_changed = true;
+    hv_used += need.table_pages + need.m2p_pages;
+    pieces_to_lists(&p);
+    return true;
+}
+
+/* Virgin memory of the node below 2^bits goes to the lists: a section. False if there is none. */
+static bool carve(unsigned int node, uint64_t limit) REQUIRES(heap_lock)
+{
+    uint64_t section, low;
+
+    if (!virgin_find(node, limit, &section))
+        return false;
+    /* A section past the direct map needs tables within it: see that there is something to take them from. */
+    if (section * SECTION_PAGES >= 1ULL << (HV_BITS - PAGE_SHIFT))
+        for (unsigned int n = 0; n < nr_nodes && !zone_with(n, 7, 1, HV_BITS - 20); n++)
+            if (virgin_find(n, 1ULL << (HV_BITS - PAGE_SHIFT), &low) && !section_use(low, n))
+                return false;
+    return section_use(section, node);
+}
+
+/* --- allocation ----------------------------------------------------------------------------------------------------- */
+
+struct request {
+    unsigned int order, low_zone, high_zone;
+    uint64_t limit; /* frames below this */
+};
+
+static struct request request_of(unsigned int order, uint32_t flags)
+{
+    unsigned int bits = flags >> 16;
+    struct request r = { .order = order, .low_zone = TINY_ZONE, .high_zone = NR_ZONES - 1 };
+
+    if (!bits || bits > MAX_PADDR_BITS)
+        bits = MAX_PADDR_BITS;
+    else if (bits <= 32)
+        r.low_zone = 1;
+    if (flags & ALLOC_TINY_OK)
+        r.low_zone = 1;
+    r.high_zone = bits > 20 ? bits - 20 : 0;
+    r.limit = bits > PAGE_SHIFT ? 1ULL << (bits - PAGE_SHIFT) : 0;
+    return r;
+}
+
+static struct page *take_on_node(const struct request *r, unsigned int node) REQUIRES(heap_lock)
+{
+    unsigned int carves = r->order > 16 ? HUGE_CARVES : NR_SECTIONS;
+
+    for (;;) {
+        unsigned int zone = zone_with(node, r->order, r->low_zone, r->high_zone);
+        uint64_t top = MIN(heap[node].virgin_top, r->limit);
+
+        /* Virgin memory that lies higher spares the low one. */
+        bool spare = zone && top > LOWEST_FRAME && zone_of(top - 1) > zone && zone_of(top - 1) > TINY_ZONE;
+
+        if ((!zone || spare) && carves-- > 0 && carve(node, r->limit))
+            continue;
+        return zone ? block_take(node, r->order, zone) : NULL;
+    }
+}
+
+static struct page *take_anywhere(const struct request *r, uint32_t flags) REQUIRES(heap_lock)
+{
+    unsigned int wish = flags & 0xff ? (flags & 0xff) - 1 : 0;
+    struct page *pg;
+
+    if (wish >= nr_nodes) {
+        if (flags & ALLOC_EXACT_NODE)
+            return NULL;
+        wish = 0;
+    }
+    pg = take_on_node(r, wish);
+    if (pg || (flags & ALLOC_EXACT_NODE && flags & 0xff))
+        return pg;
+    for (unsigned int i = 1; i < nr_nodes && !pg; i++)
+        pg = take_on_node(r, (wish + i) % nr_nodes);
+    return pg;
+}
+
+static void scrub(mfn_t mfn, unsigned int order)
+{
+    for (uint64_t i = 0; i < 1ULL << order; i++) {
+        void *va = page_map(_mfn(mfn.n + i));
+
+        memset(va, 0, PAGE_SIZE);
+        page_unmap(va);
+    }
+}
+
+/* Nobody may still reach the block through an old translation. */
+static void flush_stale(uint32_t stamp)
+{
+    cpumask_t mask = cpu_online_map;
+
+    tlb_filter(&mask, stamp);
+    tlb_flush_mask(&mask);
+}
+
+struct page *page_alloc(unsigned int order, uint32_t flags)
+{
+    struct request r = request_of(order, flags);
+    struct page *pg;
+    uint64_t old_flags;
+    bool flush_m2p;
+
+    if (order > MAX_ORDER || !r.high_zone)
+        return NULL;
+    spin_lock(&heap_lock);
+    pg = take_anywhere(&r, flags);
+    old_flags = pg ? pg->ref : 0;
+    flush_m2p = m2p_changed;
+    m2p_changed = false;
+    if (pg)
+        pg->ref = 0;
+    spin_unlock(&heap_lock);
+
+    if (unlikely(flush_m2p))
+        section_flush();
+    if (!pg)
+        return NULL;
+    if (old_flags & PAGE_STALE)
+        flush_stale(pg->tlb_stamp);
+    if ((old_flags & PAGE_DIRTY) && !(flags & ALLOC_NO_SCRUB))
+        scrub(page_to_mfn(pg), order);
+    pg->use = 0;
+    pg->owner = DOMID_NONE;
+    return pg;
+}
+
+void page_free(struct page *pg, unsigned int order)
+{
+    uint64_t mfn = page_to_mfn(pg).n;
+    uint64_t flags = PAGE_DIRTY | (pg->ref & (PAGE_STALE | PAGE_FOREIGN));
+    uint32_t stamp = pg->tlb_stamp;
+
+    BUG_ON(pg->ref & (PAGE_FREE | PAGE_ALLOCATED | PAGE_REF_COUNT));
+    BUG_ON(mfn & ((1ULL << order) - 1));
+    pg->owner = DOMID_NONE;
+    spin_lock(&heap_lock);
+    block_add(mfn, order, node_of(mfn), flags, stamp);
+    spin_unlock(&heap_lock);
+}
+
+/* --- boot, totals ----------------------------------------------------------------------------------------------- */
+
+static void node_range_add(uint64_t start, uint64_t end, unsigned int node)
+{
+    struct virgin *last = nr_node_ranges ? &node_range[nr_node_ranges - 1] : NULL;
+
+    if (last && last->node == node && last->end <= start) /* a hole between two of one node does not matter */
+        last->end = end;
+    else if (nr_node_ranges < MAX_VIRGIN)
+        node_range[nr_node_ranges++] = (struct virgin){ start, end, node };
+}
+
+static void virgin_add(uint64_t start, uint64_t end, unsigned int node) REQUIRES(heap_lock)
+{
+    if (nr_virgin < MAX_VIRGIN) {
+        virgin[nr_virgin++] = (struct virgin){ start, end, node };
+        virgin_update(node);
+    } else {
+        log_err("RAM at %#lx: too many ranges\n", (unsigned long)(start << PAGE_SHIFT));
+    }
+}
+
+void heap_add_range(paddr_t start_pa, paddr_t end_pa, unsigned int node)
+{
+    uint64_t start = MAX(DIV_ROUND_UP(start_pa, PAGE_SIZE), (uint64_t)LOWEST_FRAME);
+    uint64_t end = MIN(end_pa >> PAGE_SHIFT, 1ULL << (MAX_PADDR_BITS - PAGE_SHIFT));
+
+    if (start >= end || node >= MAX_NODES)
+        return;
+    ram_add_range(start << PAGE_SHIFT, end << PAGE_SHIFT);
+    spin_lock(&heap_lock);
+    nr_nodes = MAX(nr_nodes, node + 1);
+    node_range_add(start, end, node);
+    heap[node].total += end - start;
+    while (start < end) { /* what lies in sections that are in use already (memory freed after boot) is not virgin */
+        bool built = section_built(SECTION_OF(_mfn(start)));
+        uint64_t stop = start;
+
+        while (stop < end && section_built(SECTION_OF(_mfn(stop))) == built)
+            stop = MIN(ROUND_DOWN(stop, SECTION_PAGES) + SECTION_PAGES, end);
+        if (built)
+            add_range(start, stop, node, PAGE_DIRTY);
+        else
+            virgin_add(start, stop, node);
+        start = stop;
+    }
+    spin_unlock(&heap_lock);
+}
+
+uint64_t heap_node_free_pages(unsigned int node)
+{
+    return node < MAX_NODES ? read_once(heap[node].free) + read_once(heap[node].virgin) : 0;
+}
+
+uint64_t heap_node_total_pages(unsigned int node)
+{
+    return node < MAX_NODES ? read_once(heap[node].total) : 0;
+}
+
+unsigned int heap_nr_nodes(void)
+{
+    return nr_nodes;
+}
+
+uint64_t heap_free_pages(void)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int n = 0; n < nr_nodes; n++)
+        sum += heap_node_free_pages(n);
+    return sum;
+}
+
+uint64_t heap_total_pages(void)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int n = 0; n < nr_nodes; n++)
+        sum += heap_node_total_pages(n);
+    return sum;
+}
+
+/* --- pages for ourselves -------------------------------------------------------------------------------------------- */
+
+/* Called back from section_build(): the lock is ours. */
+static void *pt_pool_take(void) NO_TSA
+{
+    BUG_ON(!nr_pt_pool);
+    return direct_va(mfn_to_paddr(_mfn(pt_pool[--nr_pt_pool])));
+}
+
+static bool am_building(void) NO_TSA
+{
+    return read_once(building) && spin_is_mine(&heap_lock);
+}
+
+void *hv_page_alloc(unsigned int order)
+{
+    struct page *pg = NULL;
+    void *va = NULL;
+
+    if (unlikely(am_building())) {
+        va = order ? NULL : pt_pool_take();
+    } else {
+        pg = page_alloc(order, ALLOC_BITS(HV_BITS) | ALLOC_NO_SCRUB);
+        va = pg ? direct_va(mfn_to_paddr(page_to_mfn(pg))) : NULL;
+    }
+    if (!va)
+        return NULL;
+    __atomic_fetch_add(&hv_used, 1ULL << order, __ATOMIC_RELAXED);
+    memset(va, 0, PAGE_SIZE << order);
+    return va;
+}
+
+void hv_page_free(void *va, unsigned int order)
+{
+    struct page *pg;
+    uint64_t ref;
+
+    if (!va)
+        return;
+    pg = mfn_to_page_known(paddr_to_mfn(direct_pa(va)));
+    __atomic_fetch_sub(&hv_used, 1ULL << order, __ATOMIC_RELAXED);
+    ref = __atomic_load_n(&pg->ref, __ATOMIC_RELAXED);
+    do {
+        if (!(ref & (PAGE_REF_COUNT | PAGE_XEN))) { /* PAGE_XEN: the last reference is just being dropped */
+            page_free(pg, order);
+            return;
+        }
+        BUG_ON(order); /* only single pages are shared */
+    } while (!__atomic_compare_exchange_n(&pg->ref, &ref, ref | PAGE_ORPHAN, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+}
+
+uint64_t hv_pages_used(void)
+{
+    return read_once(hv_used);
+}
