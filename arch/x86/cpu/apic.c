@@ -9,7 +9,7 @@
 #include <arch/paging.h>
 #include <arch/smpboot.h>
 #include <hv/log.h>
-#include <hv/timer.h>
+#include <hv/smp.h>
 #include <lib/cmdline.h>
 
 #define MSR_APIC_BASE 0x1b
@@ -177,8 +177,6 @@ void apic_send_nmi_others(void)
         apic->command(ICR_NMI | ICR_ASSERT | ICR_ALL_BUT_SELF, 0);
 }
 
-void arch_send_ipi(unsigned int cpu) { apic->command(ICR_ASSERT | VECTOR_SERVE, cpu_apic_id[cpu]); }
-
 /* One command reaches everybody, but also cpus that we do not run: only when there are none. */
 static bool is_all_others(const cpumask_t *mask)
 {
@@ -197,5 +195,5 @@ void arch_send_ipi_mask(const cpumask_t *mask)
     }
     for_each_cpu (cpu, mask)
         if (cpu != self)
-            arch_send_ipi(cpu);
+            apic->command(ICR_ASSERT | VECTOR_SERVE, cpu_apic_id[cpu]);
 }

@@ -8,14 +8,11 @@
 #include <arch/cpu.h>
 #include <arch/timescale.h>
 #include <hv/log.h>
-#include <hv/percpu.h>
 #include <hv/timer.h>
 
 #define MSR_TSC_DEADLINE 0x6e0
 
 static uint64_t ticks_factor; /* of the LAPIC timer; 0: TSC deadline */
-
-static DEFINE_PER_CPU(ns_t, armed); /* deadline that the hardware has; 0: none (a time that is never asked for) */
 
 void apic_timer_init(uint64_t ticks_per_sec)
 {
@@ -62,19 +59,8 @@ static void arm(ns_t deadline)
 
 void arch_timer_program(ns_t deadline)
 {
-    ns_t want = deadline == NS_NEVER ? 0 : MAX(deadline, 1);
-
-    if (want == this_cpu(armed))
-        return;
-    this_cpu(armed) = want;
-    if (want == 0)
+    if (deadline == NS_NEVER)
         disarm();
     else
-        arm(want);
-}
-
-void apic_timer_fired(void)
-{
-    this_cpu(armed) = 0;
-    timer_interrupt();
+        arm(deadline);
 }

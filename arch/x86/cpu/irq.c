@@ -17,6 +17,7 @@
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/smp.h>
+#include <hv/timer.h>
 
 static struct irq_desc *irq_descs[NR_IRQS];
 static unsigned int nr_gsis;
@@ -413,6 +414,10 @@ int irq_alloc_msi(unsigned int nr, const struct irq_chip *chip, void *chip_data)
     return first;
 }
 
+static void no_op(struct irq_desc *desc) {}
+
+static const struct irq_chip no_chip = { .name = "none", .mask = no_op, .unmask = no_op, .route = no_op };
+
 void irq_free_msi(unsigned int first, unsigned int nr)
 {
     for (unsigned int i = first; i < first + nr; i++) {
@@ -420,6 +425,8 @@ void irq_free_msi(unsigned int first, unsigned int nr)
 
         spin_lock(&desc->lock);
         release_vectors(desc);
+        desc->chip = &no_chip; /* dispatch may still hold the descriptor */
+        desc->chip_data = NULL;
         spin_unlock(&desc->lock);
     }
     numbers_release(first, nr);
@@ -500,7 +507,7 @@ void irq_dispatch(struct cpu_user_regs *regs)
     switch (vector) {
     case VECTOR_TIMER:
         apic_eoi();
-        apic_timer_fired();
+        timer_interrupt();
         return;
     case VECTOR_SERVE:
         apic_eoi();

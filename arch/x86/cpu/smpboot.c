@@ -18,6 +18,7 @@
 #include <drivers/acpi.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/platform.h>
 #include <hv/sched.h>
 #include <hv/timer.h>
 #include <lib/cmdline.h>
@@ -33,8 +34,6 @@
 #define AT_ONCE_EMULATED 3
 
 uint32_t cpu_apic_id[NR_CPUS], cpu_acpi_id[NR_CPUS];
-cpumask_t cpu_online_map = { .w = { 1 } };
-unsigned int nr_cpu_ids = 1;
 
 /* Read by the trampoline, which cannot use per-cpu data. */
 extern char trampoline_start[], trampoline_end[];
@@ -94,6 +93,16 @@ unsigned int smpboot_cpu_of(uint32_t apic_id)
         if (cpu_apic_id[cpu] == apic_id)
             return cpu;
     return NR_CPUS;
+}
+
+bool arch_cpu_ids(unsigned int cpu, struct arch_cpu_ids *ids)
+{
+    if (cpu >= nr_cpu_ids)
+        return false;
+    *ids = (struct arch_cpu_ids){
+        .apic_id = cpu_apic_id[cpu], .acpi_id = cpu_acpi_id[cpu], .online = cpumask_test(&cpu_online_map, cpu)
+    };
+    return true;
 }
 
 bool smpboot_all_running(void) { return read_once(all_running); }

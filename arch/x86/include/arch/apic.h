@@ -73,10 +73,5 @@ void apic_interrupt_error(void);
 /* Timer: ticks per second of the LAPIC timer (measured by time.c); 0 when the TSC deadline is used. */
 void apic_timer_init(uint64_t ticks_per_sec);
 void apic_timer_init_cpu(void);
-void apic_timer_fired(void); /* VECTOR_TIMER */
-
-/* For core/smp.c: VECTOR_SERVE, which lands in smp_serve() (or only ends idle or guest mode). */
-void arch_send_ipi(unsigned int cpu);
-void arch_send_ipi_mask(const cpumask_t *mask);
 
 #endif
