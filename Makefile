@@ -29,6 +29,7 @@ all: $(BUILD)/granta.elf
 -include tools/mk/decompress.mk
 -include tools/mk/images.mk
 -include tools/mk/boot-tests.mk
+-include tools/mk/guest-tests.mk
 -include tools/mk/checks.mk
 
 # --- the hypervisor ---------------------------------------------------------------------------------------------------

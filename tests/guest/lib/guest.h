@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The small library under the test kernels: hypercalls, console output, traps, page-table access, checks. A test is one
+ * main.c with `void test_main(void)`; it prints `ok NAME: what` or `FAIL NAME: what` a check, and `done NAME` at the end.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+#include <xen/xen.h>
+
+#include <xen/callback.h>
+#include <xen/event_channel.h>
+#include <xen/features.h>
+#include <xen/grant_table.h>
+#include <xen/memory.h>
+#include <xen/physdev.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+#define XEN_ERRNO(name, value) X##name = value,
+enum guest_errno {
+#include <xen/errno.h>
+};
+
+#define VIRT_BASE 0xffffffff80000000UL
+#define PAGE 4096UL
+#define PTE_P 1UL
+#define PTE_W 2UL
+#define PTE_U 4UL
+#define PTE_A 0x20UL
+#define PTE_D 0x40UL
+#define PTE_RW_KERNEL (PTE_P | PTE_W | PTE_A | PTE_D)
+#define PTE_RO_KERNEL (PTE_P | PTE_A)
+#define PTE_ADDR 0x000ffffffffff000UL
+
+extern const char *test_name; /* each main.c defines it */
+void test_main(void);
+
+struct trap_frame {
+    uint64_t rax, rbx, rdx, rbp, rsi, rdi, r8, r9, r10, r12, r13, r14, r15;
+    uint64_t vector, rcx, r11, error_code, rip, cs, rflags, rsp, ss;
+};
+
+/* --- hypercalls --------------------------------------------------------------------------------------------------- */
+
+static inline long hypercall5(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+{
+    register uint64_t r10 __asm__("r10") = d;
+    register uint64_t r8 __asm__("r8") = e;
+    long ret;
+
+    __asm__ volatile("syscall" : "=a"(ret), "+D"(a), "+S"(b), "+d"(c), "+r"(r10), "+r"(r8) : "0"(nr)
+                     : "rcx", "r11", "memory");
+    return ret;
+}
+#define hypercall(nr, ...) HC_PAD(nr, __VA_ARGS__, 0, 0, 0, 0, 0)
+#define HC_PAD(nr, a, b, c, d, e, ...) \
+    hypercall5((nr), (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e))
+
+/* --- output and checks -------------------------------------------------------------------------------------------- */
+
+void print(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %x %lx %ld %lu %p %c */
+void check_(bool ok, const char *what, const char *file, int line, long got, long want);
+#define CHECK(cond, what) check_((cond), what, __FILE__, __LINE__, 0, 1)
+#define CHECK_EQ(got, want, what)                                                     \
+    do {                                                                              \
+        long got_ = (long)(got), want_ = (long)(want);                                \
+        check_(got_ == want_, what, __FILE__, __LINE__, got_, want_);                 \
+    } while (0)
+void __attribute__((noreturn)) poweroff(void);
+
+/* --- traps -------------------------------------------------------------------------------------------------------- */
+
+/* A handler returns true when it has dealt with the trap (it may change the frame). NULL: a trap is a failure. */
+typedef bool trap_fn(struct trap_frame *f);
+extern trap_fn *trap_handler[256];
+void traps_install(void); /* all 256 vectors; done before test_main */
+extern uint8_t trap_dpl[256]; /* change, then traps_install() again */
+
+/*
+ * Run one instruction (asm text, then its operands from the first colon to the inputs) that may fault: the vector it raised, or -1. The frame is in last_trap. Faulting instructions
+ * continue after themselves.
+ */
+#define PROBE(insn, operands...)                                                                         \
+    ({                                                                                                   \
+        probe_vector = -1;                                                                               \
+        __asm__ volatile("1: " insn "\n2:\n.pushsection .ex_table, \"aw\"\n.quad 1b, 2b\n.popsection"      \
+                         operands : "memory");                                                           \
+        probe_vector;                                                                                    \
+    })
+extern volatile int probe_vector;
+extern struct trap_frame last_trap;
+/* 0 and the value, or the vector that the access raised. */
+int probe_read(const void *p, uint64_t *v);
+int probe_write(void *p, uint64_t v);
+
+/* --- memory ------------------------------------------------------------------------------------------------------- */
+
+extern struct start_info *start_info;
+extern struct shared_info *shared_info;
+static inline uint64_t pfn_to_mfn(uint64_t pfn) { return ((const uint64_t *)start_info->mfn_list)[pfn]; }
+static inline uint64_t va_to_pfn(const void *p) { return ((uint64_t)p - VIRT_BASE) / PAGE; }
+static inline uint64_t va_to_mfn(const void *p) { return pfn_to_mfn(va_to_pfn(p)); }
+void *alloc_page(void); /* zeroed, mapped read-write in the initial region; never freed */
+/* The entry that maps va at a level (1 to 4) of the current tables: our read-only view of it. */
+uint64_t *pt_entry(uint64_t va, int level);
+uint64_t pt_entry_maddr(uint64_t va, int level); /* machine address of it, for mmu_update */
+long set_va(uint64_t va, uint64_t pte);          /* update_va_mapping with INVLPG */
+
+void *memset(void *p, int c, size_t n);
+void *memcpy(void *d, const void *s, size_t n);
+int strcmp(const char *a, const char *b);
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+#endif
