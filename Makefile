@@ -86,13 +86,13 @@ define unit_rule
 $(BUILD)/unit/$(1): tests/unit/$(1).c $(call links,tests/unit/$(1).c)
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$@"
-	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -MF $$@.d $$^ -o $$@ $(call host_libs,$(1)) $(HOST_LIBS)
+	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -MF $$@.d $$(filter %.c,$$^) -o $$@ $(call host_libs,$(1)) $(HOST_LIBS)
 endef
 define fuzz_rule
 $(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call links,tests/fuzz/$(1).c)
 	@mkdir -p $$(@D)
 	@echo "  FUZZCC  $$@"
-	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer $$^ -o $$@ $(HOST_LIBS)
+	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer $$(filter %.c,$$^) -o $$@ $(HOST_LIBS)
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
