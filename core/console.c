@@ -63,16 +63,21 @@ PARAM_CUSTOM("com2", parse_com2, "second serial port, used instead of the first"
 
 /* --- output ------------------------------------------------------------------------------------------------------ */
 
+static void send(char c)
+{
+    if (c == '\n')
+        uart_putc(&uart, '\r');
+    uart_putc(&uart, (uint8_t)c);
+}
+
 static void emit(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         ring[ring_head++ & (RING_SIZE - 1)] = s[i];
         if (ring_head - ring_start > RING_SIZE)
             ring_start = ring_head - RING_SIZE;
-        if (uart_up && s[i] == '\n')
-            uart_putc(&uart, '\r');
         if (uart_up)
-            uart_putc(&uart, (uint8_t)s[i]);
+            send(s[i]);
     }
 }
 
@@ -193,7 +198,7 @@ void console_input(char c)
 }
 
 /* From the uart's interrupt, or a poll. */
-static void uart_service(void *unused)
+void console_service(void *unused)
 {
     int c;
 
@@ -207,11 +212,7 @@ static void uart_service(void *unused)
     spin_unlock(&console_lock);
 }
 
-void *console_uart_irq(unsigned int *irq)
-{
-    *irq = uart_up ? com1.irq : 0;
-    return (void *)uart_service;
-}
+unsigned int console_irq(void) { return uart_up ? com1.irq : 0; }
 
 uint16_t console_uart_io_base(void) { return uart_up ? com1.io_base : 0; }
 
@@ -233,12 +234,15 @@ void console_init_early(void)
         return;
     uart_port_io(&io, &com1);
     uart_up = uart_init(&uart, &com1, &io) == 0;
+    if (uart_up) /* what was said before there was a port */
+        for (uint32_t i = ring_start; i != ring_head; i++)
+            send(ring[i & (RING_SIZE - 1)]);
 }
 
 /* --- what guests and tools ask for ------------------------------------------------------------------------------- */
 
 /* Take up to n bytes of input. */
-static size_t take_input(char *buf, size_t n)
+size_t console_take_input(char *buf, size_t n)
 {
     size_t k = 0;
 
@@ -248,8 +252,6 @@ static size_t take_input(char *buf, size_t n)
     spin_unlock(&console_lock);
     return k;
 }
-
-size_t console_take_input(char *buf, size_t n) { return take_input(buf, n); }
 
 /* Copy of up to n bytes of the ring from position *pos on; moves *pos. */
 static size_t ring_copy(uint32_t *pos, char *buf, size_t n)

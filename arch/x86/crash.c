@@ -145,9 +145,23 @@ static void record_start(void)
     record->checksum = checksum(record->text, 0);
 }
 
+static bool stopping; /* an NMI is to stop its cpu */
+
+bool crash_nmi(const struct cpu_user_regs *regs)
+{
+    (void)regs;
+    if (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+        return false;
+    for (;;) {
+        irq_disable();
+        halt();
+    }
+}
+
 static void noreturn stop(void)
 {
-    apic_stop_others();
+    __atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
+    apic_send_nmi_others();
     if (!opt_noreboot) {
         say("rebooting; the next boot prints this again");
         arch_machine_shutdown(SHUTDOWN_reboot);
@@ -206,7 +220,8 @@ void boot_fail(const char *fmt, ...)
     va_end(ap);
     console_panic_mode();
     log_print(LOG_ERR, "cannot start: %s", line);
-    apic_stop_others();
+    __atomic_store_n(&stopping, true, __ATOMIC_RELEASE);
+    apic_send_nmi_others();
     log_print(LOG_ERR, "halted");
     for (;;) {
         irq_disable();

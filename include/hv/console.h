@@ -13,8 +13,8 @@ void console_init_early(void); /* the serial port, as the command line says; fro
 void console_puts(const char *s, size_t n);
 void console_input(char c);    /* a byte came in: dom0's, or a debug key */
 void console_start_input(void); /* let the port interrupt */
-/* The handler and number of the port's interrupt; *irq 0: poll, or no port. */
-void *console_uart_irq(unsigned int *irq);
+unsigned int console_irq(void);     /* ISA interrupt of the port; 0: poll it, or there is none */
+void console_service(void *unused); /* the handler of that interrupt, or of the poll */
 uint16_t console_uart_io_base(void); /* 0: none. dom0 may not touch these 8 ports */
 size_t console_take_input(char *buf, size_t n); /* bytes typed for dom0 */
 /* sysctl readconsole: copy from op->index on into the guest buffer; clear, incremental as the ABI says. 0 or -EFAULT. */

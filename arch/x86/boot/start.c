@@ -7,13 +7,18 @@
 #include <arch/apic.h>
 #include <arch/boot.h>
 #include <arch/build.h>
+#include <arch/clock.h>
 #include <arch/crash.h>
+#include <arch/desc.h>
 #include <arch/direct.h>
+#include <arch/features.h>
+#include <arch/ioapic.h>
 #include <arch/irq.h>
+#include <arch/numa.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
-#include <arch/setup.h>
 #include <arch/smpboot.h>
+#include <arch/topology.h>
 #include <drivers/acpi.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -21,6 +26,7 @@
 #include <hv/page.h>
 #include <hv/sched.h>
 #include <hv/timer.h>
+#include <hv/version.h>
 #include <lib/cmdline.h>
 #include <lib/e820.h>
 #include <lib/format.h>
@@ -38,8 +44,7 @@ struct e820 host_e820;
 struct acpi_info acpi_info;
 paddr_t trampoline_pa;
 
-static bool opt_version_only;
-PARAM_BOOL("granta-version", opt_version_only, "print the version and stop");
+const char *hv_command_line(void) { return boot_info.cmdline; }
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
 
@@ -141,23 +146,68 @@ static void read_acpi(void)
         boot_fail("ACPI: %s", why);
 }
 
-/* --- the list ----------------------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------------------------------------- */
 
 static void banner(void)
 {
-    log_info("Granta %s, Xen ABI 4.17 (%s)", GRANTA_VERSION, DEBUG_BUILD ? "debug" : "release");
+#ifdef NDEBUG
+    log_info("Granta %s, Xen ABI 4.17", GRANTA_VERSION);
+#else
+    log_info("Granta %s, Xen ABI 4.17, with assertions", GRANTA_VERSION);
+#endif
     log_info("loader: %s; command line: %s", boot_info.loader, boot_info.cmdline);
 }
+
+static void warn_option(const char *fmt, ...)
+{
+    char line[200];
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    log_warn("command line: %s", line);
+}
+
+/* --- console input ------------------------------------------------------------------------------------------------ */
+
+#define POLL_PERIOD MILLISECS(20)
+static struct timer poll_timer;
+
+static void poll_console(void *unused)
+{
+    console_service(unused);
+    timer_set(&poll_timer, time_now() + POLL_PERIOD);
+}
+
+static void start_console_input(void)
+{
+    unsigned int irq = console_irq();
+
+    if (console_uart_io_base() == 0)
+        return;
+    if (irq == 0 || irq_request(ioapic_isa_gsi(irq), console_service, NULL)) {
+        timer_init(&poll_timer, poll_console, NULL, 0);
+        timer_set(&poll_timer, time_now() + POLL_PERIOD);
+    }
+    console_start_input();
+}
+
+/* --- the list ----------------------------------------------------------------------------------------------------- */
 
 static void noreturn start_on_own_stack(void)
 {
     irq_init();
     time_init();
+    topology_init();
     domain_init_system();
+    timer_init_cpu(0);
     sched_init();
+    sched_init_cpu(0);
+    cpumask_set(&cpu_online_map, 0);
     smp_boot_start();
     dom0_create();
-    console_start_input_irq();
+    start_console_input();
     idle_loop();
 }
 
@@ -166,19 +216,22 @@ void start_bsp(uint32_t magic, uint32_t info)
     int rc;
 
     features_init();
-    paging_init_early();
     idt_init();
+    paging_init_early();
     rc = boot_info_parse(&boot_info, magic, direct_va(info), MAX_BOOT_INFO, map_low, NULL);
     console_defaults();
     if (rc == 0)
-        cmdline_apply(boot_info.cmdline, log_warn_option);
+        cmdline_apply(boot_info.cmdline, warn_option);
     console_init_early();
     if (rc)
         boot_fail("boot loader: %s", boot_info.error ? boot_info.error : "bad information");
     banner();
+    features_apply_options();
+    features_report();
     find_memory();
     crash_record_report();
     read_acpi();
+    numa_init(&acpi_info);
     start_heap();
     percpu_init_bsp();
     cpu_init_tables(0);

@@ -243,7 +243,7 @@ void hv_unmap(uint64_t va, unsigned long nr)
         va += step << PAGE_SHIFT;
         nr -= step;
     }
-    tlb_flush_all();
+    tlb_flush_mask(&cpu_online_map);
 }
 
 /* --- devices and firmware tables -------------------------------------------------------------------------------- */
