@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run test kernels as the first domain: run.py [--hv granta|xen] [--results FILE] [NAME ...]
+
+Each kernel prints `ok NAME: what` or `FAIL NAME: what` for a check and `done NAME` at its end; a missing `done` is a
+failure with the end of the log. Two run at a time.
+"""
+import argparse
+import concurrent.futures
+import os
+import subprocess
+import sys
+import threading
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, "build")
+STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
+LIMIT = 60
+# name: extra QEMU arguments; the default is one cpu
+CPUS = {"smp": 2, "events_smp": 2}
+
+HYPERVISOR = {
+    "granta": ("granta.elf", ["max", STOCK_CPU], "granta com1=115200,8n1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),
+    "xen": ("images/xen", [STOCK_CPU], "xen console=com1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),
+}
+
+
+def run(hv, name, cpu):
+    image, _, options = HYPERVISOR[hv]
+    n = CPUS.get(name, 1)
+    cmd = ["qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), "-nic", "none", "-display", "none",
+           "-no-reboot", "-serial", "stdio", "-monitor", "none", "-kernel", os.path.join(BUILD, image), "-append", options,
+           "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
+    p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    timer = threading.Timer(LIMIT, p.kill)
+    timer.start()
+    lines, done = [], False
+    for raw in p.stdout:
+        line = raw.decode(errors="replace").rstrip()
+        lines.append(line)
+        if line.startswith(f"done {name}:"):
+            done = True
+            break
+        if "halted" in line or "PANIC" in line or "crashed" in line and line.startswith("(XEN)"):
+            time.sleep(0.5)
+            break
+    p.kill()
+    rest = p.stdout.read().decode(errors="replace").splitlines()
+    timer.cancel()
+    p.wait()
+    lines += [] if done else rest
+    os.makedirs(os.path.join(BUILD, "logs"), exist_ok=True)
+    kind = "max" if cpu == "max" else "plain"
+    with open(f"{BUILD}/logs/guest-{hv}-{name}-{kind}.log", "w") as f:
+        f.write("\n".join(lines) + "\n")
+    results = [l.replace(f" {name}:", f" guest/{name}[{kind}]:", 1) for l in lines if l.startswith(("ok ", "FAIL ", "skip "))]
+    if not done:
+        results.append(f"FAIL guest/{name}[{kind}]: did not finish; last lines: " + " | ".join(lines[-4:]))
+    return results
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--hv", default=os.environ.get("HV", "granta"), choices=HYPERVISOR)
+    ap.add_argument("--results")
+    ap.add_argument("name", nargs="*")
+    args = ap.parse_args()
+    names = args.name or sorted(f[:-4] for f in os.listdir(f"{BUILD}/guest") if f.endswith(".elf"))
+    jobs = [(n, c) for n in names for c in HYPERVISOR[args.hv][1]]
+    out = []
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for results in pool.map(lambda j: run(args.hv, *j), jobs):
+            out += results
+            for line in results:
+                if args.name or not line.startswith("ok "):
+                    print(line, flush=True)
+    failed = sum(l.startswith("FAIL") for l in out)
+    print(f"guest: {len(out) - failed} ok, {failed} failed")
+    if args.results:
+        os.makedirs(os.path.dirname(args.results), exist_ok=True)
+        with open(args.results, "w") as f:
+            f.write("\n".join(out) + "\n")
+    return failed > 0
+
+
+sys.exit(main())
