@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Splitting the command line into words, finding their options in the table, and setting them. Bad input changes nothing
- * but the message: an option is set only after its whole value has been understood.
+ * Splitting the command line into words, finding their options in the table, and setting them. Bad
+ * input changes nothing but the message: an option is set only after its whole value has been
+ * understood.
  */
 #include <lib/cmdline.h>
 
@@ -16,7 +17,10 @@
 
 enum word_result { WORD_END, WORD_OK, WORD_TOO_LONG, WORD_OPEN_QUOTE };
 
-/* Copy the next word without its quotes; *line moves behind it. A word that is too long is skipped whole. */
+/*
+ * Copy the next word without its quotes; *line moves behind it. A word that is too long is skipped
+ * whole.
+ */
 static enum word_result next_word(const char **line, char word[WORD_BYTES])
 {
     const char *p = *line;
@@ -44,7 +48,7 @@ static enum word_result next_word(const char **line, char word[WORD_BYTES])
 
 const char *cmdline_after_dashes(const char *line)
 {
-    char word[WORD_BYTES];
+    char word[WORD_BYTES] = "";
 
     while (next_word(&line, word) != WORD_END) {
         if (strcmp(word, "--"))
@@ -61,7 +65,8 @@ const char *cmdline_after_dashes(const char *line)
 int cmdline_bool(const char *value)
 {
     static const char *const words[][2] = {
-        { "no", "yes" }, { "off", "on" }, { "false", "true" }, { "disable", "enable" }, { "0", "1" },
+        { "no", "yes" },         { "off", "on" }, { "false", "true" },
+        { "disable", "enable" }, { "0", "1" },
     };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -215,8 +220,8 @@ struct table {
 };
 
 /* Set all options of this name: how many there are, and whether one of them refused the value. */
-static unsigned int set_named(const struct table *t, const char *name, const char *value, bool negated,
-                              bool *refused)
+static unsigned int set_named(const struct table *t, const char *name, const char *value,
+                              bool negated, bool *refused)
 {
     unsigned int found = 0;
 
@@ -251,7 +256,7 @@ void cmdline_apply_table(const char *line, cmdline_warn_fn *warn, const struct p
                          const struct param *end)
 {
     const struct table t = { first, end };
-    char word[WORD_BYTES];
+    char word[WORD_BYTES] = "";
     enum word_result result;
 
     while ((result = next_word(&line, word)) != WORD_END) {
@@ -353,7 +358,8 @@ static bool parse_level(const char *s, size_t len, unsigned int *level)
         const char *name;
         unsigned int level;
     } levels[] = {
-        { "none", 0 }, { "error", 1 }, { "warning", 2 }, { "info", 3 }, { "debug", 4 }, { "all", 4 },
+        { "none", 0 }, { "error", 1 }, { "warning", 2 },
+        { "info", 3 }, { "debug", 4 }, { "all", 4 },
     };
 
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The physical memory map (see the header for raw and sane maps). Pure: works on the maps it is given.
+ * The physical memory map (see the header for raw and sane maps). Pure: works on the maps it is
+ * given.
  *
- * A range of size s at a satisfies a + s <= 2^64 - 1, so the end of a range is always a valid number.
+ * A range of size s at a satisfies a + s <= 2^64 - 1, so the end of a range is always a valid
+ * number.
  */
 #include <lib/e820.h>
 
@@ -15,7 +17,10 @@ static bool range_wraps(uint64_t start, uint64_t size)
     return size > UINT64_MAX - start;
 }
 
-/* Higher wins where ranges overlap: broken memory is broken whatever else is said, RAM only if nobody objects. */
+/*
+ * Higher wins where ranges overlap: broken memory is broken whatever else is said, RAM only if
+ * nobody objects.
+ */
 static unsigned int type_strength(uint32_t type)
 {
     switch (type) {
@@ -78,7 +83,10 @@ static uint32_t raw_type_at(const struct e820 *raw, uint64_t addr, uint64_t *nex
     return type;
 }
 
-/* Walks the at most 2 * nr points where something changes; quadratic, but 256 ranges at boot are few. */
+/*
+ * Walks the at most 2 * nr points where something changes; quadratic, but 256 ranges at boot are
+ * few.
+ */
 int e820_sanitise(const struct e820 *raw, struct e820 *sane)
 {
     uint64_t addr = 0;
@@ -238,8 +246,8 @@ static bool clip_entry(const struct e820_entry *e, uint64_t min, uint64_t max, u
     return *high > *low && *high - *low >= size;
 }
 
-bool e820_find_high(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min, uint64_t max,
-                    uint64_t *start)
+bool e820_find_high(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min,
+                    uint64_t max, uint64_t *start)
 {
     for (unsigned int i = map->nr; size && i-- > 0;) {
         uint64_t low, high;
@@ -256,8 +264,8 @@ bool e820_find_high(const struct e820 *map, uint64_t size, uint64_t align, uint6
     return false;
 }
 
-bool e820_find_low(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min, uint64_t max,
-                   uint64_t *start)
+bool e820_find_low(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min,
+                   uint64_t max, uint64_t *start)
 {
     if (!size)
         return false;
@@ -278,7 +286,7 @@ bool e820_find_low(const struct e820 *map, uint64_t size, uint64_t align, uint64
 const char *e820_type_name(uint32_t type)
 {
     static const char *const name[] = {
-        [E820_HOLE] = "hole", [E820_RAM] = "RAM", [E820_RESERVED] = "reserved",
+        [E820_HOLE] = "hole",      [E820_RAM] = "RAM",      [E820_RESERVED] = "reserved",
         [E820_ACPI] = "ACPI data", [E820_NVS] = "ACPI NVS", [E820_UNUSABLE] = "unusable",
     };
 

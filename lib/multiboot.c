@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Multiboot 1 (Multiboot Specification 0.6.96, "Boot information format") and multiboot 2 (2.0, same heading).
+ * Multiboot 1 (Multiboot Specification 0.6.96, "Boot information format") and multiboot 2 (2.0,
+ * same heading).
  *
- * The loader is trusted not to be hostile, but not to be right: every length is checked before it is used, every loop is
- * bounded by the size of the block, every string is copied with a bound. Numbers are little-endian at any alignment.
+ * The loader is trusted not to be hostile, but not to be right: every length is checked before it
+ * is used, every loop is bounded by the size of the block, every string is copied with a bound.
+ * Numbers are little-endian at any alignment.
  */
 #include <lib/multiboot.h>
 
@@ -165,8 +167,8 @@ static void vbe_mode(struct boot_info *out, const uint8_t *block)
 }
 
 /*
- * GRUB 2 passes the arguments only; everybody else (QEMU, GRUB legacy, iPXE) puts the file's name first.
- * "GRUB 0.97" is the legacy one.
+ * GRUB 2 passes the arguments only; everybody else (QEMU, GRUB legacy, iPXE) puts the file's name
+ * first. "GRUB 0.97" is the legacy one.
  */
 static bool loader_gives_file_name(const char *loader)
 {
@@ -199,7 +201,7 @@ static void strip_file_names(struct boot_info *out)
         out->module[i].cmdline = strip_file_name(out->module[i].cmdline);
 }
 
-/* ---- multiboot 1: one struct whose flags say which fields are valid, and pointers out of it ---- */
+/* ---- multiboot 1: one struct; flags say which fields are valid; pointers lead out of it ---- */
 
 enum mb1_flag {
     MB1_MEMORY = 1u << 0,

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The one thing we read from AML: what to write into the PM1 control registers for soft-off. It is an object
+ * The one thing we read from AML: what to write into the PM1 control registers for soft-off. It is
+ * an object
  *
  *     Name (\_S5, Package () { type_a, type_b, ... })
  *
- * with constants, wherever it stands in the block, so a search for its bytes finds it without an interpreter (ACPI
- * specification, "ACPI Machine Language (AML) Specification", for the encoding). Code that only mentions the name lacks
- * the bytes before and after.
+ * with constants, wherever it stands in the block, so a search for its bytes finds it without an
+ * interpreter (ACPI specification, "ACPI Machine Language (AML) Specification", for the encoding).
+ * Code that only mentions the name lacks the bytes before and after.
  */
 #include "priv.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * ACPI specification, "Fixed ACPI Description Table (FADT)". ACPI 1.0 gave 32-bit I/O ports; later versions add an address
- * structure for each, which counts if it is there and makes sense. Fields past the end of a short table are 0.
+ * ACPI specification, "Fixed ACPI Description Table (FADT)". ACPI 1.0 gave 32-bit I/O ports; later
+ * versions add an address structure for each, which counts if it is there and makes sense. Fields
+ * past the end of a short table are 0.
  */
 #include "priv.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* ACPI specification, "Multiple APIC Description Table (MADT)": processors, interrupt controllers and their wiring. */
+/*
+ * ACPI specification, "Multiple APIC Description Table (MADT)": processors, interrupt controllers
+ * and their wiring.
+ */
 #include "priv.h"
 
 #define MADT_FIRST_ENTRY 44
@@ -8,8 +11,12 @@
 #define CPU_ENABLED 1u
 #define CPU_ONLINE_CAPABLE 2u
 
-/* A processor may be listed by a local APIC and by an x2APIC entry; firmware also pads with dead and repeated entries. */
-static const char *add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint32_t flags, bool x2apic)
+/*
+ * A processor may be listed by a local APIC and by an x2APIC entry; firmware also pads with dead
+ * and repeated entries.
+ */
+static const char *add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint32_t flags,
+                           bool x2apic)
 {
     struct acpi_madt *m = &info->madt;
 
@@ -57,8 +64,9 @@ static const char *io_apic(struct acpi_info *info, const uint8_t *e)
         info->too_many |= ACPI_MANY_IOAPICS;
         return "lists too many I/O APICs";
     }
-    m->ioapic[m->nr_ioapics++] =
-        (struct acpi_ioapic){ .id = e[2], .addr = get_le32(e + 4), .gsi_base = get_le32(e + 8) };
+    m->ioapic[m->nr_ioapics++] = (struct acpi_ioapic){ .id = e[2],
+                                                       .addr = get_le32(e + 4),
+                                                       .gsi_base = get_le32(e + 8) };
     return NULL;
 }
 
@@ -72,8 +80,9 @@ static const char *source_override(struct acpi_info *info, const uint8_t *e)
         info->too_many |= ACPI_MANY_OVERRIDES;
         return "has too many interrupt overrides";
     }
-    m->override[m->nr_overrides++] =
-        (struct acpi_override){ .source = e[3], .gsi = get_le32(e + 4), .flags = get_le16(e + 8) };
+    m->override[m->nr_overrides++] = (struct acpi_override){ .source = e[3],
+                                                             .gsi = get_le32(e + 4),
+                                                             .flags = get_le16(e + 8) };
     return NULL;
 }
 
@@ -85,8 +94,8 @@ static const char *nmi_source(struct acpi_info *info, const uint8_t *e)
         info->too_many |= ACPI_MANY_NMIS;
         return "has too many NMI sources";
     }
-    m->nmi_source[m->nr_nmi_sources++] =
-        (struct acpi_nmi_source){ .flags = get_le16(e + 2), .gsi = get_le32(e + 4) };
+    m->nmi_source[m->nr_nmi_sources++] = (struct acpi_nmi_source){ .flags = get_le16(e + 2),
+                                                                   .gsi = get_le32(e + 4) };
     return NULL;
 }
 
@@ -100,7 +109,9 @@ static const char *add_lapic_nmi(struct acpi_info *info, uint32_t uid, uint16_t 
         info->too_many |= ACPI_MANY_NMIS;
         return "has too many local NMIs";
     }
-    m->lapic_nmi[m->nr_lapic_nmis++] = (struct acpi_lapic_nmi){ .uid = uid, .flags = flags, .lint = lint };
+    m->lapic_nmi[m->nr_lapic_nmis++] = (struct acpi_lapic_nmi){ .uid = uid,
+                                                                .flags = flags,
+                                                                .lint = lint };
     return NULL;
 }
 
@@ -121,14 +132,15 @@ static const char *lapic_address(struct acpi_info *info, const uint8_t *e)
 }
 
 static const struct acpi_entry_row rows[] = {
-    [0] = { local_apic, 8 },      [1] = { io_apic, 12 },       [2] = { source_override, 10 },
-    [3] = { nmi_source, 8 },      [4] = { lapic_nmi, 6 },      [5] = { lapic_address, 12 },
-    [9] = { local_x2apic, 16 },   [10] = { x2apic_nmi, 12 },
+    [0] = { local_apic, 8 },    [1] = { io_apic, 12 },     [2] = { source_override, 10 },
+    [3] = { nmi_source, 8 },    [4] = { lapic_nmi, 6 },    [5] = { lapic_address, 12 },
+    [9] = { local_x2apic, 16 }, [10] = { x2apic_nmi, 12 },
 };
 
 const char *acpi_parse_madt(struct acpi_info *info, const uint8_t *table, size_t len)
 {
     info->madt.lapic_addr = get_le32(table + 36);
     info->madt.has_8259 = get_le32(table + 40) & MADT_PCAT_COMPAT;
-    return acpi_parse_entries(info, table, len, MADT_FIRST_ENTRY, rows, sizeof(rows) / sizeof(rows[0]));
+    return acpi_parse_entries(info, table, len, MADT_FIRST_ENTRY, rows,
+                              sizeof(rows) / sizeof(rows[0]));
 }

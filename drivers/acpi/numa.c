@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which memory and which processors are near each other: ACPI specification, "System Resource Affinity Table (SRAT)" and
- * "System Locality Information Table (SLIT)".
+ * Which memory and which processors are near each other: ACPI specification, "System Resource
+ * Affinity Table (SRAT)" and "System Locality Information Table (SLIT)".
  */
 #include "priv.h"
 
@@ -27,7 +27,10 @@ static const char *add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t do
     return NULL;
 }
 
-/* Revision 1 knows 8 bits of domain and says nothing about the bytes where revision 2 has the others. */
+/*
+ * Revision 1 knows 8 bits of domain and says nothing about the bytes where revision 2 has the
+ * others.
+ */
 static const char *apic_affinity_v1(struct acpi_info *info, const uint8_t *e)
 {
     return get_le32(e + 4) & AFFINITY_ENABLED ? add_cpu(info, e[3], e[2]) : NULL;
@@ -42,7 +45,8 @@ static const char *apic_affinity(struct acpi_info *info, const uint8_t *e)
 
 static const char *x2apic_affinity(struct acpi_info *info, const uint8_t *e)
 {
-    return get_le32(e + 12) & AFFINITY_ENABLED ? add_cpu(info, get_le32(e + 8), get_le32(e + 4)) : NULL;
+    return get_le32(e + 12) & AFFINITY_ENABLED ? add_cpu(info, get_le32(e + 8), get_le32(e + 4))
+                                               : NULL;
 }
 
 static const char *add_memory(struct acpi_info *info, const uint8_t *e, uint32_t domain)
@@ -95,7 +99,8 @@ const char *acpi_parse_srat(struct acpi_info *info, const uint8_t *table, size_t
     if (table[8] < 2)
         return acpi_parse_entries(info, table, len, SRAT_FIRST_ENTRY, rows_v1,
                                   sizeof(rows_v1) / sizeof(rows_v1[0]));
-    return acpi_parse_entries(info, table, len, SRAT_FIRST_ENTRY, rows, sizeof(rows) / sizeof(rows[0]));
+    return acpi_parse_entries(info, table, len, SRAT_FIRST_ENTRY, rows,
+                              sizeof(rows) / sizeof(rows[0]));
 }
 
 /* A place is 10 from itself, and nothing else is nearer than that. */

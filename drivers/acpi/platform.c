@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Two small tables: the HPET (IA-PC HPET specification, "The HPET Description Table") and MCFG (PCI Firmware specification). */
+/*
+ * Two small tables: the HPET (IA-PC HPET specification, "The HPET Description Table") and MCFG (PCI
+ * Firmware specification).
+ */
 #include "priv.h"
 
 #define MCFG_FIRST_ENTRY 44
@@ -23,11 +26,15 @@ const char *acpi_parse_hpet(struct acpi_info *info, const uint8_t *table, size_t
 static const char *add_region(struct acpi_info *info, const uint8_t *e)
 {
     struct acpi_mcfg_region r = {
-        .base = get_le64(e), .segment = get_le16(e + 8), .start_bus = e[10], .end_bus = e[11],
+        .base = get_le64(e),
+        .segment = get_le16(e + 8),
+        .start_bus = e[10],
+        .end_bus = e[11],
     };
 
     /* a bus takes 1 MiB */
-    if (r.start_bus > r.end_bus || !r.base || r.base & 0xfffff || r.base > UINT64_MAX - (256ull << 20))
+    if (r.start_bus > r.end_bus || !r.base || r.base & 0xfffff ||
+        r.base > UINT64_MAX - (256ull << 20))
         return "has an impossible region";
     if (info->mcfg.nr >= ACPI_MAX_MCFG) {
         info->too_many |= ACPI_MANY_MCFG;

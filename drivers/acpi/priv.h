@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Shared by the table parsers. A parser gets a whole table that is mapped and whose length and checksum hold. */
+/*
+ * Shared by the table parsers. A parser gets a whole table that is mapped and whose length and
+ * checksum hold.
+ */
 #ifndef DRIVERS_ACPI_PRIV_H
 #define DRIVERS_ACPI_PRIV_H
 
@@ -8,7 +11,9 @@
 
 #define ACPI_HEADER_BYTES 36
 
-/* Each returns NULL, or the last thing that was wrong with an entry; what could be read is in info. */
+/*
+ * Each returns NULL, or the last thing that was wrong with an entry; what could be read is in info.
+ */
 const char *acpi_parse_fadt(struct acpi_info *info, const uint8_t *table, size_t len);
 const char *acpi_parse_madt(struct acpi_info *info, const uint8_t *table, size_t len);
 const char *acpi_parse_hpet(struct acpi_info *info, const uint8_t *table, size_t len);
@@ -21,8 +26,8 @@ struct acpi_entry_row {
     const char *(*parse)(struct acpi_info *info, const uint8_t *entry);
     uint8_t min_len;
 };
-const char *acpi_parse_entries(struct acpi_info *info, const uint8_t *table, size_t len, size_t first,
-                               const struct acpi_entry_row *rows, size_t nr_rows);
+const char *acpi_parse_entries(struct acpi_info *info, const uint8_t *table, size_t len,
+                               size_t first, const struct acpi_entry_row *rows, size_t nr_rows);
 
 /* 12 bytes */
 struct acpi_gas acpi_read_gas(const uint8_t *p);

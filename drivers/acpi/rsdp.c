@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The root pointer: ACPI specification, "Root System Description Pointer (RSDP)". The first 20 bytes are ACPI 1.0's, with a
- * checksum of their own; from revision 2 on 16 more follow, and a second checksum covers all.
+ * The root pointer: ACPI specification, "Root System Description Pointer (RSDP)". The first 20
+ * bytes are ACPI 1.0's, with a checksum of their own; from revision 2 on 16 more follow, and a
+ * second checksum covers all.
  */
 #include "priv.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * From the root pointer to the tables: find them, check length and checksum, hand each to its parser, write down what is
- * wrong. A mapping lives only until the next one, so the root table is read entry by entry.
+ * From the root pointer to the tables: find them, check length and checksum, hand each to its
+ * parser, write down what is wrong. A mapping lives only until the next one, so the root table is
+ * read entry by entry.
  */
 #include "priv.h"
 
@@ -64,7 +65,8 @@ static const char *read_header(const struct acpi_mem *mem, uint64_t phys, struct
 }
 
 /* The whole table. NULL with *what saying why not. */
-static const uint8_t *map_whole(const struct acpi_mem *mem, const struct acpi_table *t, const char **what)
+static const uint8_t *map_whole(const struct acpi_mem *mem, const struct acpi_table *t,
+                                const char **what)
 {
     const uint8_t *p = mem->map(mem->ctx, t->phys, t->length);
 
@@ -84,7 +86,8 @@ const uint8_t *acpi_map_table(const struct acpi_mem *mem, const struct acpi_tabl
     return map_whole(mem, table, &what);
 }
 
-const struct acpi_table *acpi_find_table(const struct acpi_info *info, const char *signature, unsigned int nth)
+const struct acpi_table *acpi_find_table(const struct acpi_info *info, const char *signature,
+                                         unsigned int nth)
 {
     for (unsigned int i = 0; i < info->nr_tables; i++)
         if (!strcmp(info->table[i].signature, signature) && !nth--)
@@ -92,8 +95,8 @@ const struct acpi_table *acpi_find_table(const struct acpi_info *info, const cha
     return NULL;
 }
 
-static void parse_table(struct acpi_info *info, const struct acpi_mem *mem, const struct acpi_table *t,
-                        const struct table_row *row)
+static void parse_table(struct acpi_info *info, const struct acpi_mem *mem,
+                        const struct acpi_table *t, const struct table_row *row)
 {
     const char *what = "is too short";
     const uint8_t *p;
@@ -132,7 +135,8 @@ static void visit_table(struct acpi_info *info, const struct acpi_mem *mem, uint
 }
 
 /* The addresses stand behind the header; the RSDT's have 4 bytes, the XSDT's 8. */
-static const char *walk_root(struct acpi_info *info, const struct acpi_mem *mem, uint64_t phys, bool xsdt)
+static const char *walk_root(struct acpi_info *info, const struct acpi_mem *mem, uint64_t phys,
+                             bool xsdt)
 {
     size_t step = xsdt ? 8 : 4;
     struct acpi_table root = { 0 };
@@ -159,7 +163,8 @@ static const char *walk_root(struct acpi_info *info, const struct acpi_mem *mem,
     return NULL;
 }
 
-static bool find_s5_in(struct acpi_info *info, const struct acpi_mem *mem, const struct acpi_table *t)
+static bool find_s5_in(struct acpi_info *info, const struct acpi_mem *mem,
+                       const struct acpi_table *t)
 {
     const char *what = NULL;
     const uint8_t *p = map_whole(mem, t, &what);
@@ -194,8 +199,8 @@ static void find_s5(struct acpi_info *info, const struct acpi_mem *mem)
         info->have |= ACPI_HAVE_S5;
 }
 
-static int walk_from(struct acpi_info *info, const struct acpi_mem *mem, const struct acpi_root *root,
-                     const char **why)
+static int walk_from(struct acpi_info *info, const struct acpi_mem *mem,
+                     const struct acpi_root *root, const char **why)
 {
     const char *what = "is not there";
 
@@ -215,7 +220,8 @@ static int walk_from(struct acpi_info *info, const struct acpi_mem *mem, const s
     return 0;
 }
 
-int acpi_walk(struct acpi_info *out, const struct acpi_mem *mem, uint64_t rsdp_or_0, const char **why)
+int acpi_walk(struct acpi_info *out, const struct acpi_mem *mem, uint64_t rsdp_or_0,
+              const char **why)
 {
     uint64_t rsdp = rsdp_or_0;
     struct acpi_root root;
@@ -235,8 +241,8 @@ int acpi_walk(struct acpi_info *out, const struct acpi_mem *mem, uint64_t rsdp_o
     return walk_from(out, mem, &root, why);
 }
 
-int acpi_walk_copy(struct acpi_info *out, const struct acpi_mem *mem, const uint8_t *rsdp, size_t len,
-                   const char **why)
+int acpi_walk_copy(struct acpi_info *out, const struct acpi_mem *mem, const uint8_t *rsdp,
+                   size_t len, const char **why)
 {
     struct acpi_root root;
 
@@ -248,8 +254,8 @@ int acpi_walk_copy(struct acpi_info *out, const struct acpi_mem *mem, const uint
     return walk_from(out, mem, &root, why);
 }
 
-const char *acpi_parse_entries(struct acpi_info *info, const uint8_t *table, size_t len, size_t first,
-                               const struct acpi_entry_row *rows, size_t nr_rows)
+const char *acpi_parse_entries(struct acpi_info *info, const uint8_t *table, size_t len,
+                               size_t first, const struct acpi_entry_row *rows, size_t nr_rows)
 {
     const char *wrong = NULL;
 
@@ -276,6 +282,10 @@ const char *acpi_parse_entries(struct acpi_info *info, const uint8_t *table, siz
 struct acpi_gas acpi_read_gas(const uint8_t *p)
 {
     return (struct acpi_gas){
-        .space = p[0], .width = p[1], .offset = p[2], .access = p[3], .addr = get_le64(p + 4),
+        .space = p[0],
+        .width = p[1],
+        .offset = p[2],
+        .access = p[3],
+        .addr = get_le64(p + 4),
     };
 }

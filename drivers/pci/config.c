@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ways into PCI configuration space: PCI Local Bus specification 3.0, "Configuration Mechanism"; PCI Express Base
- * specification, "PCI Express Enhanced Configuration Access Mechanism (ECAM)".
+ * Ways into PCI configuration space: PCI Local Bus specification 3.0, "Configuration Mechanism";
+ * PCI Express Base specification, "PCI Express Enhanced Configuration Access Mechanism (ECAM)".
  *
- * Not yet: AMD family 10h processors execute ECAM accesses only through al, ax or eax (BKDG for family 10h, "MMIO
- * Configuration Coding Requirements"), which C cannot promise; leave ECAM out there.
+ * Not yet: AMD family 10h processors execute ECAM accesses only through al, ax or eax (BKDG for
+ * family 10h, "MMIO Configuration Coding Requirements"), which C cannot promise; leave ECAM out
+ * there.
  */
 #include <drivers/pci.h>
 
@@ -24,7 +25,8 @@ static uint32_t all_ones(unsigned int width)
 
 static bool access_ok(unsigned int reg, unsigned int width)
 {
-    return (width == 1 || width == 2 || width == 4) && !(reg & (width - 1)) && reg < PCI_CONFIG_EXT_BYTES;
+    return (width == 1 || width == 2 || width == 4) && !(reg & (width - 1)) &&
+           reg < PCI_CONFIG_EXT_BYTES;
 }
 
 uint32_t pci_cf8_address(pci_sbdf_t dev, unsigned int reg)
@@ -45,7 +47,8 @@ int pci_config_add_ecam(struct pci_config *config, const struct pci_ecam *ecam)
     for (unsigned int i = 0; i < config->nr_ecam; i++) {
         const struct pci_ecam *e = &config->ecam[i];
 
-        if (e->segment == ecam->segment && e->start_bus <= ecam->end_bus && ecam->start_bus <= e->end_bus)
+        if (e->segment == ecam->segment && e->start_bus <= ecam->end_bus &&
+            ecam->start_bus <= e->end_bus)
             return -EINVAL;
     }
     if (config->nr_ecam >= PCI_MAX_ECAM)
@@ -60,7 +63,8 @@ static volatile uint8_t *ecam_of(const struct pci_config *config, pci_sbdf_t dev
     for (unsigned int i = 0; i < config->nr_ecam; i++) {
         const struct pci_ecam *e = &config->ecam[i];
 
-        if (e->segment == pci_segment(dev) && e->start_bus <= pci_bus(dev) && pci_bus(dev) <= e->end_bus)
+        if (e->segment == pci_segment(dev) && e->start_bus <= pci_bus(dev) &&
+            pci_bus(dev) <= e->end_bus)
             return e->base + ((size_t)(pci_bus(dev) - e->start_bus) << ECAM_BUS_SHIFT) +
                    ((size_t)(dev.n & 0xff) << ECAM_DEVFN_SHIFT);
     }
@@ -90,7 +94,8 @@ static void ports_done(const struct pci_ports *p)
         p->unlock(p->ctx);
 }
 
-static uint32_t ports_read(const struct pci_ports *p, pci_sbdf_t dev, unsigned int reg, unsigned int width)
+static uint32_t ports_read(const struct pci_ports *p, pci_sbdf_t dev, unsigned int reg,
+                           unsigned int width)
 {
     uint32_t value;
 
@@ -100,15 +105,16 @@ static uint32_t ports_read(const struct pci_ports *p, pci_sbdf_t dev, unsigned i
     return value;
 }
 
-static void ports_write(const struct pci_ports *p, pci_sbdf_t dev, unsigned int reg, unsigned int width,
-                        uint32_t value)
+static void ports_write(const struct pci_ports *p, pci_sbdf_t dev, unsigned int reg,
+                        unsigned int width, uint32_t value)
 {
     ports_select(p, dev, reg);
     p->out(p->ctx, (uint16_t)(PORT_DATA + (reg & 3)), value, width);
     ports_done(p);
 }
 
-uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg, unsigned int width)
+uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg,
+                  unsigned int width)
 {
     volatile uint8_t *p;
 
@@ -116,7 +122,8 @@ uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int 
         return UINT32_MAX;
     p = ecam_of(config, dev);
     if (!p)
-        return ports_reach(dev, reg) ? ports_read(&config->ports, dev, reg, width) : all_ones(width);
+        return ports_reach(dev, reg) ? ports_read(&config->ports, dev, reg, width)
+                                     : all_ones(width);
     switch (width) {
     case 1:
         return p[reg];
@@ -127,8 +134,8 @@ uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int 
     }
 }
 
-void pci_write(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg, unsigned int width,
-               uint32_t value)
+void pci_write(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg,
+               unsigned int width, uint32_t value)
 {
     volatile uint8_t *p;
 

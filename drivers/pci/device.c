@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reading a function's configuration header (PCI Local Bus specification 3.0, "Configuration Space"). Devices are not
- * trusted: lists may be circular, sizes may make no sense, a function may vanish and read as ones.
+ * Reading a function's configuration header (PCI Local Bus specification 3.0, "Configuration
+ * Space"). Devices are not trusted: lists may be circular, sizes may make no sense, a function may
+ * vanish and read as ones.
  */
 #include <drivers/pci.h>
 
@@ -142,7 +143,8 @@ unsigned int pci_nr_bars(const struct pci_config *config, pci_sbdf_t dev)
     }
 }
 
-int pci_read_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index, struct pci_bar *bar)
+int pci_read_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index,
+                 struct pci_bar *bar)
 {
     unsigned int nr = pci_nr_bars(config, dev), reg = PCI_BAR0 + 4 * index;
     uint32_t low;
@@ -187,7 +189,8 @@ static uint64_t size_of(uint64_t mask)
     return mask & -mask;
 }
 
-int pci_size_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index, struct pci_bar *bar)
+int pci_size_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index,
+                 struct pci_bar *bar)
 {
     unsigned int reg = PCI_BAR0 + 4 * index;
     uint16_t command;
@@ -197,7 +200,8 @@ int pci_size_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int i
     if (rc)
         return rc;
     command = read16(config, dev, PCI_COMMAND);
-    pci_write(config, dev, PCI_COMMAND, 2, command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
+    pci_write(config, dev, PCI_COMMAND, 2,
+              command & ~(uint32_t)(PCI_COMMAND_IO | PCI_COMMAND_MEMORY));
 
     mask = probe(config, dev, reg);
     if (bar->io) {

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The register logic of the PC's serial port (National Semiconductor PC16550D data sheet, "Register Description").
+ * The register logic of the PC's serial port (National Semiconductor PC16550D data sheet, "Register
+ * Description").
  *
- * No wait is unbounded: a port that does not get ready costs one full wait, after that each byte looks once.
+ * No wait is unbounded: a port that does not get ready costs one full wait, after that each byte
+ * looks once.
  */
 #include <drivers/uart.h>
 
@@ -12,7 +14,16 @@
 #include <lib/number.h>
 #include <lib/string.h>
 
-enum reg { REG_DATA = 0, REG_IER = 1, REG_IIR = 2, REG_FCR = 2, REG_LCR = 3, REG_MCR = 4, REG_LSR = 5, REG_MSR = 6 };
+enum reg {
+    REG_DATA = 0,
+    REG_IER = 1,
+    REG_IIR = 2,
+    REG_FCR = 2,
+    REG_LCR = 3,
+    REG_MCR = 4,
+    REG_LSR = 5,
+    REG_MSR = 6
+};
 enum reg_dlab { REG_DLL = 0, REG_DLM = 1 }; /* while LCR_DLAB is set */
 
 #define IER_RX 0x01
@@ -37,7 +48,10 @@ enum reg_dlab { REG_DLL = 0, REG_DLM = 1 }; /* while LCR_DLAB is set */
 #define LSR_TX_EMPTY 0x20 /* holding register (FIFO) empty */
 
 #define FIFO_BYTES 16
-/* A port read takes about a microsecond; 16 bytes at 9600 baud take 17000 of them, at 1200 baud eight times that. */
+/*
+ * A port read takes about a microsecond; 16 bytes at 9600 baud take 17000 of them, at 1200 baud
+ * eight times that.
+ */
 #define TX_SPINS 200000u
 #define IRQ_MAX_REASONS 16
 
@@ -142,7 +156,10 @@ static int parse_irq(struct cmdline_item item, struct uart_config *c)
 int uart_config_parse(const char *value, struct uart_config *config)
 {
     static int (*const part[])(struct cmdline_item, struct uart_config *) = {
-        parse_speed, parse_frame, parse_base, parse_irq,
+        parse_speed,
+        parse_frame,
+        parse_base,
+        parse_irq,
     };
     struct uart_config c = *config;
     struct cmdline_item item;
@@ -159,7 +176,10 @@ int uart_config_parse(const char *value, struct uart_config *config)
 
 /* ---- the device ---- */
 
-/* The low half of the interrupt enable register can be written and read back; an absent port shows the same both times. */
+/*
+ * The low half of the interrupt enable register can be written and read back; an absent port shows
+ * the same both times.
+ */
 static bool uart_present(const struct uart *u)
 {
     reg_out(u, REG_LCR, 0); /* the divisor latch would hide it */
@@ -176,7 +196,7 @@ static bool uart_present(const struct uart *u)
 static uint8_t line_control(const struct uart_config *c)
 {
     static const uint8_t parity[] = {
-        [UART_PARITY_NONE] = 0x00, [UART_PARITY_ODD] = 0x08, [UART_PARITY_EVEN] = 0x18,
+        [UART_PARITY_NONE] = 0x00, [UART_PARITY_ODD] = 0x08,   [UART_PARITY_EVEN] = 0x18,
         [UART_PARITY_MARK] = 0x28, [UART_PARITY_SPACE] = 0x38,
     };
 
@@ -280,8 +300,8 @@ void uart_set_irqs(struct uart *uart, bool rx, bool tx)
 }
 
 /*
- * Reading the reason acknowledges "transmitter empty", reading LSR and MSR the rare ones. Received data stays pending
- * until the caller has read it, so it ends the loop.
+ * Reading the reason acknowledges "transmitter empty", reading LSR and MSR the rare ones. Received
+ * data stays pending until the caller has read it, so it ends the loop.
  */
 unsigned int uart_irq_events(struct uart *uart)
 {

@@ -21,5 +21,7 @@ static void port_out(void *ctx, unsigned int reg, uint8_t value)
 /* The context is the base port itself, so nothing has to outlive the port. */
 void uart_port_io(struct uart_io *io, const struct uart_config *config)
 {
-    *io = (struct uart_io){ .in = port_in, .out = port_out, .ctx = (void *)(uintptr_t)config->io_base };
+    *io = (struct uart_io){ .in = port_in,
+                            .out = port_out,
+                            .ctx = (void *)(uintptr_t)config->io_base };
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the hypervisor wants to know from the firmware's ACPI tables, as plain structs of fixed capacity.
+ * What the hypervisor wants to know from the firmware's ACPI tables, as plain structs of fixed
+ * capacity.
  *
- * Memory is reached through a callback only. A table that is missing leaves its bit in acpi_info.have clear; one that is
- * broken does too and leaves a note; a good table with a bad entry keeps its good entries and leaves a note. What does not
- * fit a capacity is dropped and told in acpi_info.too_many. The struct is about 60 KiB: keep it static.
+ * Memory is reached through a callback only. A table that is missing leaves its bit in
+ * acpi_info.have clear; one that is broken does too and leaves a note; a good table with a bad
+ * entry keeps its good entries and leaves a note. What does not fit a capacity is dropped and told
+ * in acpi_info.too_many. The struct is about 42 KiB: keep it static.
  */
 #ifndef DRIVERS_ACPI_H
 #define DRIVERS_ACPI_H
@@ -96,9 +98,13 @@ struct acpi_ioapic {
     uint8_t id;
 };
 
+/*
+ * Flags: bits 0-1 polarity (1 high, 3 low), bits 2-3 trigger (1 edge, 3 level); 0: as the bus has
+ * it.
+ */
 struct acpi_override {
     uint8_t source; /* ISA IRQ */
-    uint16_t flags; /* MPS INTI: bits 0-1 polarity (1 high, 3 low), bits 2-3 trigger (1 edge, 3 level), 0 as the bus has it */
+    uint16_t flags;
     uint32_t gsi;
 };
 
@@ -114,11 +120,12 @@ struct acpi_lapic_nmi {
 };
 #define ACPI_ALL_CPUS UINT32_MAX
 
+/* CPUs that are neither enabled nor capable, and second entries of an id, are left out. */
 struct acpi_madt {
     uint64_t lapic_addr; /* the override is applied */
     bool has_8259;
     unsigned int nr_cpus, nr_ioapics, nr_overrides, nr_nmi_sources, nr_lapic_nmis;
-    struct acpi_cpu cpu[ACPI_MAX_CPUS]; /* neither-enabled-nor-capable entries and second entries of an id are left out */
+    struct acpi_cpu cpu[ACPI_MAX_CPUS];
     struct acpi_ioapic ioapic[ACPI_MAX_IOAPICS];
     struct acpi_override override[ACPI_MAX_OVERRIDES];
     struct acpi_nmi_source nmi_source[ACPI_MAX_NMI_SOURCES];
@@ -216,20 +223,25 @@ struct acpi_info {
 int acpi_find_rsdp(const struct acpi_mem *mem, uint64_t *phys);
 
 /*
- * Walk all tables, from the root pointer at a physical address, or, with 0, from where acpi_find_rsdp() finds it.
- * 0: the root was sound, see out->have for the rest. Negative errno: there is no usable root, *why says the reason and
- * out->note the details.
+ * Walk all tables, from the root pointer at a physical address, or, with 0, from where
+ * acpi_find_rsdp() finds it. 0: the root was sound, see out->have for the rest. Negative errno:
+ * there is no usable root, *why says the reason and out->note the details.
  */
-int acpi_walk(struct acpi_info *out, const struct acpi_mem *mem, uint64_t rsdp_or_0, const char **why);
+int acpi_walk(struct acpi_info *out, const struct acpi_mem *mem, uint64_t rsdp_or_0,
+              const char **why);
 
 /* The same from a copy of the root pointer (20 or 36 bytes) that a boot loader has passed on. */
-int acpi_walk_copy(struct acpi_info *out, const struct acpi_mem *mem, const uint8_t *rsdp, size_t len,
-                   const char **why);
+int acpi_walk_copy(struct acpi_info *out, const struct acpi_mem *mem, const uint8_t *rsdp,
+                   size_t len, const char **why);
 
 /* The nth (from 0) listed table with this signature, NULL if there are not so many. */
-const struct acpi_table *acpi_find_table(const struct acpi_info *info, const char *signature, unsigned int nth);
+const struct acpi_table *acpi_find_table(const struct acpi_info *info, const char *signature,
+                                         unsigned int nth);
 
-/* A whole table, mapped, its checksum verified; NULL if it is not sound. Valid until the next mapping. */
+/*
+ * A whole table, mapped, its checksum verified; NULL if it is not sound. Valid until the next
+ * mapping.
+ */
 const uint8_t *acpi_map_table(const struct acpi_mem *mem, const struct acpi_table *table);
 
 #endif

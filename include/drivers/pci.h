@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PCI configuration space: the two ways in (ports 0xcf8/0xcfc; memory-mapped, "ECAM") behind one accessor, and what we read
- * out of it: capabilities, MSI and MSI-X, sizes of base address registers.
+ * PCI configuration space: the two ways in (ports 0xcf8/0xcfc; memory-mapped, "ECAM") behind one
+ * accessor, and what we read out of it: capabilities, MSI and MSI-X, sizes of base address
+ * registers.
  *
- * Nothing here is global: the caller owns a struct pci_config. The port pair is shared by all, so every use of it is
- * between lock() and unlock() of the caller. ECAM needs no lock for single accesses.
+ * Nothing here is global: the caller owns a struct pci_config. The port pair is shared by all, so
+ * every use of it is between lock() and unlock() of the caller. ECAM needs no lock for single
+ * accesses.
  */
 #ifndef DRIVERS_PCI_H
 #define DRIVERS_PCI_H
@@ -28,14 +30,26 @@ static inline uint8_t pci_devfn(unsigned int device, unsigned int function)
     return (uint8_t)((device & 31) << 3 | (function & 7));
 }
 
-static inline uint16_t pci_segment(pci_sbdf_t s) { return (uint16_t)(s.n >> 16); }
-static inline uint8_t pci_bus(pci_sbdf_t s) { return (uint8_t)(s.n >> 8); }
-static inline unsigned int pci_device(pci_sbdf_t s) { return s.n >> 3 & 31; }
-static inline unsigned int pci_function(pci_sbdf_t s) { return s.n & 7; }
+static inline uint16_t pci_segment(pci_sbdf_t s)
+{
+    return (uint16_t)(s.n >> 16);
+}
+static inline uint8_t pci_bus(pci_sbdf_t s)
+{
+    return (uint8_t)(s.n >> 8);
+}
+static inline unsigned int pci_device(pci_sbdf_t s)
+{
+    return s.n >> 3 & 31;
+}
+static inline unsigned int pci_function(pci_sbdf_t s)
+{
+    return s.n & 7;
+}
 
 #define PCI_MAX_ECAM 64
-#define PCI_CONFIG_BYTES 256       /* what the ports reach */
-#define PCI_CONFIG_EXT_BYTES 4096  /* what ECAM reaches */
+#define PCI_CONFIG_BYTES 256      /* what the ports reach */
+#define PCI_CONFIG_EXT_BYTES 4096 /* what ECAM reaches */
 
 /* Ports; width is 1, 2 or 4 bytes. lock and unlock may be NULL where there is only one cpu yet. */
 struct pci_ports {
@@ -61,16 +75,20 @@ struct pci_config {
 /* Start with ports only (segment 0, the first 256 bytes). */
 void pci_config_init(struct pci_config *config, const struct pci_ports *ports);
 
-/* Add a mapped ECAM region; it is preferred from now on. -EINVAL: makes no sense or overlaps another; -ENOSPC. */
+/*
+ * Add a mapped ECAM region; it is preferred from now on. -EINVAL: makes no sense or overlaps
+ * another; -ENOSPC.
+ */
 int pci_config_add_ecam(struct pci_config *config, const struct pci_ecam *ecam);
 
 /*
- * Read or write 1, 2 or 4 bytes at a register, which is a multiple of the width. What cannot be reached reads as ones and
- * ignores writes, like a device that is not there.
+ * Read or write 1, 2 or 4 bytes at a register, which is a multiple of the width. What cannot be
+ * reached reads as ones and ignores writes, like a device that is not there.
  */
-uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg, unsigned int width);
-void pci_write(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg, unsigned int width,
-               uint32_t value);
+uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg,
+                  unsigned int width);
+void pci_write(const struct pci_config *config, pci_sbdf_t dev, unsigned int reg,
+               unsigned int width, uint32_t value);
 
 /* Can registers above 255 be reached? */
 bool pci_has_extended(const struct pci_config *config, pci_sbdf_t dev);
@@ -115,14 +133,16 @@ uint32_t pci_cf8_address(pci_sbdf_t dev, unsigned int reg);
 /* Is there a function at this address? */
 bool pci_present(const struct pci_config *config, pci_sbdf_t dev);
 
-/* Offset of the first capability with this id, 0 if there is none. Broken and circular lists end. */
+/*
+ * Offset of the first capability with this id, 0 if there is none. Broken and circular lists end.
+ */
 unsigned int pci_find_cap(const struct pci_config *config, pci_sbdf_t dev, uint8_t id);
 unsigned int pci_find_ext_cap(const struct pci_config *config, pci_sbdf_t dev, uint16_t id);
 
 struct pci_msi {
-    unsigned int pos;      /* of the capability */
-    unsigned int nr;       /* vectors it can ask for: 1, 2, 4 ... 32 */
-    bool wide;             /* 64-bit address */
+    unsigned int pos; /* of the capability */
+    unsigned int nr;  /* vectors it can ask for: 1, 2, 4 ... 32 */
+    bool wide;        /* 64-bit address */
     bool maskable;
     unsigned int data_reg; /* absolute offsets; the address is at pos + 4 */
     unsigned int mask_reg; /* 0 if not maskable; pending bits follow */
@@ -149,13 +169,18 @@ struct pci_bar {
 unsigned int pci_nr_bars(const struct pci_config *config, pci_sbdf_t dev);
 
 /*
- * What is decoded by BAR slot `index`. Sizing writes the register, so decoding is switched off meanwhile: no driver may be
- * using the device. -EINVAL: no such slot, or a reserved kind.
+ * What is decoded by BAR slot `index`. Sizing writes the register, so decoding is switched off
+ * meanwhile: no driver may be using the device. -EINVAL: no such slot, or a reserved kind.
  */
-int pci_size_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index, struct pci_bar *bar);
+int pci_size_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index,
+                 struct pci_bar *bar);
 
-/* The address alone, from the register as it is; for a device that is in use. size stays 0. Errors as above. */
-int pci_read_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index, struct pci_bar *bar);
+/*
+ * The address alone, from the register as it is; for a device that is in use. size stays 0. Errors
+ * as above.
+ */
+int pci_read_bar(const struct pci_config *config, pci_sbdf_t dev, unsigned int index,
+                 struct pci_bar *bar);
 
 /* Call fn for every function on a bus; it returns false to stop. */
 void pci_for_each_function(const struct pci_config *config, uint16_t segment, uint8_t bus,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * 8250/16450/16550 serial ports. Register logic only; how registers are reached is behind struct uart_io, so that the
- * tests can put a model of the device there. The caller serialises all calls on one port.
+ * 8250/16450/16550 serial ports. Register logic only; how registers are reached is behind struct
+ * uart_io, so that the tests can put a model of the device there. The caller serialises all calls
+ * on one port.
  */
 #ifndef DRIVERS_UART_H
 #define DRIVERS_UART_H
@@ -16,7 +17,13 @@ struct uart_io {
     void *ctx;
 };
 
-enum uart_parity { UART_PARITY_NONE, UART_PARITY_ODD, UART_PARITY_EVEN, UART_PARITY_MARK, UART_PARITY_SPACE };
+enum uart_parity {
+    UART_PARITY_NONE,
+    UART_PARITY_ODD,
+    UART_PARITY_EVEN,
+    UART_PARITY_MARK,
+    UART_PARITY_SPACE
+};
 
 struct uart_config {
     uint32_t baud;     /* 0: leave the speed that the firmware has set */
@@ -40,16 +47,22 @@ struct uart {
 void uart_config_default(struct uart_config *config, unsigned int nr);
 
 /*
- * `com1=<baud>[/<base baud>][,[<data><parity><stop>][,[<io base>][,[<irq>]]]]`, for example 115200,8n1,0x3f8,4; baud may be
- * `auto`. Empty parts keep what *config says. -EINVAL: nonsense; -ENOSYS: a PCI or memory-mapped port. On error *config
- * is unchanged.
+ * `com1=<baud>[/<base baud>][,[<data><parity><stop>][,[<io base>][,[<irq>]]]]`, for example
+ * 115200,8n1,0x3f8,4; baud may be `auto`. Empty parts keep what *config says. -EINVAL: nonsense;
+ * -ENOSYS: a PCI or memory-mapped port. On error *config is unchanged.
  */
 int uart_config_parse(const char *value, struct uart_config *config);
 
-/* Look for the port and program it, interrupts off. -ENODEV: nobody there; -EINVAL: a speed it cannot have. */
+/*
+ * Look for the port and program it, interrupts off. -ENODEV: nobody there; -EINVAL: a speed it
+ * cannot have.
+ */
 int uart_init(struct uart *uart, const struct uart_config *config, const struct uart_io *io);
 
-/* Send one byte, waiting for room for a bounded time. -EAGAIN: the port did not get ready, the byte is lost. */
+/*
+ * Send one byte, waiting for room for a bounded time. -EAGAIN: the port did not get ready, the byte
+ * is lost.
+ */
 int uart_putc(struct uart *uart, uint8_t c);
 
 /* Send what fits now without waiting; the number of bytes taken. */

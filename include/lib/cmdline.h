@@ -2,14 +2,16 @@
 /*
  * The command line in the syntax that Xen's administrators know, and the table of options.
  *
- * Words are separated by blanks; quotes (' or ") keep blanks inside of a word. An option is `name=value`, `name` or
- * `no-name`; in names `-` and `_` are the same. Any file adds options of its own next to the variables they set:
+ * Words are separated by blanks; quotes (' or ") keep blanks inside of a word. An option is
+ * `name=value`, `name` or `no-name`; in names `-` and `_` are the same. Any file adds options of
+ * its own next to the variables they set:
  *
  *     static bool opt_noreboot;
  *     PARAM_BOOL("noreboot", opt_noreboot, "stop instead of rebooting after a crash");
  *
- * The linker collects the table in a section called "params"; a linker script must keep it and define the start and stop
- * symbols around it (the default scripts define them by themselves). Two options of one name are both set.
+ * The linker collects the table in a section called "params"; a linker script must keep it and
+ * define the start and stop symbols around it (the default scripts define them by themselves). Two
+ * options of one name are both set.
  */
 #ifndef LIB_CMDLINE_H
 #define LIB_CMDLINE_H
@@ -23,7 +25,7 @@ enum param_kind {
     PARAM_KIND_UINT,   /* an unsigned integer of 1, 2, 4 or 8 bytes; 0x and 0 prefixes understood */
     PARAM_KIND_SIZE,   /* uint64_t, bytes: see cmdline_size() */
     PARAM_KIND_STR,    /* char array; a value that does not fit is refused */
-    PARAM_KIND_CUSTOM, /* parse(value) returns 0 or a negative errno; "" for `name`, "no" for `no-name` */
+    PARAM_KIND_CUSTOM, /* parse(value): 0 or a negative errno; `name` gives "", `no-name` "no" */
 };
 
 struct param {
@@ -38,7 +40,10 @@ struct param {
 extern const struct param __start_params[] __attribute__((weak, visibility("hidden")));
 extern const struct param __stop_params[] __attribute__((weak, visibility("hidden")));
 
-/* The explicit alignment keeps the compiler from aligning an entry more, which would leave gaps in the table. */
+/*
+ * The explicit alignment keeps the compiler from aligning an entry more, which would leave gaps in
+ * the table.
+ */
 #define PARAM_CAT_(a, b) a##b
 #define PARAM_CAT(a, b) PARAM_CAT_(a, b)
 #define PARAM_ENTRY(...)                                                                           \
@@ -46,21 +51,26 @@ extern const struct param __stop_params[] __attribute__((weak, visibility("hidde
         __attribute__((used, section("params"), aligned(8))) = { __VA_ARGS__ }
 
 #define PARAM_BOOL(n, var, text)                                                                   \
-    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_BOOL, .target = &(var), .size = sizeof(var), .help = text)
+    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_BOOL, .target = &(var), .size = sizeof(var),         \
+                .help = text)
 #define PARAM_UINT(n, var, text)                                                                   \
-    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_UINT, .target = &(var), .size = sizeof(var), .help = text)
+    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_UINT, .target = &(var), .size = sizeof(var),         \
+                .help = text)
 #define PARAM_SIZE(n, var, text)                                                                   \
-    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_SIZE, .target = &(var), .size = sizeof(var), .help = text)
+    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_SIZE, .target = &(var), .size = sizeof(var),         \
+                .help = text)
 #define PARAM_STR(n, array, text)                                                                  \
-    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_STR, .target = array, .size = sizeof(array), .help = text)
+    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_STR, .target = array, .size = sizeof(array),         \
+                .help = text)
 #define PARAM_CUSTOM(n, fn, text)                                                                  \
     PARAM_ENTRY(.name = n, .kind = PARAM_KIND_CUSTOM, .parse = fn, .help = text)
 
 typedef void cmdline_warn_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Set every option of the line, up to a word `--`. What is unknown or cannot be understood is told to `warn`, one message
- * (without newline) a word, and otherwise ignored. The word `placeholder` (from Debian's GRUB menu) is skipped.
+ * Set every option of the line, up to a word `--`. What is unknown or cannot be understood is told
+ * to `warn`, one message (without newline) a word, and otherwise ignored. The word `placeholder`
+ * (from Debian's GRUB menu) is skipped.
  */
 void cmdline_apply(const char *line, cmdline_warn_fn *warn);
 
@@ -68,7 +78,10 @@ void cmdline_apply(const char *line, cmdline_warn_fn *warn);
 void cmdline_apply_table(const char *line, cmdline_warn_fn *warn, const struct param *first,
                          const struct param *end);
 
-/* What stands after the word `--`: it is appended to the first domain's command line. "" if there is none. */
+/*
+ * What stands after the word `--`: it is appended to the first domain's command line. "" if there
+ * is none.
+ */
 const char *cmdline_after_dashes(const char *line);
 
 /* ---- for PARAM_CUSTOM parsers ---- */
@@ -77,8 +90,9 @@ const char *cmdline_after_dashes(const char *line);
 int cmdline_bool(const char *value);
 
 /*
- * A size: a number and B, K, M, G or T in either case; without a suffix it counts KiB. *end (may be NULL: then nothing may
- * follow) is where reading stopped. -EINVAL: no number, trailing text, does not fit 64 bits.
+ * A size: a number and B, K, M, G or T in either case; without a suffix it counts KiB. *end (may be
+ * NULL: then nothing may follow) is where reading stopped. -EINVAL: no number, trailing text, does
+ * not fit 64 bits.
  */
 int cmdline_size(const char *s, const char **end, uint64_t *bytes);
 
@@ -89,14 +103,17 @@ struct cmdline_item {
 };
 
 /*
- * Take the next element off a list; false at its end. An empty list has no element, ",a" has an empty one and "a".
- * cmdline_item_is() compares with a word; cmdline_item_after() gives what follows a prefix such as "min:", or NULL.
+ * Take the next element off a list; false at its end. An empty list has no element, ",a" has an
+ * empty one and "a". cmdline_item_is() compares with a word; cmdline_item_after() gives what
+ * follows a prefix such as "min:", or NULL.
  */
 bool cmdline_next_item(const char **list, struct cmdline_item *item);
 bool cmdline_item_is(struct cmdline_item item, const char *word);
 const char *cmdline_item_after(struct cmdline_item item, const char *prefix);
 
-/* An amount of memory: an absolute size plus a percentage of the whole; or, if minus, all but that. */
+/*
+ * An amount of memory: an absolute size plus a percentage of the whole; or, if minus, all but that.
+ */
 struct mem_amount {
     bool given, minus;
     uint64_t bytes;
@@ -107,15 +124,19 @@ struct dom0_mem {
     struct mem_amount size, min, max;
 };
 
-/* `dom0_mem=[min:<sz>,][max:<sz>,]<sz>`, where <sz> is [-]<size>, [-]<n>% or [-]<size>+<n>%. 0 or -EINVAL. */
+/*
+ * `dom0_mem=[min:<sz>,][max:<sz>,]<sz>`, where <sz> is [-]<size>, [-]<n>% or [-]<size>+<n>%. 0 or
+ * -EINVAL.
+ */
 int dom0_mem_parse(const char *value, struct dom0_mem *out);
 
 /* In bytes, of `total` bytes of memory; never more than `total`. */
 uint64_t mem_amount_resolve(const struct mem_amount *amount, uint64_t total);
 
 /*
- * `loglvl=<level>[/<limited>]`: none, error, warning, info, debug or all. A message of level n (0 error ... 3 debug) is
- * always printed if n < *always, printed within a rate limit if n < *limited, and dropped otherwise. 0 or -EINVAL.
+ * `loglvl=<level>[/<limited>]`: none, error, warning, info, debug or all. A message of level n (0
+ * error ... 3 debug) is always printed if n < *always, printed within a rate limit if n < *limited,
+ * and dropped otherwise. 0 or -EINVAL.
  */
 int loglvl_parse(const char *value, unsigned int *always, unsigned int *limited);
 

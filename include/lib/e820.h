@@ -2,9 +2,10 @@
 /*
  * The physical memory map: a bounded list of typed ranges.
  *
- * A map is either "raw" (as the firmware gave it: any order, overlaps allowed) or "sane" (sorted by address, no overlap,
- * no two adjacent ranges of one type). e820_sanitise() makes a sane map of a raw one; everything below it wants a sane map
- * and keeps it so. No range reaches past the last byte of the 64-bit space.
+ * A map is either "raw" (as the firmware gave it: any order, overlaps allowed) or "sane" (sorted by
+ * address, no overlap, no two adjacent ranges of one type). e820_sanitise() makes a sane map of a
+ * raw one; everything below it wants a sane map and keeps it so. No range reaches past the last
+ * byte of the 64-bit space.
  */
 #ifndef LIB_E820_H
 #define LIB_E820_H
@@ -41,21 +42,29 @@ static inline uint64_t e820_entry_end(const struct e820_entry *e)
 }
 
 /*
- * Append a range to a raw map; unknown types become E820_RESERVED, an empty range is ignored, a range that
- * continues the last one is merged into it. -EINVAL: wraps around; -ENOSPC: the map is full.
+ * Append a range to a raw map; unknown types become E820_RESERVED, an empty range is ignored, a
+ * range that continues the last one is merged into it. -EINVAL: wraps around; -ENOSPC: the map is
+ * full.
  */
 int e820_add(struct e820 *map, uint64_t start, uint64_t size, uint32_t type);
 
 /*
- * Make a sane map of a raw one. Where ranges overlap the stronger type wins: unusable, NVS, ACPI, reserved, RAM.
- * -ENOSPC: the result has more than E820_MAX_ENTRIES ranges. The two maps must not be the same object.
+ * Make a sane map of a raw one. Where ranges overlap the stronger type wins: unusable, NVS, ACPI,
+ * reserved, RAM. -ENOSPC: the result has more than E820_MAX_ENTRIES ranges. The two maps must not
+ * be the same object.
  */
 int e820_sanitise(const struct e820 *raw, struct e820 *sane);
 
-/* Turn what is of type `from` in the range into `to`. -EINVAL: wraps; -ENOSPC: no room, nothing was changed. */
+/*
+ * Turn what is of type `from` in the range into `to`. -EINVAL: wraps; -ENOSPC: no room, nothing was
+ * changed.
+ */
 int e820_change_type(struct e820 *map, uint64_t start, uint64_t size, uint32_t from, uint32_t to);
 
-/* Take the RAM of the range out of use: it becomes E820_RESERVED, other types stay. Errors as above. */
+/*
+ * Take the RAM of the range out of use: it becomes E820_RESERVED, other types stay. Errors as
+ * above.
+ */
 int e820_reserve(struct e820 *map, uint64_t start, uint64_t size);
 
 /* The type at an address, E820_HOLE outside of every range. */
@@ -72,19 +81,20 @@ uint64_t e820_ram_bytes(const struct e820 *map);
 uint64_t e820_ram_end(const struct e820 *map);
 
 /*
- * Find `size` bytes of RAM inside [min, max), aligned to `align` (a power of two), as high (or as low) as possible.
- * False if there is none. Nothing is reserved.
+ * Find `size` bytes of RAM inside [min, max), aligned to `align` (a power of two), as high (or as
+ * low) as possible. False if there is none. Nothing is reserved.
  */
-bool e820_find_high(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min, uint64_t max,
-                    uint64_t *start);
-bool e820_find_low(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min, uint64_t max,
-                   uint64_t *start);
+bool e820_find_high(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min,
+                    uint64_t max, uint64_t *start);
+bool e820_find_low(const struct e820 *map, uint64_t size, uint64_t align, uint64_t min,
+                   uint64_t max, uint64_t *start);
 
 /* "RAM", "reserved" ... for messages. */
 const char *e820_type_name(uint32_t type);
 
 /* The first RAM entry at or after e, or the end of the map. */
-static inline const struct e820_entry *e820_next_ram(const struct e820 *map, const struct e820_entry *e)
+static inline const struct e820_entry *e820_next_ram(const struct e820 *map,
+                                                     const struct e820_entry *e)
 {
     while (e < map->entry + map->nr && e->type != E820_RAM)
         e++;

@@ -2,8 +2,8 @@
 /*
  * What the boot loader said, in one struct, whichever protocol it speaks.
  *
- * Everything is copied: after boot_info_parse() the loader's own structures may be overwritten (the modules themselves,
- * of course, may not). The struct is about 15 KiB: keep it static.
+ * Everything is copied: after boot_info_parse() the loader's own structures may be overwritten (the
+ * modules themselves, of course, may not). The struct is about 15 KiB: keep it static.
  */
 #ifndef LIB_MULTIBOOT_H
 #define LIB_MULTIBOOT_H
@@ -38,7 +38,8 @@ struct boot_framebuffer {
     uint64_t addr;
     uint32_t pitch, width, height;
     uint8_t bpp;
-    uint8_t red_pos, red_size, green_pos, green_size, blue_pos, blue_size, reserved_pos, reserved_size;
+    uint8_t red_pos, red_size, green_pos, green_size, blue_pos, blue_size, reserved_pos,
+        reserved_size;
 };
 
 /* From the VBE 3.0 controller and mode information blocks; mode 0 when the loader gave none. */
@@ -81,12 +82,15 @@ struct boot_info {
     char strings[BOOT_STRING_BYTES];
 };
 
-/* len readable bytes at a physical address, valid until the next call; NULL if they cannot be had. */
+/*
+ * len readable bytes at a physical address, valid until the next call; NULL if they cannot be had.
+ */
 typedef const void *boot_map_fn(void *ctx, uint64_t phys, size_t len);
 
 /*
- * Parse the loader's information block, of which `max` bytes are readable at `info`. `map` reads what multiboot 1 keeps
- * outside of the block; multiboot 2 does not need it. Returns 0 or a negative errno with out->error saying why.
+ * Parse the loader's information block, of which `max` bytes are readable at `info`. `map` reads
+ * what multiboot 1 keeps outside of the block; multiboot 2 does not need it. Returns 0 or a
+ * negative errno with out->error saying why.
  */
 int boot_info_parse(struct boot_info *out, uint32_t magic, const void *info, size_t max,
                     boot_map_fn *map, void *ctx);
