@@ -10,13 +10,14 @@ uint64_t saved_rsp;
 struct trap_frame seen; /* not static: it changes inside the assembly of enter_user() */
 uint64_t syscall_frame[7];
 
-extern char user_ud[], user_syscall[], user_int80[], user_hlt[], user_read[], user_cli[], syscall_entry[], back[];
+extern char user_ud[], user_syscall[], user_int80[], user_int81[], user_hlt[], user_read[], user_cli[], syscall_entry[], back[];
 
 __asm__(".pushsection .text\n"
         "user_ud: ud2\n"
         "user_hlt: hlt\n"
         "user_cli: cli\n"
         "user_int80: int $0x80\n"
+        "user_int81: int $0x81\n"
         "user_read: movabs 0x123456789000, %rax\n ud2\n"
         "user_syscall: mov $0x1234, %eax\n mov $0x5678, %edi\n syscall\n after_syscall: ud2\n"
         /* The frame of a syscall: rcx, r11, rip, cs, rflags, rsp, ss. */
@@ -81,9 +82,7 @@ void test_main(void)
     traps_install();
     expect(user_int80, 0x80, "int $0x80 with a user-level gate");
     CHECK_EQ(seen.rip, (long)user_int80 + 2, "... continues behind it");
-    trap_dpl[0x80] = 0;
-    traps_install();
-    expect(user_int80, 13, "int $0x80 with a kernel-level gate raises #GP");
+    expect(user_int81, 13, "int $0x81 with a kernel-level gate raises #GP");
 
     shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
     enter_user(user_syscall, 0x202);
