@@ -14,7 +14,7 @@
 #include <arch/msr.h>
 #include <arch/paging.h>
 #include <arch/regs.h>
-#include <arch/setup.h>
+#include <arch/smpboot.h>
 #include <hv/cpumask.h>
 #include <hv/domain.h>
 #include <hv/log.h>
@@ -162,48 +162,55 @@ void idt_init(void)
 
 /* --- SYSCALL ------------------------------------------------------------------------------------------------------ */
 
-static uint8_t *put(uint8_t *p, const void *bytes, size_t n)
-{
-    memcpy(p, bytes, n);
-    return p + n;
-}
-
-static uint8_t *put64(uint8_t *p, uint64_t v) { return put(p, &v, sizeof(v)); }
-
 /*
- * SYSCALL does not switch stacks and leaves no register free, so each cpu has its own code that knows where its stack is:
- *     movabs %rax, regs.rax;  mov %rsp, %rax;  movabs $regs.ss, %rsp;  push %rax;  jmp *target
+ * SYSCALL does not switch stacks and leaves no register free, so each cpu has its own code that knows where its stack is; it
+ * lies within 2 GiB of it:
+ *     mov %rsp, regs.rsp(%rip);  lea regs.rsp(%rip), %rsp;  jmp *target(%rip)
  */
-static void write_stub(uint8_t *p, struct cpu_info *info, const void *target)
+struct stub {
+    uint8_t mov[3];
+    int32_t mov_to;
+    uint8_t lea[3];
+    int32_t lea_of;
+    uint8_t jmp[2];
+    int32_t jmp_by;
+    uint64_t target;
+} __attribute__((packed));
+
+/* s is where it is written, va where it runs. */
+static void write_stub(struct stub *s, uint64_t va, const struct cpu_info *info, const void *target)
 {
-    p = put(p, "\x48\xa3", 2);
-    p = put64(p, (uintptr_t)&info->regs.rax);
-    p = put(p, "\x48\x89\xe0\x48\xbc", 5);
-    p = put64(p, (uintptr_t)&info->regs.ss);
-    p = put(p, "\x50\xff\x25\x00\x00\x00\x00", 7);
-    put64(p, (uintptr_t)target);
+    const uint64_t rsp = (uintptr_t)&info->regs.rsp;
+
+    *s = (struct stub){
+        .mov = { 0x48, 0x89, 0x25 },
+        .mov_to = (int32_t)(rsp - (va + offsetof(struct stub, lea))),
+        .lea = { 0x48, 0x8d, 0x25 },
+        .lea_of = (int32_t)(rsp - (va + offsetof(struct stub, jmp))),
+        .jmp = { 0xff, 0x25 },
+        .jmp_by = 0,
+        .target = (uintptr_t)target,
+    };
 }
 
 static uint8_t *stub_pages[DIV_ROUND_UP(NR_CPUS * STUB_SIZE, PAGE_SIZE)]; /* written here, executed at STUB_VIRT_START */
 
 static uint64_t make_stubs(unsigned int cpu, struct cpu_info *info)
 {
-    const uint64_t offset = (uint64_t)cpu * STUB_SIZE;
+    const uint64_t offset = (uint64_t)cpu * STUB_SIZE, va = STUB_VIRT_START + offset;
     uint8_t **page = &stub_pages[offset / PAGE_SIZE];
     uint8_t *p;
 
     if (!*page) {
-        const uint64_t va = ROUND_DOWN(STUB_VIRT_START + offset, PAGE_SIZE);
-
         *page = hv_page_alloc(0);
-        if (!*page || hv_map(va, paddr_to_mfn(direct_pa(*page)), 1, HV_RX))
+        if (!*page || hv_map(ROUND_DOWN(va, PAGE_SIZE), paddr_to_mfn(direct_pa(*page)), 1, HV_RX))
             panic("cpu%u: out of memory for its system call entry", cpu);
         memset(*page, 0xcc, PAGE_SIZE);
     }
     p = *page + offset % PAGE_SIZE;
-    write_stub(p, info, syscall_entry);
-    write_stub(p + STUB_SIZE / 2, info, syscall32_entry);
-    return STUB_VIRT_START + offset;
+    write_stub((struct stub *)p, va, info, syscall_entry);
+    write_stub((struct stub *)(p + STUB_SIZE / 2), va + STUB_SIZE / 2, info, syscall32_entry);
+    return va;
 }
 
 static void init_syscall(unsigned int cpu, struct cpu_info *info)
@@ -235,8 +242,6 @@ void cpu_init_tables(unsigned int cpu)
     const uint64_t stack = ((uintptr_t)cpu_stack_top(cpu) - 1) & ~(STACK_SIZE - 1ULL);
     struct cpu_info *info = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 
-    if (cpu == 0)
-        features_apply_options();
     if (!tables[cpu])
         tables[cpu] = hv_page_alloc(0);
     if (!tables[cpu])

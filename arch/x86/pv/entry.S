@@ -20,7 +20,12 @@
 #define EFLAGS_TF_RF 0x10100
 #define EFLAGS_IF 0x200
 
-.macro PUSH_LOW                         /* all below regs.rax */
+.macro PUSH_GPRS
+        push    %rdi
+        push    %rsi
+        push    %rdx
+        push    %rcx
+        push    %rax
         push    %r8
         push    %r9
         push    %r10
@@ -31,15 +36,6 @@
         push    %r13
         push    %r14
         push    %r15
-.endm
-
-.macro PUSH_GPRS
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        PUSH_LOW
 .endm
 
 .macro POP_GPRS
@@ -71,8 +67,8 @@
         .section .entry.text, "ax", @progbits
 
 /*
- * SYSCALL from 64-bit code, through this cpu's stub (cpu/desc.c), which has stored regs.rax and regs.rsp:
- * rax = scratch, rcx = guest rip, r11 = guest rflags, rsp = &regs.rsp. The guest's kernel makes a hypercall, its user a system call.
+ * SYSCALL from 64-bit code, through this cpu's stub (cpu/desc.c), which has stored regs.rsp:
+ * rax = number, rcx = guest rip, r11 = guest rflags, rsp = &regs.rsp. The guest's kernel makes a hypercall, its user a system call.
  */
         .globl syscall_entry
 syscall_entry:
@@ -81,12 +77,7 @@ syscall_entry:
         pushq   $FLAT_CS64
         push    %rcx
         pushq   $-1                     /* entry_vector: ENTRY_SYSCALL */
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        sub     $8, %rsp                /* regs.rax is there */
-        PUSH_LOW
+        PUSH_GPRS
         mov     REGS_TO_CURRENT(%rsp), %rbx
         cmpb    $0, VCPU_in_kernel(%rbx)
         je      user_syscall
@@ -99,7 +90,7 @@ syscall_entry:
         push    %rsi
         push    %rdi
         mov     %rbx, %rdi
-        mov     UREGS_rax + 56(%rsp), %rsi
+        mov     %rax, %rsi
         mov     %rsp, %rdx
         call    hypercall_dispatch      /* (v, number, arguments) */
         add     $56, %rsp
@@ -187,13 +178,8 @@ syscall32_entry:
         push    %r11
         pushq   $FLAT_CS32
         push    %rcx
-        pushq   $-2                     /* ENTRY_SYSCALL32 in error_code; the vector is -1, SYSRET is refused by cs */
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        sub     $8, %rsp
-        PUSH_LOW
+        pushq   $-1
+        PUSH_GPRS
         mov     REGS_TO_CURRENT(%rsp), %rdi
         mov     %rsp, %rsi
         sub     $8, %rsp

@@ -14,6 +14,8 @@
 #include <hv/errno.h>
 #include <hv/hypercall.h>
 
+#include "priv_decode.h"
+
 #define SELECTOR_INDEX 0xfff8U
 #define SELECTOR_LDT 4U
 #define DESC_PRESENT (1ULL << 47)
@@ -142,6 +144,28 @@ int pv_read_segment(const struct vcpu *v, uint16_t selector, struct segment *seg
         seg->limit = (seg->limit << 12) | 0xfff;
     seg->code64 = d & DESC_LONG;
     seg->db32 = d & DESC_DB;
+    return 0;
+}
+
+int pv_data_base(const struct vcpu *v, unsigned int seg, bool mode64, uint64_t *base)
+{
+    struct segment s;
+    uint16_t selector;
+
+    *base = 0;
+    if (mode64 && seg != SEG_FS && seg != SEG_GS)
+        return 0;
+    switch (seg) {
+    case SEG_ES: selector = read_es(); break;
+    case SEG_CS: selector = guest_regs()->cs; break;
+    case SEG_SS: selector = guest_regs()->ss; break;
+    case SEG_FS: *base = read_fs_base(); return 0;
+    case SEG_GS: *base = read_gs_base(); return 0;
+    default: selector = read_ds(); break;
+    }
+    if (pv_read_segment(v, selector, &s))
+        return -1;
+    *base = s.base;
     return 0;
 }
 

@@ -27,7 +27,7 @@
 #define PERDOMAIN_VIRT_START 0xffff818000000000
 #define PERDOMAIN_SLOT 259
 #define STACK_VIRT_START 0xffff820000000000
-#define STUB_VIRT_START 0xffff821000000000 /* SYSCALL entry stubs, STUB_SIZE bytes a cpu, read and execute */
+#define STUB_VIRT_START 0xffff820010000000 /* SYSCALL entry stubs, STUB_SIZE bytes a cpu; near the stacks */
 #define STUB_SIZE 128
 #define WINDOW_VIRT_START 0xffff824000000000
 #define IMAGE_VIRT_START 0xffff82d080000000

@@ -69,6 +69,8 @@ struct segment {
     bool code64, db32;
 };
 int pv_read_segment(const struct vcpu *v, uint16_t selector, struct segment *seg); /* 0 or -1 */
+/* Linear base of a data segment of the running guest; seg is SEG_* of priv_decode.h. 0 or -1. */
+int pv_data_base(const struct vcpu *v, unsigned int seg, bool mode64, uint64_t *base);
 void pv_save_segments(struct vcpu *v);
 bool pv_load_segments(struct vcpu *v); /* false: a selector was bad; loaded as null */
 uint64_t read_fs_base(void);
@@ -85,6 +87,7 @@ uint64_t pv_read_dr6(void);                   /* and reset it */
 
 /* --- I/O ports (io.c) ----------------------------------------------------------------------------------------------- */
 
+bool pv_iopl_ok(const struct vcpu *v); /* the virtual IOPL lets the running mode do I/O, CLI and STI */
 bool pv_io_allowed(struct vcpu *v, uint16_t port, unsigned int size); /* virtual IOPL or the I/O bitmap */
 uint32_t pv_io_read(struct vcpu *v, uint16_t port, unsigned int size);
 void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);

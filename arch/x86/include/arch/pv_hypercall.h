@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The hypercall page of PV guests: code for each call, in a frame of the guest's. */
+#ifndef ARCH_PV_HYPERCALL_H
+#define ARCH_PV_HYPERCALL_H
+
+#include <hv/types.h>
+
+struct vcpu;
+
+void pv_fill_hypercall_page(void *page);                /* all of its 4096 bytes */
+int pv_hypercall_page_msr(struct vcpu *v, uint64_t val); /* MSR write: frame address | page index; -1 for #GP */
+
+#endif
