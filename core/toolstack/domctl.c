@@ -77,7 +77,7 @@ static long run(struct xen_domctl *op, uint64_t arg)
     }
     if (d != NULL)
         domain_put(d);
-    if (copy_back && rc >= 0 && copy_arg_back(arg, op))
+    if (copy_back && rc != -ERESTART && rc != -EFAULT && copy_arg_back(arg, op))
         rc = -EFAULT;
     return rc;
 }

@@ -51,7 +51,7 @@ long hc_sysctl(struct vcpu *v, const uint64_t arg[])
     } else {
         rc = arch_sysctl(&op, &copy_back);
     }
-    if (copy_back && rc >= 0 && copy_arg_back(arg[0], &op))
+    if (copy_back && rc != -ERESTART && rc != -EFAULT && copy_arg_back(arg[0], &op))
         rc = -EFAULT;
     return rc == -ERESTART ? hypercall_continue(v, 1, arg[0]) : rc;
 }
