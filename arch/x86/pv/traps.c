@@ -234,12 +234,16 @@ void pv_iret_fault(struct cpu_user_regs *frame)
     struct cpu_user_regs *regs = guest_regs();
     struct vcpu *v = current;
     const uint32_t error = frame->error_code, vector = frame->entry_vector;
+    const uint64_t cr2 = read_cr2();
 
     /* The IRET frame is still in place; the general registers are the guest's, saved a few words further down. */
     memmove(regs, frame, offsetof(struct cpu_user_regs, error_code));
     regs->error_code = error;
     regs->entry_vector = vector;
-    pv_inject(v, vector, error);
+    if (vector == TRAP_PF) /* its GDT or LDT has a hole where the selector points */
+        descriptor_fault(v, regs, cr2);
+    else
+        pv_inject(v, vector, error);
     guest_resume();
 }
 
