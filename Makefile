@@ -18,7 +18,7 @@ CPPFLAGS += -DNDEBUG
 endif
 
 C_SRC := $(sort $(wildcard lib/*.c core/*.c core/toolstack/*.c drivers/*/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*/*.c))
-S_SRC := $(sort $(wildcard arch/$(ARCH)/*/*.S))
+S_SRC := $(filter-out %.lds.S,$(sort $(wildcard arch/$(ARCH)/*/*.S)))
 OBJ := $(C_SRC:%.c=$(BUILD)/obj/%.o) $(S_SRC:%.S=$(BUILD)/obj/%.S.o)
 
 .DELETE_ON_ERROR:

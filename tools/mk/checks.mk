@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Tests in the order of their cost, and the static checks. Each writes build/results/NAME.txt; tools/summary adds them up.
+
+FUZZ_SECONDS ?= 8
+RESULTS := $(BUILD)/results
+
+.PHONY: check unit fuzz-short fuzz static test-guest test ci-clean-results
+
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tools/mk/*.mk | expand -t 14
+
+unit: $(UNIT:%=$(BUILD)/unit/%) ## Unit tests: the core as ordinary programs, under ASan and UBSan
+	@mkdir -p $(RESULTS)
+	@tools/run-unit $(BUILD)/unit $(RESULTS)/unit.txt $(UNIT)
+
+fuzz-short: $(FUZZ:%=$(BUILD)/fuzz/%)
+	@mkdir -p $(RESULTS)
+	@tools/run-fuzz $(FUZZ_SECONDS) $(RESULTS)/fuzz.txt $(FUZZ)
+
+fuzz: $(FUZZ:%=$(BUILD)/fuzz/%) ## Fuzz for long: FUZZ_SECONDS=600 a target; keeps what it finds in the corpus
+	@mkdir -p $(RESULTS)
+	@tools/run-fuzz --keep $(FUZZ_SECONDS) $(RESULTS)/fuzz.txt $(FUZZ)
+
+static: ## clang with thread-safety analysis, clang-tidy, cppcheck
+	@mkdir -p $(RESULTS)
+	@tools/run-static $(RESULTS)/static.txt $(filter-out arch/x86/asm_offsets.def.c,$(C_SRC))
+
+check: unit fuzz-short static ## All that runs on the host, in a few minutes
+
+test-guest: all guests ## Test kernels as the first domain in QEMU (HV=granta|xen)
+	@mkdir -p $(RESULTS)
+	@tests/guest/run.py --hv $(HV) --results $(RESULTS)/guest.txt
+
+# Every part runs, whatever the others say; the summary decides.
+test: ## Everything: check, test-guest, test-boot
+	@tools/deps
+	@rm -rf $(RESULTS)
+	@$(MAKE) --no-print-directory all
+	@-$(MAKE) --no-print-directory unit
+	@-$(MAKE) --no-print-directory fuzz-short
+	@-$(MAKE) --no-print-directory static
+	@-$(MAKE) --no-print-directory test-guest
+	@-$(MAKE) --no-print-directory test-boot
+	@tools/summary
