@@ -225,27 +225,30 @@ int evtchn_close(struct domain *d, port_t port, bool by_guest)
     return -EAGAIN;
 }
 
-/* Close all ports from close_next on. */
-static int close_range(struct domain *d, bool by_guest)
+/* Close all ports from *next on. Two calls may be at it at once: each looks at its own copy of the number. */
+static int close_range(struct domain *d, port_t *next, bool by_guest)
 {
-    struct evtchn_domain *e = &d->evtchn;
     unsigned int closed = 0;
+    port_t port = read_once(*next);
+    const struct evtchn *chn;
+    int rc = 0;
 
-    for (; e->close_next < read_once(e->nr_valid); e->close_next++) {
-        if (read_once(evtchn_get(d, e->close_next)->state) <= ECS_RESERVED)
+    for (; (chn = evtchn_get(d, port)); port++) {
+        if (read_once(chn->state) <= ECS_RESERVED)
             continue;
-        if (closed == CLOSES_A_TIME && preempt_wanted())
-            return -ERESTART;
+        if ((closed == CLOSES_A_TIME && preempt_wanted()) || evtchn_close(d, port, by_guest) == -EAGAIN) {
+            rc = -ERESTART;
+            break;
+        }
         closed = closed % CLOSES_A_TIME + 1;
-        if (evtchn_close(d, e->close_next, by_guest) == -EAGAIN)
-            return -ERESTART;
     }
-    return 0;
+    write_once(*next, port);
+    return rc;
 }
 
 int evtchn_close_all(struct domain *d)
 {
-    int rc = close_range(d, false);
+    int rc = close_range(d, &d->evtchn.close_next, false);
 
     if (rc)
         return rc;
@@ -256,10 +259,10 @@ int evtchn_close_all(struct domain *d)
     return 0;
 }
 
-/* Called again after -ERESTART it goes on; a caller that starts anew sets close_next to 0. */
+/* Called again after -ERESTART it goes on; a caller that starts anew sets reset_next to 0. */
 int evtchn_reset(struct domain *d)
 {
-    int rc = close_range(d, true);
+    int rc = close_range(d, &d->evtchn.reset_next, true);
 
     if (rc)
         return rc;
@@ -268,7 +271,7 @@ int evtchn_reset(struct domain *d)
         rc = -EAGAIN; /* another vcpu binds as we close */
     else
         evtchn_fifo_exit(d);
-    d->evtchn.close_next = 0;
+    d->evtchn.reset_next = 0;
     spin_unlock(&d->evtchn.lock);
     return rc;
 }

@@ -359,7 +359,7 @@ static int reset(struct domain *ld, domid_t id, bool anew)
         rc = -EINVAL;
     } else {
         if (anew)
-            write_once(d->evtchn.close_next, 0);
+            write_once(d->evtchn.reset_next, 0);
         rc = evtchn_reset(d);
     }
     domain_put(d);

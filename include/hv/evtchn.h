@@ -70,7 +70,7 @@ struct evtchn_domain {
     port_t max_port;       /* limit, inclusive (max_evtchn_port) */
     port_t nr_active;      /* ports in use by the guest (not ours, not port 0) */
     port_t free_hint;      /* no port below is free */
-    port_t close_next;     /* progress of a reset or of evtchn_close_all() */
+    port_t reset_next, close_next; /* progress of a reset, of evtchn_close_all() */
     uint32_t nr_pollers;   /* atomic: vcpus with a poll_port */
     struct evtchn_fifo *fifo;
     port_t *pirq_port[EVTCHN_PIRQ_PAGES]; /* [pirq]: port bound to it, 0 none; pages made on demand */

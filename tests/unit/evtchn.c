@@ -524,6 +524,16 @@ static void test_life(void)
         CHECK_EQ(d1->evtchn.nr_active, 0);
         end();
     }
+    TEST("a domain that dies amid its reset leaves no port open") {
+        start();
+        for (unsigned int i = 0; i < 60; i++)
+            CHECK_EQ(alloc(d1, DOMID_SELF, 0), 0);
+        world.preempt_at = 1;
+        CHECK_EQ(reset(d1, DOMID_SELF), -ERESTART);
+        CHECK_EQ(alloc(d1, DOMID_SELF, 0), 0);
+        CHECK_EQ(a.alloc.port, 1);
+        end();
+    }
     TEST("ports of ours: the guest can neither send on, close, move nor see them") {
         port_t mine, other;
 
