@@ -186,9 +186,9 @@ void policy_make_consistent(struct cpu_policy *p)
 {
     if (!has_state(p, 3))
         policy_set_feature(p, F(XSAVE), false);
-    if (!has_state(p, 7))
+    if (!has_state(p, 7) || !cpu_policy_has(p, F(AVX)))
         CLEAR(p, need_ymm);
-    if (!has_state(p, 0xe7) || !cpu_policy_has(p, F(AVX512F)))
+    if (!has_state(p, 0xe7) || !cpu_policy_has(p, F(AVX)) || !cpu_policy_has(p, F(AVX512F)))
         CLEAR(p, need_zmm);
     if (!cpu_policy_has(p, F(XSAVE)))
         CLEAR(p, need_xsave);

@@ -31,7 +31,7 @@ struct bounce_state {
     uint64_t iopl;        /* to be shown in RFLAGS */
 };
 
-#define BOUNCE_WORDS 11
+#define BOUNCE_WORDS 12
 
 /* Fill frame (lowest address first): number of words; *sp is where it goes. */
 unsigned int bounce_build(const struct cpu_user_regs *regs, const struct bounce *b, const struct bounce_state *s,
