@@ -65,10 +65,10 @@ $(BUILD)/granta.elf: $(OBJ) $(BUILD)/link.lds tools/symtab $(DECOMPRESS_LIBS)
 	@echo "  LD      $@"
 	@tools/symtab --empty > $(BUILD)/symtab.S
 	@$(CC) -c $(BUILD)/symtab.S -o $(BUILD)/symtab.o
-	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -o $(BUILD)/granta.pass1
+	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -lgcc -o $(BUILD)/granta.pass1
 	@tools/symtab $(BUILD)/granta.pass1 > $(BUILD)/symtab.S
 	@$(CC) -c $(BUILD)/symtab.S -o $(BUILD)/symtab.o
-	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -o $@.tmp
+	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -lgcc -o $@.tmp
 	@mv $@.tmp $@
 
 -include $(OBJ:.o=.d) $(BUILD)/asm_offsets.d

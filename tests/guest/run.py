@@ -21,7 +21,7 @@ LIMIT = 60
 CPUS = {"smp": 2, "events_smp": 2}
 
 HYPERVISOR = {
-    "granta": ("granta.elf", ["max", STOCK_CPU], "granta com1=115200,8n1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),
+    "granta": ("granta.elf", ["max", STOCK_CPU], "com1=115200,8n1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),
     "xen": ("images/xen", [STOCK_CPU], "xen console=com1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),
 }
 

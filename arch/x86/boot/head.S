@@ -19,7 +19,7 @@
         .balign 8
 mb1_header:
         .long MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
-        .long PHYS(mb1_header), PHYS(__image_start), PHYS(__load_end), PHYS(__image_end), PHYS(start_phys)
+        .long PHYS(mb1_header), PHYS(__image_start), PHYS(__load_end), PHYS(__image_end), PHYS(start32)
 
         .balign 8
 mb2_header:
@@ -35,7 +35,7 @@ mb2_header:
         .balign 8
         .short 3, 0                     /* entry address */
         .long 12
-        .long PHYS(start_phys)
+        .long PHYS(start32)
         .balign 8
         .short 6, 1                     /* module alignment, optional */
         .long 8
@@ -180,12 +180,10 @@ boot_gdtr:
         .short  boot_gdt_end - boot_gdt - 1
         .quad   boot_gdt
 
-        .section .bss.page_aligned, "aw", @nobits
-        .balign STACK_SIZE
-        .globl boot_stack
-boot_stack:
+        .section .bss.stack, "aw", @nobits /* link.lds aligns it to its size */
         .skip   STACK_SIZE
 boot_stack_top:
+        .section .bss.page_aligned, "aw", @nobits
         .balign 4096
         .globl boot_l2
 boot_l4:        .skip 4096

@@ -62,6 +62,8 @@ SECTIONS
     __load_end = .;
     .bss : AT(ADDR(.bss) - IMAGE_VIRT_START) ALIGN(4096) {
         __bss_start = .;
+        . = ALIGN(STACK_SIZE); /* here, not in the section: the segment's alignment would push it too far into the file */
+        *(.bss.stack)
         *(.bss.page_aligned)
         *(.bss .bss.* COMMON)
         . = ALIGN(4096);
