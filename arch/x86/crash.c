@@ -81,13 +81,14 @@ static void printf_like(1, 2) say(const char *fmt, ...)
     }
 }
 
-static void say_address(uint64_t addr)
+/* look: where the symbol is looked up. A return address may be the first byte of the next function. */
+static void say_address(uint64_t addr, uint64_t look)
 {
     uint64_t off;
-    const char *name = symbol_lookup(addr, &off);
+    const char *name = symbol_lookup(look, &off);
 
     if (name != NULL)
-        say("   [<%016lx>] %s+%#lx", (unsigned long)addr, name, (unsigned long)off);
+        say("   [<%016lx>] %s+%#lx", (unsigned long)addr, name, (unsigned long)(off + addr - look));
 }
 
 static bool on_this_stack(uint64_t addr)
@@ -103,7 +104,7 @@ static void backtrace(uint64_t fp)
     for (unsigned int i = 0; i < MAX_FRAMES && on_this_stack(fp); i++) {
         const uint64_t *frame = (const uint64_t *)(uintptr_t)fp;
 
-        say_address(frame[1]);
+        say_address(frame[1], frame[1] - 1);
         if (frame[0] <= fp)
             break;
         fp = frame[0];
@@ -121,7 +122,7 @@ void crash_dump(const struct cpu_user_regs *r)
     }
     say("rip %04x:%016lx rflags %08lx error %04x vector %u", r->cs, (unsigned long)r->rip, (unsigned long)r->rflags,
         (unsigned int)r->error_code, (unsigned int)r->entry_vector);
-    say_address(r->rip);
+    say_address(r->rip, r->rip);
     say("rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)r->rax, (unsigned long)r->rbx,
         (unsigned long)r->rcx, (unsigned long)r->rdx);
     say("rsi %016lx rdi %016lx rbp %016lx rsp %016lx", (unsigned long)r->rsi, (unsigned long)r->rdi,
