@@ -88,6 +88,7 @@ class Case:
     lines: tuple = ()              # waited for in order: "@name" of HYPERVISORS' lines, a regular
     #                                expression, or (either of them, bytes to send then)
     ends: bool = False             # QEMU has to end by itself after the last line
+    threads: bool = False          # a host thread for each processor, even if there are more than 2
     disks: bool = False
     allow: tuple = ()              # entries of FATAL that belong to this case
     manual: bool = False           # only when named
