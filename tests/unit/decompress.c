@@ -69,7 +69,7 @@ static void fill_code(uint8_t *p, size_t size)
 
 static void fill_text(uint8_t *p, size_t size)
 {
-    static const char *const words[] = { "domain", "grant", "event ", "page\n", " of", "x", "the " };
+    static const char *const words[] = { "domain", "grant", "event ", "page\n", " of", "x", "a " };
 
     for (size_t i = 0; i < size;) {
         const char *w = words[random_u32() % 7];
@@ -172,18 +172,18 @@ static const struct tool {
     const char *command;
     bool has_check;                        /* a checksum over the data: flipped bits are seen */
 } tools[] = {
-    { COMPRESSION_XZ, "xz --check=crc32 --x86 --lzma2=dict=32MiB", true },
+    { COMPRESSION_XZ, "xz --check=crc32 --x86 --lzma2=dict=1MiB", true },
     { COMPRESSION_XZ, "xz -0 --check=crc64", true },
-    { COMPRESSION_XZ, "xz -9e --x86=start=4096 --lzma2=preset=9e", true },
-    { COMPRESSION_XZ, "xz --check=none", false },
-    { COMPRESSION_XZ, "xz -T2 --block-size=50000 --x86 --lzma2", true },
-    { COMPRESSION_XZ, "xz --lzma2=lc=0,lp=4,pb=0,mf=hc4,nice=40", true },
-    { COMPRESSION_XZ, "xz --lzma2=lc=4,lp=0,pb=4", true },
+    { COMPRESSION_XZ, "xz --x86=start=4096 --lzma2=preset=9e,dict=64KiB", true },
+    { COMPRESSION_XZ, "xz -2 --check=none", false },
+    { COMPRESSION_XZ, "xz -T2 --block-size=50000 --x86 --lzma2=preset=1", true },
+    { COMPRESSION_XZ, "xz --lzma2=dict=64KiB,lc=0,lp=4,pb=0,mf=hc4,nice=40", true },
+    { COMPRESSION_XZ, "xz --lzma2=dict=64KiB,lc=4,lp=0,pb=4", true },
     { COMPRESSION_GZIP, "gzip -1", true },
     { COMPRESSION_GZIP, "gzip -9n", true },
     { COMPRESSION_ZSTD, "zstd -q -1 -c", true },
     { COMPRESSION_ZSTD, "zstd -q -3 -c --no-check", false },
-    { COMPRESSION_ZSTD, "zstd -q --ultra -22 -c", true },
+    { COMPRESSION_ZSTD, "zstd -q -19 -c", true },
     { COMPRESSION_ZSTD, "zstd -q --fast=5 -c", true },
     { COMPRESSION_LZ4, "lz4 -q -l -1 -c", false },
     { COMPRESSION_LZ4, "lz4 -q -l -9 -c", false },

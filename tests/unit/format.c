@@ -45,7 +45,9 @@ static void same(const char *fmt, ...)
 static void all_flags(const char *length_and_conversion, long long value)
 {
     static const char *const flags[] = { "", "-", "0", "-0", "+", " ", "+0" };
-    static const char *const fields[] = { "", "1", "5", "20", ".0", ".1", ".7", "12.4", "3.8", "." };
+    static const char *const fields[] = {
+        "", "1", "5", "20", ".0", ".1", ".7", "12.4", "3.8", ".",
+    };
     const bool is_signed = strpbrk(length_and_conversion, "di") != NULL;
 
     for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
