@@ -90,7 +90,8 @@ static bool link_after(event_word_t *tail, port_t port)
 }
 
 /* Lock the queues that the event was last on and goes to; returns the former's vcpu state, NULL if it keeps moving. */
-static struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const struct evtchn *chn, struct evtchn_fifo_vcpu *to)
+static NO_TSA struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const struct evtchn *chn,
+                                                    struct evtchn_fifo_vcpu *to)
 {
     for (unsigned int i = 0; i < LOCK_TRIES; i++) {
         uint16_t last = read_once(chn->last_vcpu);
@@ -129,7 +130,7 @@ static bool append(struct vcpu *v, struct evtchn *chn, struct evtchn_fifo_vcpu *
     return !linked;
 }
 
-static void enqueue(struct vcpu *v, struct evtchn *chn, event_word_t *word)
+static NO_TSA void enqueue(struct vcpu *v, struct evtchn *chn, event_word_t *word)
 {
     struct evtchn_fifo_vcpu *to = v->evtchn_fifo, *from;
     unsigned int priority = read_once(chn->priority) % EVTCHN_FIFO_MAX_QUEUES;

@@ -62,18 +62,28 @@ static bool track_grow(struct gnttab *gt)
     return true;
 }
 
-static uint32_t handle_alloc(struct gnttab *gt)
+/* A handle that is neither free nor, until handle_publish(), in use: nobody else looks at *t. */
+static uint32_t handle_alloc(struct gnttab *gt, struct track **t)
 {
     uint32_t handle = NO_HANDLE;
 
     spin_lock(&gt->track_lock);
     if (gt->free_handle != NO_HANDLE || track_grow(gt)) {
         handle = gt->free_handle;
-        gt->free_handle = track_at(gt, handle)->mfn;
+        *t = track_at(gt, handle);
+        gt->free_handle = (*t)->mfn;
         gt->nr_mappings++;
     }
     spin_unlock(&gt->track_lock);
     return handle;
+}
+
+static void handle_publish(struct track *t, struct domain *granter, grant_ref_t ref, uint32_t mfn, uint32_t flags)
+{
+    t->mfn = mfn;
+    t->ref = ref & 0x3ffffff;
+    t->flags = flags & TRACK_FLAGS;
+    __atomic_store_n(&t->granter, granter, __ATOMIC_RELEASE); /* pairs with handle_claim() */
 }
 
 static void handle_free(struct gnttab *gt, uint32_t handle)
@@ -85,10 +95,15 @@ static void handle_free(struct gnttab *gt, uint32_t handle)
     spin_unlock(&gt->track_lock);
 }
 
-static void handle_fill(struct gnttab *gt, uint32_t handle, const struct track *t)
+/* Half of a mapping is left, or all of it: give it back to whoever wants to unmap it. */
+static void handle_unclaim(struct gnttab *gt, uint32_t handle, uint32_t flags)
 {
+    struct track *t;
+
     spin_lock(&gt->track_lock);
-    *track_at(gt, handle) = *t;
+    t = track_at(gt, handle);
+    t->flags = flags & TRACK_FLAGS;
+    t->busy = 0;
     spin_unlock(&gt->track_lock);
 }
 
@@ -101,7 +116,7 @@ static bool handle_claim(struct gnttab *gt, uint32_t handle, struct track *out)
     if (handle < gt->track.nr * TRACK_PER_PAGE) {
         struct track *t = track_at(gt, (uint32_t)index_nospec(handle, gt->track.nr * TRACK_PER_PAGE));
 
-        ok = t->granter && !t->busy;
+        ok = __atomic_load_n(&t->granter, __ATOMIC_ACQUIRE) && !t->busy;
         if (ok) {
             t->busy = 1;
             *out = *t;
@@ -131,7 +146,7 @@ static int16_t map_pinned(struct batch *b, struct gnttab_map_grant_ref *op, cons
     return (int16_t)arch_gnttab_map(op->host_addr, _mfn(hold->entry.mfn), op->flags, 0);
 }
 
-static int16_t map(struct batch *b, struct domain *granter, struct gnttab_map_grant_ref *op, uint32_t handle)
+static int16_t map(struct batch *b, struct domain *granter, struct gnttab_map_grant_ref *op, struct track *t)
 {
     const struct grant_request r = { .domid = b->d->id, .add = pins_for(op->flags) };
     struct grant_hold hold;
@@ -148,10 +163,7 @@ static int16_t map(struct batch *b, struct domain *granter, struct gnttab_map_gr
         return status;
     }
     domain_get(granter);
-    handle_fill(b->d->gnttab, handle,
-                &(struct track){ .granter = granter, .mfn = hold.entry.mfn, .ref = op->ref & 0x3ffffff,
-                                 .flags = op->flags & TRACK_FLAGS });
-    op->handle = handle;
+    handle_publish(t, granter, op->ref, hold.entry.mfn, op->flags);
     op->dev_bus_addr = mfn_to_paddr(_mfn(hold.entry.mfn));
     return GNTST_okay;
 }
@@ -159,6 +171,7 @@ static int16_t map(struct batch *b, struct domain *granter, struct gnttab_map_gr
 static int16_t map_one(struct batch *b, struct gnttab_map_grant_ref *op)
 {
     struct domain *granter;
+    struct track *t;
     uint32_t handle;
     int16_t status;
 
@@ -169,12 +182,14 @@ static int16_t map_one(struct batch *b, struct gnttab_map_grant_ref *op)
     granter = granter_get(b, op->dom);
     if (!granter)
         return GNTST_bad_domain;
-    handle = handle_alloc(b->d->gnttab);
+    handle = handle_alloc(b->d->gnttab, &t);
     if (handle == NO_HANDLE)
         return GNTST_no_space;
-    status = map(b, granter, op, handle);
+    status = map(b, granter, op, t);
     if (status != GNTST_okay)
         handle_free(b->d->gnttab, handle);
+    else
+        op->handle = handle;
     return status;
 }
 
@@ -201,10 +216,8 @@ static void release(struct domain *d, struct unmap *u)
         arch_page_put(pg, write);
     if (u->done & GNTMAP_device_map)
         arch_page_put(pg, write);
-    t->flags &= ~u->done & TRACK_FLAGS;
-    if (t->flags & MAP_KINDS) {
-        t->busy = 0;
-        handle_fill(d->gnttab, u->handle, t);
+    if (t->flags & ~u->done & MAP_KINDS) {
+        handle_unclaim(d->gnttab, u->handle, t->flags & ~u->done);
         return;
     }
     handle_free(d->gnttab, u->handle);
