@@ -73,11 +73,31 @@ bool apic_is_x2(void) { return apic == &x2apic_ops; }
 
 /* --- setting up ------------------------------------------------------------------------------------------------- */
 
+/*
+ * Both 8259s: initialise in a known state with vectors that we recognise (0x20), then mask everything. While the local APIC
+ * still passes their output on, so that a request of the firmware's timer is withdrawn rather than stuck on its way
+ * (QEMU's TCG would take it later as an interrupt without a vector).
+ */
+static void i8259_disable(void)
+{
+    outb(0x20, 0x11);
+    outb(0xa0, 0x11);
+    outb(0x21, 0x20);
+    outb(0xa1, 0x28);
+    outb(0x21, 0x04);
+    outb(0xa1, 0x02);
+    outb(0x21, 0x01);
+    outb(0xa1, 0x01);
+    outb(0x21, 0xff);
+    outb(0xa1, 0xff);
+}
+
 void apic_init_boot(void)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
     bool on = base & APIC_BASE_X2APIC;
 
+    i8259_disable();
     icr_needs_poll = !(cpuid(1, 0).c >> 31);
     if (on || (opt_x2apic && cpu_features.x2apic)) {
         apic = &x2apic_ops;
@@ -121,7 +141,6 @@ void apic_init_cpu(void)
 
     apic_enable_mode();
     apic->write(APIC_SVR, SVR_ENABLE | VECTOR_SPURIOUS);
-    apic->write(APIC_TPR, 0);
     apic_drain();
     lvts = ((apic->read(APIC_VERSION) >> 16) & 0xff) + 1;
     apic->write(APIC_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
@@ -134,6 +153,7 @@ void apic_init_cpu(void)
     apic->write(APIC_ESR, 0);
     apic->write(APIC_LVT_ERROR, VECTOR_ERROR);
     apic->write(APIC_ESR, 0);
+    apic->write(APIC_TPR, 0);
 }
 
 void apic_eoi(void) { apic->write(APIC_EOI, 0); }

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The IO-APICs: the chip of all GSIs. Each pin's redirection entry is kept in memory as last written, so that masking is a write
- * and no read. The 8259s are masked for good; the timer interrupt of IRQ 0 is not used.
+ * and no read. The timer interrupt of IRQ 0 is not used.
  * Intel 82093AA "I/O Advanced Programmable Interrupt Controller", register description.
  */
-#include <arch/insn.h>
 #include <arch/ioapic.h>
 #include <arch/irq.h>
 #include <arch/paging.h>
@@ -198,21 +197,6 @@ int ioapic_guest_read(paddr_t base, uint32_t reg, uint32_t *value)
 
 /* --- boot ------------------------------------------------------------------------------------------------------- */
 
-/* Both chips: initialise in a known state with vectors that we recognise (0x20), then mask everything. */
-static void i8259_disable(void)
-{
-    outb(0x20, 0x11);
-    outb(0xa0, 0x11);
-    outb(0x21, 0x20);
-    outb(0xa1, 0x28);
-    outb(0x21, 0x04);
-    outb(0xa1, 0x02);
-    outb(0x21, 0x01);
-    outb(0xa1, 0x01);
-    outb(0x21, 0xff);
-    outb(0xa1, 0xff);
-}
-
 static bool ioapic_found(const struct acpi_ioapic *a)
 {
     struct ioapic *io = &ioapics[nr_ioapics];
@@ -253,7 +237,6 @@ void ioapic_init(void)
 {
     unsigned int total = 0;
 
-    i8259_disable();
     for (unsigned int i = 0; i < acpi_info.madt.nr_ioapics; i++)
         if (ioapic_found(&acpi_info.madt.ioapic[i])) {
             const struct ioapic *io = &ioapics[nr_ioapics - 1];

@@ -59,7 +59,7 @@ struct apic_ops {
 };
 extern const struct apic_ops *apic;
 
-void apic_init_boot(void); /* choose the driver, map the registers; needs cpu_features and hv_ioremap() */
+void apic_init_boot(void); /* silence the 8259s, choose the driver, map the registers; needs cpu_features and hv_ioremap() */
 void apic_init_cpu(void);  /* on each cpu, the boot cpu included: enable, local vectors */
 void apic_eoi(void);
 bool apic_is_in_service(uint8_t vector);

@@ -21,7 +21,7 @@ static inline uint64_t ioapic_rte(uint8_t vector, uint8_t dest, bool level, bool
 struct acpi_info;
 extern struct acpi_info acpi_info; /* filled at boot, constant after it */
 
-void ioapic_init(void);     /* from the MADT: masks every pin; also masks the 8259s */
+void ioapic_init(void);     /* from the MADT: masks every pin */
 /* The GSI that an ISA interrupt arrives at. */
 unsigned int ioapic_isa_gsi(unsigned int isa_irq);
 /* -ENOENT: no such pin; -EBUSY: in use with another mode. */
