@@ -15,8 +15,10 @@
 #include <arch/ioapic.h>
 #include <arch/irq.h>
 #include <arch/numa.h>
+#include <arch/msi.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
+#include <arch/pv_mmu.h>
 #include <arch/smpboot.h>
 #include <arch/topology.h>
 #include <drivers/acpi.h>
@@ -201,9 +203,10 @@ static void noreturn start_on_own_stack(void)
     time_init();
     topology_init();
     domain_init_system();
+    pv_mmu_init();
+    pci_dev_init();
     timer_init_cpu(0);
     sched_init();
-    sched_init_cpu(0);
     cpumask_set(&cpu_online_map, 0);
     smp_boot_start();
     dom0_create();

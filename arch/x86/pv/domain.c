@@ -8,6 +8,7 @@
 #include <arch/fpu.h>
 #include <arch/layout.h>
 #include <arch/paging.h>
+#include <arch/pirq.h>
 #include <arch/policy.h>
 #include <arch/pv.h>
 #include <arch/pv_mmu.h>
@@ -77,6 +78,7 @@ int arch_domain_relinquish(struct domain *d)
     if (d->arch.relinquish_step == STEP_SYNC) {
         for_each_vcpu(d, v)
             arch_sync_vcpu(v); /* an idle cpu may have its page table loaded */
+        pirq_release(d);
         d->arch.relinquish_step = STEP_TABLES;
     }
     return pv_domain_relinquish(d);
