@@ -60,15 +60,30 @@ $(BUILD)/link.lds: arch/$(ARCH)/boot/link.lds.S
 	@mkdir -p $(@D)
 	@$(CC) $(CPPFLAGS) -D__ASSEMBLY__ -E -P -x assembler-with-cpp $< -o $@
 
+# What the build says of itself: the commit and its date, so that one tree always gives the same image.
+$(BUILD)/build_info.c: FORCE
+	@mkdir -p $(@D)
+	@{ echo '#include <hv/version.h>'; \
+	   echo "const char build_compiler[] = \"$$($(CC) --version | head -n1)\";"; \
+	   echo 'const char build_by[] = "granta";'; \
+	   echo 'const char build_domain[] = "";'; \
+	   echo "const char build_date[] = \"$$(git log -1 --format=%cD 2>/dev/null)\";"; \
+	   echo "const char build_changeset[] = \"$$(git log -1 --format='%cd git:%h' --date=iso 2>/dev/null)$$(git diff --quiet HEAD 2>/dev/null || echo -dirty)\";"; \
+	 } > $@.tmp
+	@cmp -s $@.tmp $@ && rm $@.tmp || mv $@.tmp $@
+$(BUILD)/build_info.o: $(BUILD)/build_info.c
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+.PHONY: FORCE
+
 # Linked twice: the symbol table for backtraces is made from the first link and has the same size in the second.
-$(BUILD)/granta.elf: $(OBJ) $(BUILD)/link.lds tools/symtab $(DECOMPRESS_LIBS)
+$(BUILD)/granta.elf: $(OBJ) $(BUILD)/build_info.o $(BUILD)/link.lds tools/symtab $(DECOMPRESS_LIBS)
 	@echo "  LD      $@"
 	@tools/symtab --empty > $(BUILD)/symtab.S
 	@$(CC) -c $(BUILD)/symtab.S -o $(BUILD)/symtab.o
-	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -lgcc -o $(BUILD)/granta.pass1
+	@$(LINK) $(OBJ) $(BUILD)/build_info.o $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -lgcc -o $(BUILD)/granta.pass1
 	@tools/symtab $(BUILD)/granta.pass1 > $(BUILD)/symtab.S
 	@$(CC) -c $(BUILD)/symtab.S -o $(BUILD)/symtab.o
-	@$(LINK) $(OBJ) $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -lgcc -o $@.tmp
+	@$(LINK) $(OBJ) $(BUILD)/build_info.o $(BUILD)/symtab.o $(DECOMPRESS_LIBS) -lgcc -o $@.tmp
 	@mv $@.tmp $@
 
 -include $(OBJ:.o=.d) $(BUILD)/asm_offsets.d

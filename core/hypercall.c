@@ -52,10 +52,8 @@ const struct hypercall hypercalls[NR_HYPERCALLS] = {
     [__HYPERVISOR_callback_op] = { hc_callback_op, 2, GUEST_PV },
     [__HYPERVISOR_event_channel_op] = { hc_event_channel_op, 2, GUEST_ANY },
     [__HYPERVISOR_physdev_op] = { hc_physdev_op, 2, GUEST_ANY },
-    [__HYPERVISOR_hvm_op] = { hc_hvm_op, 2, GUEST_ANY },
     [__HYPERVISOR_sysctl] = { hc_sysctl, 1, GUEST_ANY },
     [__HYPERVISOR_domctl] = { hc_domctl, 1, GUEST_ANY },
-    [__HYPERVISOR_arch_0] = { hc_mca, 1, GUEST_PV }, /* public arch-x86/xen-mca.h */
 };
 
 long hypercall_dispatch(struct vcpu *v, uint64_t nr, const uint64_t arg[])

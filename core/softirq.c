@@ -12,7 +12,7 @@
 #include <hv/softirq.h>
 
 static void (*handlers[NR_SOFTIRQS])(void);
-static DEFINE_PER_CPU(uint32_t, softirq_word);
+DEFINE_PER_CPU(uint32_t, softirq_word); /* also read by the exit path in assembly */
 
 /* Only its own cpu touches the list, with interrupts off. */
 struct tasklet_list {

@@ -227,7 +227,12 @@ void timer_init_cpu(unsigned int cpu)
 {
     struct timer_cpu *tc = &per_cpu(timer_cpu, cpu);
 
+    if (tc->lock.rank == RANK_TIMER)
+        return;
     spin_init(&tc->lock, RANK_TIMER);
     tc->programmed = NS_NEVER;
     softirq_register(SOFTIRQ_TIMER, timer_softirq);
+    /* On the boot cpu, timers may have been set before this. */
+    if (tc->root)
+        softirq_raise_on(cpu, SOFTIRQ_TIMER);
 }

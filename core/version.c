@@ -14,7 +14,6 @@
 #define EXTRAVERSION ".7-granta"
 #define CAPABILITIES "xen-3.0-x86_64 "
 
-extern const char build_compiler[], build_by[], build_domain[], build_date[], build_changeset[];
 extern const char __note_start[], __note_end[];
 
 static int feature_submap(uint64_t arg)

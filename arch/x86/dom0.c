@@ -23,8 +23,6 @@
 #include <lib/string.h>
 #include <xen/domctl.h>
 
-struct domain *dom0;
-
 static struct dom0_mem opt_mem;
 static char opt_max_vcpus[16];
 static char opt_dom0[64];

@@ -38,7 +38,7 @@ struct domain {
     uint32_t pause_count;  /* atomic: all reasons together; 0 lets its vcpus run */
     uint32_t controller_pause_count; /* of these, by toolstack (domctl) */
     uint32_t shutdown_code; /* SHUTDOWN_*, ~0 while none */
-    struct domain *next;   /* list by rising id, under the domain list lock; readers traverse locked */
+    struct domain *next;   /* list of those that wait to be freed (core/domain.c) */
     xen_domain_handle_t handle;
     uint32_t ssidref;
     struct xen_domctl_createdomain *config; /* as given, for getdomaininfo */
@@ -119,12 +119,14 @@ int domain_create(struct domain **out, domid_t id, const struct xen_domctl_creat
 void domain_init_system(void); /* idle_domain, dom_xen, dom_io: before the first page_assign */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id); /* NULL: out of memory; down, not initialised */
 
+/* Without reference, special ones (DOMID_XEN, DOMID_IO) too: valid while the caller knows why it cannot go away. */
+struct domain *domain_peek(domid_t id);
 struct domain *domain_get_by_id(domid_t id);          /* with reference, or NULL; DYING and DEAD ones included */
 struct domain *domain_get_at_or_after(domid_t id);    /* next in id order, with reference */
 /* For hypercalls: DOMID_SELF or an id; NULL = -ESRCH; reference taken in both cases. */
 struct domain *domain_get_target(domid_t id);
 void domain_get(struct domain *d);
-void domain_put(struct domain *d);
+void domain_put(struct domain *d); /* with any lock held; the last one is freed from a softirq */
 
 void domain_pause(struct domain *d); /* and wait until all its vcpus are off the cpus; not on current's own */
 void domain_pause_nosync(struct domain *d);

@@ -8,6 +8,7 @@ enum hv_errno {
 #include <xen/errno.h>
 };
 
+#define EUSERS 87  /* Linux's number: the public list has none */
 #define ERESTART 85 /* internal: the call was preempted and has rewound itself; never seen by a guest */
 
 #endif

@@ -25,6 +25,7 @@ struct xen_domctl_scheduler_op;
 #define VPF_DOWN 1      /* not brought up, or taken down */
 #define VPF_BLOCKED_IN_XEN 2
 #define VPF_POLL 3      /* SCHEDOP_poll */
+#define VPF_INITIALISING 4 /* VCPUOP_initialise is reading its context */
 
 /* Part of struct vcpu. */
 struct sched_vcpu {
@@ -33,7 +34,9 @@ struct sched_vcpu {
     uint32_t cpu;              /* the cpu it runs on or last ran on, or is queued at */
     bool is_running;           /* its registers are on a cpu (also while being switched away) */
     cpumask_t hard, soft;      /* affinity */
-    cpumask_t hard_effective, soft_effective;
+    cpumask_t hard_effective, soft_effective; /* within the cpupool; what counts */
+    bool pin_override;                        /* SCHEDOP_pin_override: pinned stands in for hard */
+    cpumask_t pinned;
     struct vcpu_runstate_info runstate; /* state, entry time, times */
 };
 
@@ -54,6 +57,8 @@ long vcpu_yield(void);
 bool vcpu_runnable(const struct vcpu *v);
 
 int vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft); /* NULL keeps it */
+int vcpu_pin_override(struct vcpu *v, int cpu); /* cpu < 0 undoes it; -EBUSY, -EINVAL */
+void sched_affinity_refresh(struct vcpu *v);    /* the cpus of its pool changed */
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* times up to now */
 uint64_t vcpu_cpu_time(struct vcpu *v);                                 /* ns run */
 uint64_t sched_idle_time(unsigned int cpu);

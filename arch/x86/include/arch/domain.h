@@ -32,6 +32,7 @@ struct pv_vcpu {
     uint32_t iobmp_limit;      /* ports */
 
     mfn_t kernel_l4, user_l4;  /* type references held; user may be INVALID_MFN */
+    mfn_t old_table;           /* page table given up, still to be undone before the next MMU call; frame 0: none */
 
     uint64_t fs_base, gs_base_kernel, gs_base_user; /* saved; live in MSRs while on a cpu */
     uint16_t ds, es, fs, gs;   /* saved selectors */
@@ -76,6 +77,7 @@ struct arch_domain {
     uint64_t *pirq_eoi_map;
     bool auto_unmask;
     unsigned int relinquish_step; /* progress of arch_domain_relinquish */
+    uint64_t relinquish_left;  /* frames of page_list that it has still to look at */
 };
 
 #endif

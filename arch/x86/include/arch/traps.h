@@ -4,7 +4,18 @@
 #define ARCH_TRAPS_H
 
 #include <abi.h>
+#include <arch/cpu.h>
 #include <hv/types.h>
+
+/*
+ * QEMU's emulation hands out an interrupt that its sources have withdrawn as vector -1, which ends as #GP with this error
+ * code: nothing happened.
+ */
+#define QEMU_PHANTOM_ERROR 0xfffffff2U
+static inline bool is_phantom_interrupt(const struct cpu_user_regs *regs)
+{
+    return regs->entry_vector == 13 && regs->error_code == QEMU_PHANTOM_ERROR && cpu_features.hypervisor_tcg;
+}
 
 /* Called by entry.S. */
 void hv_exception(struct cpu_user_regs *regs);

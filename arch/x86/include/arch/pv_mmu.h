@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory of PV guests: direct paging. The guest writes its own page tables with machine frame numbers, through us; what each
+ * entry may say is checked here (docs/page-types.md). The hypercalls are declared in <hv/hypercall.h>.
+ */
+#ifndef ARCH_PV_MMU_H
+#define ARCH_PV_MMU_H
+
+#include <abi.h>
+#include <arch/layout.h>
+#include <arch/page_type.h>
+#include <arch/pt.h>
+#include <hv/types.h>
+
+struct domain;
+struct rangeset;
+struct vcpu;
+
+extern struct rangeset *mmio_ro_ranges; /* frames whose mappings lose RW: MMCFG, IO-APICs, MSI-X tables; NULL until init */
+void pv_mmu_init(void);                 /* boot: the set above */
+
+/* --- entries (l1_entry.c); under the pt_lock of d ---------------------------------------------------------------------- */
+
+/*
+ * Take what a present L1 entry of d's refers to, a frame of owner's (d, a domain that d's user controls, dom_io, dom_xen),
+ * and make the entry what the hardware shall see. -EINVAL, -EPERM, -ERESTART.
+ */
+int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w) must_check;
+void pv_l1e_put(pte_t e); /* a present entry that is gone from its table */
+
+/* Bits that a guest may not set in a present entry. */
+#define PTE_SOFT_HIGH 0x7ff0000000000000ULL /* 52 to 62 */
+#define L1_DISALLOWED (PTE_SOFT_HIGH & ~PTE_GUEST_KERNEL)
+#define TABLE_DISALLOWED (PTE_SOFT_HIGH | PTE_GLOBAL | PTE_PSE | PTE_PCD | PTE_PWT)
+#define PTE_CACHE_BITS (PTE_PAT | PTE_PCD | PTE_PWT)
+
+/* The guest's kernel runs in ring 3 too: its pages are marked, and only those of its user stay over a change of cr3. */
+static inline uint64_t pv_l1_adjust(uint64_t v)
+{
+    if ((v & (PTE_USER | PTE_GUEST_KERNEL)) == PTE_USER)
+        return v | PTE_GLOBAL;
+    return (v & ~PTE_GLOBAL) | PTE_USER | PTE_GUEST_KERNEL;
+}
+static inline bool pv_hv_slot(unsigned int slot) { return slot - HV_FIRST_SLOT < HV_NR_SLOTS; }
+
+/* --- tables (mmu.c) --------------------------------------------------------------------------------------------------- */
+
+void pv_init_l4_slots(struct domain *d, pte_t *l4); /* our part of an L4 of the domain's */
+/* Leaf entry of a guest address in the domain's page table; NULL: no L1 there, or ours. Under the pt_lock. */
+pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va);
+/* Replace an entry of a validated L1 by what the guest asks for, with all checks. Under the pt_lock of d. */
+int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
+    must_check;
+
+/* --- address spaces (mmu_ext.c) --------------------------------------------------------------------------------------- */
+
+void pv_update_cr3(struct vcpu *v); /* v->arch.cr3 by the mode it is in */
+/* Load base page tables into a vcpu that does not run (INVALID_MFN: none). -EINVAL, -ERESTART: again. */
+int pv_vcpu_set_tables(struct vcpu *v, mfn_t kernel_l4, mfn_t user_l4) must_check;
+/* The tree that the domain builder has made by hand becomes page tables, pinned. Any time it takes; boot. */
+int pv_mmu_adopt_l4(struct domain *d, mfn_t l4) must_check;
+/* Give back all page tables, frames and descriptor pages of a domain whose vcpus are stopped. -ERESTART: again. */
+int pv_domain_relinquish(struct domain *d) must_check;
+/* Finish what an earlier call left half undone. -ERESTART. Without locks. */
+int pv_finish_old_table(struct vcpu *v) must_check;
+void pv_park_old_table(struct vcpu *v, struct page *pg); /* for the above; under the pt_lock */
+
+/* --- descriptor tables (descriptor_page.c) ---------------------------------------------------------------------------- */
+
+bool pv_descriptor_fix(uint64_t *desc);       /* what the guest gets; false: not allowed */
+bool pv_descriptor_page_check(uint64_t *page); /* all 512 of a page that gets the type PT_SEGDESC */
+int pv_set_gdt(struct vcpu *v, const mfn_t *frame, unsigned int entries) must_check; /* v is current, or does not run */
+void pv_drop_gdt(struct vcpu *v);
+void pv_drop_ldt(struct vcpu *v);            /* unmap its pages */
+int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries) must_check;
+bool pv_map_ldt_page(struct vcpu *v, unsigned int index); /* page fault in LDT_VIRT; false: not there */
+
+/* --- page faults (ptwr.c) ----------------------------------------------------------------------------------------------- */
+
+/* Write faults of the guest kernel on present pages. True: done, the guest goes on behind the instruction. */
+bool pv_ptwr_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs);
+bool pv_mmio_ro_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs);
+
+/* --- grants ----------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Put a frame of another domain's, with the references that the grant table holds, into current's L1 entry at addr (virtual, or
+ * the machine address of the entry). The entry owns the references from then on. 0 or -EINVAL.
+ */
+int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t flags) must_check;
+/* Take it out again: -EINVAL unless the entry maps that frame. The references are the caller's to drop. */
+int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr) must_check;
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What happens to a domain while it lives: pause, shutdown, resume, crash, kill. Pauses are counted; a vcpu runs only when its own
+ * count, its domain's and its flags are all clear. Death is a sequence of preemptible steps, each of which may be called again.
+ */
+#include <hv/atomic.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/evtchn.h>
+#include <hv/gnttab.h>
+#include <hv/log.h>
+#include <hv/percpu.h>
+#include <hv/softirq.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <lib/format.h>
+
+#include "domain_priv.h"
+
+#define MAX_CONTROLLER_PAUSES 254
+
+/* --- pause -------------------------------------------------------------------------------------------------------- */
+
+void vcpu_pause_nosync(struct vcpu *v)
+{
+    count_inc(&v->pause_count);
+    vcpu_sleep_nosync(v);
+}
+
+void vcpu_pause(struct vcpu *v)
+{
+    ASSERT(v != current);
+    count_inc(&v->pause_count);
+    vcpu_sleep_sync(v);
+}
+
+void vcpu_unpause(struct vcpu *v)
+{
+    if (count_dec(&v->pause_count) == 0)
+        vcpu_wake(v);
+}
+
+void domain_pause_nosync(struct domain *d)
+{
+    struct vcpu *v;
+
+    count_inc(&d->pause_count);
+    for_each_vcpu (d, v)
+        vcpu_sleep_nosync(v);
+}
+
+void domain_pause(struct domain *d)
+{
+    struct vcpu *v;
+
+    ASSERT(d != current->domain);
+    count_inc(&d->pause_count);
+    for_each_vcpu (d, v)
+        vcpu_sleep_sync(v);
+}
+
+void domain_unpause(struct domain *d)
+{
+    struct vcpu *v;
+
+    if (count_dec(&d->pause_count) != 0)
+        return;
+    for_each_vcpu (d, v)
+        vcpu_wake(v);
+}
+
+int domain_pause_by_controller(struct domain *d)
+{
+    bool first;
+
+    spin_lock(&d->life_lock);
+    if (d->controller_pause_count >= MAX_CONTROLLER_PAUSES) {
+        spin_unlock(&d->life_lock);
+        return -EUSERS;
+    }
+    first = d->controller_pause_count++ == 0;
+    spin_unlock(&d->life_lock);
+    if (first)
+        domain_pause(d);
+    return 0;
+}
+
+int domain_unpause_by_controller(struct domain *d)
+{
+    bool last;
+
+    spin_lock(&d->life_lock);
+    if (d->controller_pause_count == 0) {
+        spin_unlock(&d->life_lock);
+        return -EINVAL;
+    }
+    last = --d->controller_pause_count == 0;
+    d->creation_finished = true;
+    spin_unlock(&d->life_lock);
+    if (last)
+        domain_unpause(d);
+    return 0;
+}
+
+/* --- shutdown ----------------------------------------------------------------------------------------------------- */
+
+void domain_shutdown(struct domain *d, unsigned int reason)
+{
+    if (d->is_hardware)
+        arch_machine_shutdown(reason);
+    spin_lock(&d->life_lock);
+    if (d->is_shut_down) {
+        spin_unlock(&d->life_lock);
+        return;
+    }
+    d->is_shutting_down = d->is_shut_down = true;
+    d->shutdown_code = reason;
+    spin_unlock(&d->life_lock);
+    domain_pause_nosync(d); /* until it is resumed or killed */
+    virq_send_global(VIRQ_DOM_EXC);
+}
+
+void domain_resume(struct domain *d)
+{
+    bool was;
+
+    spin_lock(&d->life_lock);
+    was = d->is_shut_down;
+    d->is_shutting_down = d->is_shut_down = false;
+    d->shutdown_code = ~0U;
+    spin_unlock(&d->life_lock);
+    if (was)
+        domain_unpause(d);
+}
+
+void domain_crash(struct domain *d, const char *fmt, ...)
+{
+    char why[160];
+    va_list ap;
+
+    if (d->is_shutting_down)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(why, sizeof(why), fmt, ap);
+    va_end(ap);
+    log_err("d%d crashed: %s", d->id, why);
+    if (d == current->domain)
+        arch_dump_vcpu(current);
+    domain_shutdown(d, SHUTDOWN_crash);
+}
+
+/* --- death -------------------------------------------------------------------------------------------------------- */
+
+/* Once: nothing of it runs any more. */
+static void start_dying(struct domain *d)
+{
+    struct vcpu *v;
+
+    spin_lock(&d->life_lock);
+    if (d->state != DOM_ALIVE) {
+        spin_unlock(&d->life_lock);
+        return;
+    }
+    d->state = DOM_DYING;
+    spin_unlock(&d->life_lock);
+    domain_pause(d);
+    domain_watchdog_exit(d);
+    for_each_vcpu (d, v) {
+        vcpu_stop_timers(v);
+        arch_sync_vcpu(v);
+    }
+}
+
+static int relinquish(struct domain *d)
+{
+    struct vcpu *v;
+    int rc = evtchn_close_all(d);
+
+    if (rc == 0)
+        rc = gnttab_release_mappings(d);
+    if (rc)
+        return rc;
+    for_each_vcpu (d, v)
+        vcpu_unmap_info(v);
+    return arch_domain_relinquish(d);
+}
+
+int domain_kill(struct domain *d)
+{
+    int rc;
+
+    if (d == current->domain)
+        return -EINVAL;
+    if (d->state == DOM_DEAD)
+        return 0;
+    start_dying(d);
+    rc = relinquish(d);
+    if (rc)
+        return rc;
+    page_unshare(d->shared_info);
+    spin_lock(&d->life_lock);
+    d->state = DOM_DEAD;
+    spin_unlock(&d->life_lock);
+    virq_send_global(VIRQ_DOM_EXC);
+    domain_put(d); /* the table's */
+    return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Shared by the files that make up a domain's life: domain.c, domain_life.c, vcpu.c, sched_op.c. */
+#ifndef CORE_DOMAIN_PRIV_H
+#define CORE_DOMAIN_PRIV_H
+
+#include <hv/types.h>
+
+struct domain;
+
+#define E820_ENTRY_SIZE 20 /* struct e820entry: packed in the ABI */
+
+static inline unsigned int order_of_size(size_t size)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
+/* Zeroed memory of any size: a small object, or whole pages. */
+void *object_alloc(size_t size) must_check;
+void object_free(void *p, size_t size); /* NULL is ignored */
+
+void domain_watchdog_init(struct domain *d);
+void domain_watchdog_exit(struct domain *d);
+
+#endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Vcpu states and switching; see sched_policy.h for the places where a vcpu can be.
+ *
+ * No wake-up is lost: whoever makes a vcpu runnable changes its flags first and then takes the runqueue lock; whoever
+ * takes it off a cpu or puts it to sleep looks at the flags under that lock.
+ */
+#include <hv/atomic.h>
+#include <hv/cpupool.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/sched.h>
+#include <hv/smp.h>
+#include <hv/softirq.h>
+#include <hv/vcpu.h>
+#include <lib/cmdline.h>
+#include <lib/string.h>
+
+#include "sched_policy.h"
+
+DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
+
+static char sched_opt[16] = "credit2";
+PARAM_STR("sched", sched_opt, "scheduling policy: credit2 (default) or null");
+
+static const struct sched_ops *ops = &sched_credit2;
+
+/* --- locks and states -------------------------------------------------------------------------------------------- */
+
+static spinlock_t *lock_of_cpu(unsigned int cpu)
+{
+    return per_cpu(sched_cpu, cpu).lock;
+}
+
+spinlock_t *NO_TSA sched_lock_vcpu(struct vcpu *v)
+{
+    for (;;) {
+        spinlock_t *l = lock_of_cpu(read_once(v->sched.cpu));
+
+        spin_lock(l);
+        if (l == lock_of_cpu(read_once(v->sched.cpu)))
+            return l;
+        spin_unlock(l);
+    }
+}
+
+void sched_set_cpu(struct vcpu *v, unsigned int cpu)
+{
+    write_once(v->sched.cpu, cpu);
+    write_once(v->processor, cpu);
+}
+
+/* Time goes to the state that ends. A clock that is behind another cpu's by a little never makes time negative. */
+static void runstate_set(struct vcpu *v, int state, ns_t now)
+{
+    struct vcpu_runstate_info *r = &v->sched.runstate;
+
+    if (now > (ns_t)r->state_entry_time) {
+        r->time[r->state] += (uint64_t)now - r->state_entry_time;
+        r->state_entry_time = (uint64_t)now;
+    }
+    r->state = state;
+}
+
+bool vcpu_runnable(const struct vcpu *v)
+{
+    return !read_once(v->pause_flags) && !read_once(v->pause_count) && !read_once(v->domain->pause_count);
+}
+
+static int asleep_state(const struct vcpu *v)
+{
+    const uint32_t blocked = (1U << VPF_BLOCKED) | (1U << VPF_POLL) | (1U << VPF_BLOCKED_IN_XEN);
+
+    return read_once(v->pause_flags) & blocked ? RUNSTATE_blocked : RUNSTATE_offline;
+}
+
+static void fall_asleep(struct vcpu *v, ns_t now)
+{
+    runstate_set(v, asleep_state(v), now);
+    ops->sleep(v);
+}
+
+/* --- placing a vcpu that is not running ---------------------------------------------------------------------------- */
+
+/* Choose a cpu for v and lock its runqueue and the one that v is at. v->sched.cpu cannot change until unlock_two(). */
+static unsigned int NO_TSA choose_and_lock(struct vcpu *v, spinlock_t **from, spinlock_t **to)
+{
+    for (unsigned int tries = 0;; tries++) {
+        unsigned int old = read_once(v->sched.cpu), cpu = ops->pick_cpu(v);
+
+        if (cpu >= NR_CPUS || tries > 8) /* the pool is being emptied, or masks change all the time: stay */
+            cpu = old;
+        *from = lock_of_cpu(old);
+        *to = lock_of_cpu(cpu);
+        lock_two(*from, *to);
+        if (v->sched.cpu == old && (cpumask_test(&v->sched.hard_effective, cpu) || cpu == old))
+            return cpu;
+        unlock_two(*from, *to);
+    }
+}
+
+static void move_locked(struct vcpu *v, unsigned int cpu)
+{
+    unsigned int old = v->sched.cpu;
+
+    if (cpu == old)
+        return;
+    if (lock_of_cpu(old) != lock_of_cpu(cpu))
+        ops->migrate(v, old, cpu);
+    sched_set_cpu(v, cpu);
+}
+
+/*
+ * Bring v to the place that its flags and affinity ask for, unless it is running: then the cpu that it leaves does.
+ * saved: the caller is that cpu.
+ */
+static void NO_TSA vcpu_place(struct vcpu *v, bool saved)
+{
+    spinlock_t *from, *to;
+    unsigned int cpu = choose_and_lock(v, &from, &to);
+    ns_t now = time_now();
+
+    if (saved)
+        __atomic_store_n(&v->sched.is_running, false, __ATOMIC_RELEASE);
+    if (v->sched.is_running)
+        goto out;
+    if (v->sched.runstate.state == RUNSTATE_runnable && !saved)
+        ops->dequeue(v);
+    if (vcpu_runnable(v)) {
+        move_locked(v, cpu);
+        runstate_set(v, RUNSTATE_runnable, now);
+        ops->enqueue(v);
+    } else if (saved || v->sched.runstate.state == RUNSTATE_runnable) {
+        fall_asleep(v, now);
+    } else {
+        runstate_set(v, asleep_state(v), now);
+    }
+out:
+    unlock_two(from, to);
+}
+
+void NO_TSA vcpu_wake(struct vcpu *v)
+{
+    spinlock_t *l;
+    bool asleep;
+
+    ASSERT(!v->is_idle);
+    l = sched_lock_vcpu(v);
+    asleep = !v->sched.is_running && v->sched.runstate.state != RUNSTATE_runnable;
+    spin_unlock(l);
+    /* Running or queued: its cpu, or whoever makes it sleep, has yet to look at the flags. */
+    if (asleep)
+        vcpu_place(v, false);
+}
+
+void NO_TSA vcpu_sleep_nosync(struct vcpu *v)
+{
+    spinlock_t *l = sched_lock_vcpu(v);
+
+    if (!vcpu_runnable(v)) {
+        if (v->sched.is_running) {
+            if (per_cpu(sched_cpu, v->sched.cpu).curr == v)
+                softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
+        } else if (v->sched.runstate.state == RUNSTATE_runnable) {
+            ops->dequeue(v);
+            fall_asleep(v, time_now());
+        } else {
+            runstate_set(v, asleep_state(v), time_now());
+        }
+    }
+    spin_unlock(l);
+}
+
+void vcpu_sleep_sync(struct vcpu *v)
+{
+    ASSERT(v != current);
+    vcpu_sleep_nosync(v);
+    while (!vcpu_runnable(v) && __atomic_load_n(&v->sched.is_running, __ATOMIC_ACQUIRE))
+        cpu_wait();
+    if (!read_once(v->sched.is_running))
+        arch_sync_vcpu(v);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    unsigned int cpu = read_once(v->processor);
+
+    if (read_once(v->sched.is_running) && cpu != smp_processor_id())
+        smp_kick(cpu);
+}
+
+void vcpu_block(void)
+{
+    struct vcpu *v = current;
+
+    bit_test_and_set(&v->pause_flags, VPF_BLOCKED);
+    /* Pairs with vcpu_unblock(): its caller marked the event before it looked at the flag. */
+    if (vcpu_event_deliverable(v) || read_once(v->nmi_pending) || read_once(v->mce_pending))
+        bit_test_and_clear(&v->pause_flags, VPF_BLOCKED);
+    else
+        softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+void vcpu_unblock(struct vcpu *v)
+{
+    evtchn_poll_stop(v);
+    if (bits_fetch_clear(&v->pause_flags, (1U << VPF_BLOCKED) | (1U << VPF_POLL)))
+        vcpu_wake(v);
+}
+
+long NO_TSA vcpu_yield(void)
+{
+    spinlock_t *l = sched_lock_vcpu(current);
+
+    ops->yield(current);
+    spin_unlock(l);
+    softirq_raise(SOFTIRQ_SCHEDULE);
+    return 0;
+}
+
+/* --- switching --------------------------------------------------------------------------------------------------- */
+
+static void slice_over(void *data)
+{
+    softirq_raise(SOFTIRQ_SCHEDULE);
+}
+
+/* States and the cpu's own record for prev -> next. Under the runqueue lock. */
+static void switch_records(struct sched_cpu *sc, struct vcpu *prev, struct vcpu *next, ns_t now)
+{
+    BUG_ON(next->sched.is_running);
+    if (prev->is_idle || vcpu_runnable(prev))
+        runstate_set(prev, RUNSTATE_runnable, now);
+    else
+        runstate_set(prev, asleep_state(prev), now);
+    runstate_set(next, RUNSTATE_running, now);
+    sched_set_cpu(next, smp_processor_id());
+    write_once(next->sched.is_running, true);
+    sc->curr = next;
+}
+
+void NO_TSA schedule(void)
+{
+    unsigned int cpu = smp_processor_id();
+    struct sched_cpu *sc = &this_cpu(sched_cpu);
+    struct vcpu *prev = sc->curr, *next;
+    ns_t now, until = NS_NEVER;
+
+    ASSERT(prev == current);
+    ops->balance(cpu);
+
+    spin_lock(sc->lock);
+    now = time_now();
+    next = ops->pick_next(cpu, prev, now, &until);
+    if (next != prev)
+        switch_records(sc, prev, next, now);
+    spin_unlock(sc->lock);
+
+    if (sc->slice.deadline != until)
+        timer_set(&sc->slice, until);
+    /* Now that we are known as idle, look again: who queued something before that did not tell us. */
+    if (next->is_idle && ops->work_elsewhere(cpu))
+        softirq_raise(SOFTIRQ_SCHEDULE);
+    if (next == prev)
+        return;
+    vcpu_periodic_leave(prev);
+    vcpu_periodic_enter(next);
+    arch_context_switch(prev, next);
+}
+
+void sched_context_saved(struct vcpu *prev)
+{
+    if (prev->is_idle)
+        __atomic_store_n(&prev->sched.is_running, false, __ATOMIC_RELEASE);
+    else
+        vcpu_place(prev, true);
+}
+
+/* --- affinity ---------------------------------------------------------------------------------------------------- */
+
+/* Recompute what the affinities mean in the pool. An empty intersection means the whole pool. Under v's lock. */
+static void affinity_resolve(struct vcpu *v, const cpumask_t *pool)
+{
+    struct sched_vcpu *s = &v->sched;
+    const cpumask_t *hard = s->pin_override ? &s->pinned : &s->hard;
+
+    cpumask_and(&s->hard_effective, hard, pool);
+    if (cpumask_empty(&s->hard_effective))
+        s->hard_effective = *pool;
+    cpumask_and(&s->soft_effective, &s->soft, &s->hard_effective);
+    if (cpumask_empty(&s->soft_effective))
+        s->soft_effective = s->hard_effective;
+}
+
+/* v's masks changed: leave a cpu that is not among them. Under v's lock; true: call vcpu_place() after it. */
+static bool affinity_moved(struct vcpu *v)
+{
+    if (v->sched.is_running) {
+        if (!cpumask_test(&v->sched.hard_effective, v->sched.cpu))
+            softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
+        return false;
+    }
+    return v->sched.runstate.state == RUNSTATE_runnable;
+}
+
+void NO_TSA sched_affinity_refresh(struct vcpu *v)
+{
+    cpumask_t pool;
+    spinlock_t *l;
+    bool place;
+
+    cpupool_cpus(v->domain->cpupool_id, &pool);
+    l = sched_lock_vcpu(v);
+    affinity_resolve(v, &pool);
+    place = affinity_moved(v);
+    spin_unlock(l);
+    if (place)
+        vcpu_place(v, false);
+}
+
+int NO_TSA vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft)
+{
+    cpumask_t pool;
+    spinlock_t *l;
+    int rc = 0;
+
+    cpupool_cpus(v->domain->cpupool_id, &pool);
+    if ((hard && !cpumask_intersects(hard, &pool)) || (soft && cpumask_empty(soft)))
+        return -EINVAL;
+    l = sched_lock_vcpu(v);
+    if (hard && v->sched.pin_override) {
+        rc = -EBUSY;
+    } else {
+        if (hard)
+            v->sched.hard = *hard;
+        if (soft)
+            v->sched.soft = *soft;
+    }
+    spin_unlock(l);
+    if (!rc)
+        sched_affinity_refresh(v);
+    return rc;
+}
+
+int NO_TSA vcpu_pin_override(struct vcpu *v, int cpu)
+{
+    cpumask_t pool;
+    spinlock_t *l;
+    int rc = 0;
+
+    cpupool_cpus(v->domain->cpupool_id, &pool);
+    if (cpu >= 0 && (cpu >= NR_CPUS || !cpumask_test(&pool, (unsigned int)cpu)))
+        return -EINVAL;
+    l = sched_lock_vcpu(v);
+    if (cpu < 0) {
+        rc = v->sched.pin_override ? 0 : -EINVAL;
+        v->sched.pin_override = false;
+    } else if (v->sched.pin_override) {
+        rc = -EBUSY;
+    } else {
+        v->sched.pin_override = true;
+        cpumask_zero(&v->sched.pinned);
+        cpumask_set(&v->sched.pinned, (unsigned int)cpu);
+    }
+    spin_unlock(l);
+    if (!rc)
+        sched_affinity_refresh(v);
+    return rc;
+}
+
+/* --- times ------------------------------------------------------------------------------------------------------- */
+
+void NO_TSA vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+    spinlock_t *l = sched_lock_vcpu(v);
+    ns_t now = time_now();
+
+    memset(out, 0, sizeof(*out)); /* the padding goes to guests */
+    out->state = v->sched.runstate.state;
+    out->state_entry_time = v->sched.runstate.state_entry_time;
+    for (unsigned int i = 0; i < 4; i++)
+        out->time[i] = v->sched.runstate.time[i];
+    spin_unlock(l);
+    if (now > (ns_t)out->state_entry_time)
+        out->time[out->state] += (uint64_t)now - out->state_entry_time;
+}
+
+uint64_t vcpu_cpu_time(struct vcpu *v)
+{
+    struct vcpu_runstate_info r;
+
+    vcpu_get_runstate(v, &r);
+    return r.time[RUNSTATE_running];
+}
+
+uint64_t sched_idle_time(unsigned int cpu)
+{
+    struct vcpu *idle = per_cpu(sched_cpu, cpu).idle;
+
+    return idle ? vcpu_cpu_time(idle) : 0;
+}
+
+/* --- life -------------------------------------------------------------------------------------------------------- */
+
+int sched_vcpu_init(struct vcpu *v, unsigned int cpu)
+{
+    struct sched_vcpu *s = &v->sched;
+    cpumask_t pool;
+
+    list_init(&s->runq);
+    sched_set_cpu(v, cpu);
+    s->runstate.state = v->is_idle ? RUNSTATE_running : RUNSTATE_offline;
+    s->runstate.state_entry_time = (uint64_t)time_now();
+    cpumask_fill(&s->soft);
+    if (v->is_idle) {
+        cpumask_set(&s->hard, cpu);
+        s->hard_effective = s->soft_effective = s->hard;
+        s->is_running = true;
+        return 0;
+    }
+    cpumask_fill(&s->hard);
+    cpupool_cpus(v->domain->cpupool_id, &pool);
+    affinity_resolve(v, &pool);
+    if (!cpumask_test(&s->hard_effective, cpu) && !cpumask_empty(&s->hard_effective))
+        sched_set_cpu(v, cpumask_first(&s->hard_effective));
+    return ops->vcpu_init(v);
+}
+
+void sched_vcpu_exit(struct vcpu *v)
+{
+    ASSERT(!v->sched.is_running && v->sched.runstate.state != RUNSTATE_runnable);
+    ops->vcpu_exit(v);
+}
+
+int sched_domain_init(struct domain *d, unsigned int cpupool_id)
+{
+    int rc = cpupool_join(d, cpupool_id);
+
+    if (rc)
+        return rc;
+    rc = ops->domain_init(d);
+    if (rc)
+        cpupool_leave(d);
+    return rc;
+}
+
+void sched_domain_exit(struct domain *d)
+{
+    if (!d->sched_priv)
+        return;
+    ops->domain_exit(d);
+    d->sched_priv = NULL;
+    cpupool_leave(d);
+}
+
+void sched_init(void)
+{
+    if (strcmp(sched_opt, "null") == 0)
+        ops = &sched_null;
+    else if (strcmp(sched_opt, "credit2") != 0)
+        log_warn("sched=%s is not known, using credit2", sched_opt);
+    softirq_register(SOFTIRQ_SCHEDULE, schedule);
+    timer_init_cpu(smp_processor_id());
+    sched_init_cpu(smp_processor_id());
+    log_info("scheduler: %s", ops->name);
+}
+
+void sched_init_cpu(unsigned int cpu)
+{
+    struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
+    struct vcpu *idle;
+
+    if (ops->cpu_init(cpu))
+        panic("cpu%u: no memory for its runqueue", cpu);
+    idle = vcpu_create(idle_domain, cpu);
+    if (!idle)
+        panic("cpu%u: no memory for its idle vcpu", cpu);
+    timer_init(&sc->slice, slice_over, NULL, cpu);
+    sc->idle = sc->curr = idle;
+    if (cpu == smp_processor_id())
+        current = idle;
+    ops->cpu_online(cpu);
+    cpumask_set_atomic(&cpu_online_map, cpu);
+    cpupool_cpu_up(cpu);
+}
+
+unsigned int sched_id(void)
+{
+    return ops->id;
+}
+
+const char *sched_name(void)
+{
+    return ops->name;
+}
+
+int sched_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
+{
+    return ops->adjust_domain(d, op);
+}
+
+int sched_adjust_global(struct xen_sysctl_scheduler_op *op)
+{
+    return ops->adjust_global(op);
+}

@@ -1,0 +1,687 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The default policy: proportional shares by virtual time, in the terms of the ABI's credit2 (weight, cap, ratelimit).
+ *
+ * Cpus form groups of up to `credit2_group=` (16) that share one queue, sorted by virtual time: a vcpu's virtual time
+ * grows by its run time * 256 / weight, and the vcpu with the least goes first. So within a group shares are exact for
+ * any number of vcpus and cpus; between groups only the number of runnable vcpus is evened out.
+ *
+ * Each cpu has a clock: the greatest virtual time at which a vcpu was chosen there. A vcpu that is chosen is brought up to
+ * the clock less LAG_MAX, so that one that slept (or comes from a cpu with another pace) has a small lead and no more. In the
+ * other direction, a vcpu that waited much too long is chosen whatever its virtual time: nobody starves.
+ *
+ * Whoever queues a vcpu makes sure that a cpu that may run it will choose again in bounded time: an idle one now, or the one
+ * whose vcpu has had most, now or when its slice ends. A cpu whose vcpu has no competitor has no slice at all.
+ *
+ * Caps are in sched_cap.c.
+ */
+#include <hv/atomic.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/page.h>
+#include <hv/softirq.h>
+#include <lib/cmdline.h>
+
+#include "sched_credit2.h"
+
+#define SLICE_MAX MILLISECS(10)
+#define SLICE_MIN MICROSECS(500)
+#define GRAIN MILLISECS(4)       /* virtual time: how far ahead of the next one a slice goes */
+#define PREEMPT_MIN MICROSECS(500) /* virtual time: smaller leads do not preempt */
+#define LAG_MAX MILLISECS(10)
+#define BALANCE_PERIOD MILLISECS(30)
+#define STARVE_PERIOD MILLISECS(250)
+#define STARVE_AFTER SECONDS(1)
+
+#define RATELIMIT_MIN_US 100U
+#define RATELIMIT_MAX_US 500000U
+
+static uint32_t group_cpus = 16;
+PARAM_UINT("credit2_group", group_cpus, "cpus that share a run queue (default 16)");
+static uint32_t ratelimit_us = 1000;
+PARAM_UINT("sched_ratelimit_us", ratelimit_us, "shortest time that a vcpu runs undisturbed, microseconds");
+
+struct c2_group {
+    spinlock_t lock;   /* RANK_SCHED: all of this, its cpus' c2_cpu and its vcpus */
+    cpumask_t cpus;
+    cpumask_t idle;    /* of these, run their idle vcpu; others read it without lock */
+    cpumask_t tickled; /* told to choose, have not yet; atomic */
+    struct list queue; /* struct c2_vcpu, rising virtual time */
+    uint32_t nr_queued;
+    ns_t next_balance;
+};
+
+struct c2_cpu {
+    struct c2_group *group;
+    ns_t clock;
+    ns_t next_starve_scan;
+    bool alone; /* nothing else in the queue may run here, seen at the last choice: no slice is set */
+};
+
+static DEFINE_PER_CPU(struct c2_cpu, c2_cpu);
+static struct c2_group *groups[NR_CPUS]; /* set once, in order */
+static uint32_t nr_groups;
+static DEFINE_SPINLOCK(groups_lock, RANK_CPUPOOL);
+
+static struct c2_group *group_of(const struct vcpu *v)
+{
+    return per_cpu(c2_cpu, read_once(v->sched.cpu)).group;
+}
+
+static struct c2_vcpu *queue_entry(struct list *l)
+{
+    return list_entry(l, struct c2_vcpu, link);
+}
+
+static bool may_run_on(const struct c2_vcpu *cv, unsigned int cpu)
+{
+    return cpumask_test(&cv->vcpu->sched.hard_effective, cpu);
+}
+
+/* --- virtual time ------------------------------------------------------------------------------------------------ */
+
+static ns_t to_virtual(const struct c2_vcpu *cv, ns_t run)
+{
+    return run * C2_WEIGHT_DEFAULT / (ns_t)read_once(cv->dom->weight);
+}
+
+static ns_t to_real(const struct c2_vcpu *cv, ns_t virtual)
+{
+    return virtual * (ns_t)read_once(cv->dom->weight) / C2_WEIGHT_DEFAULT;
+}
+
+/* What a running vcpu used up since it was last asked. */
+static void burn(struct c2_vcpu *cv, ns_t now)
+{
+    ns_t run = now - cv->burned_at;
+
+    if (run <= 0)
+        return;
+    cv->burned_at = now;
+    cv->vtime += to_virtual(cv, run);
+    c2_cap_burn(cv, run);
+}
+
+/* Virtual time as it counts on that cpu. */
+static ns_t vtime_on(const struct c2_vcpu *cv, unsigned int cpu)
+{
+    return MAX(cv->vtime, per_cpu(c2_cpu, cpu).clock - LAG_MAX);
+}
+
+/* --- the queue --------------------------------------------------------------------------------------------------- */
+
+static void queue_insert(struct c2_group *g, struct c2_vcpu *cv)
+{
+    struct list *l = g->queue.prev;
+
+    while (l != &g->queue && queue_entry(l)->vtime > cv->vtime)
+        l = l->prev;
+    list_add(l, &cv->link);
+    write_once(g->nr_queued, g->nr_queued + 1);
+}
+
+static void queue_remove(struct c2_group *g, struct c2_vcpu *cv)
+{
+    list_del(&cv->link);
+    write_once(g->nr_queued, g->nr_queued - 1);
+}
+
+static struct c2_vcpu *queue_first_for(const struct c2_group *g, unsigned int cpu)
+{
+    list_for_each (l, &g->queue)
+        if (may_run_on(queue_entry(l), cpu))
+            return queue_entry(l);
+    return NULL;
+}
+
+/* --- telling cpus -------------------------------------------------------------------------------------------------- */
+
+/* An idle cpu of the set, not told yet: near, then in the soft affinity, then any. NR_CPUS: none. */
+static unsigned int idle_cpu_for(const struct c2_group *g, const struct vcpu *v)
+{
+    cpumask_t idle, soft;
+
+    cpumask_andnot(&idle, &g->idle, &g->tickled);
+    cpumask_and(&idle, &idle, &v->sched.hard_effective);
+    if (cpumask_empty(&idle))
+        return NR_CPUS;
+    cpumask_and(&soft, &idle, &v->sched.soft_effective);
+    if (!cpumask_empty(&soft))
+        idle = soft;
+    return cpumask_test(&idle, v->sched.cpu) ? v->sched.cpu : cpumask_first(&idle);
+}
+
+static void tickle(struct c2_group *g, unsigned int cpu)
+{
+    cpumask_set_atomic(&g->tickled, cpu);
+    softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
+}
+
+static bool tickle_idle(struct c2_group *g, const struct c2_vcpu *cv)
+{
+    unsigned int cpu = idle_cpu_for(g, cv->vcpu);
+
+    if (cpu >= NR_CPUS)
+        return false;
+    tickle(g, cpu);
+    return true;
+}
+
+/* The cpu whose vcpu had most compared with cv: make it choose if cv goes first there, or if it has no slice. */
+static void tickle_busy(struct c2_group *g, const struct c2_vcpu *cv, ns_t now)
+{
+    unsigned int worst = NR_CPUS;
+    ns_t most = INT64_MIN;
+
+    for_each_cpu (cpu, &g->cpus) {
+        struct vcpu *curr = per_cpu(sched_cpu, cpu).curr;
+        ns_t ahead;
+
+        if (!may_run_on(cv, cpu) || curr->is_idle)
+            continue;
+        burn(c2_of(curr), now);
+        ahead = c2_of(curr)->vtime - vtime_on(cv, cpu);
+        if (ahead > most) {
+            most = ahead;
+            worst = cpu;
+        }
+    }
+    if (worst < NR_CPUS && (most > PREEMPT_MIN || per_cpu(c2_cpu, worst).alone))
+        tickle(g, worst);
+}
+
+/* An idle cpu of another group will come and take cv. */
+static bool tickle_elsewhere(const struct c2_group *g, const struct c2_vcpu *cv)
+{
+    for (uint32_t i = 0; i < nr_groups; i++) {
+        struct c2_group *other = groups[i];
+        unsigned int cpu;
+
+        if (other == g)
+            continue;
+        cpu = idle_cpu_for(other, cv->vcpu);
+        if (cpu < NR_CPUS) {
+            tickle(other, cpu);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void tell_somebody(struct c2_group *g, const struct c2_vcpu *cv)
+{
+    if (tickle_idle(g, cv))
+        return;
+    smp_mb(); /* queued before looking at other groups' idle cpus; pairs with c2_work_elsewhere() */
+    tickle_elsewhere(g, cv);
+    tickle_busy(g, cv, time_now());
+}
+
+/* --- places of a vcpu ---------------------------------------------------------------------------------------------- */
+
+static void c2_enqueue(struct vcpu *v)
+{
+    struct c2_vcpu *cv = c2_of(v);
+    struct c2_group *g = group_of(v);
+
+    c2_cap_return(cv);
+    if (!c2_cap_take(cv)) {
+        cv->parked = true;
+        return;
+    }
+    cv->queued_at = time_now();
+    queue_insert(g, cv);
+    tell_somebody(g, cv);
+}
+
+static void c2_dequeue(struct vcpu *v)
+{
+    struct c2_vcpu *cv = c2_of(v);
+
+    if (cv->parked)
+        cv->parked = false;
+    else
+        queue_remove(group_of(v), cv);
+}
+
+static void c2_sleep(struct vcpu *v)
+{
+    c2_of(v)->yielding = false;
+    c2_cap_return(c2_of(v));
+}
+
+/* Keep the distance to the clock of the cpu. */
+static void c2_migrate(struct vcpu *v, unsigned int from, unsigned int to)
+{
+    c2_of(v)->vtime += per_cpu(c2_cpu, to).clock - per_cpu(c2_cpu, from).clock;
+}
+
+static void c2_yield(struct vcpu *v)
+{
+    c2_of(v)->yielding = true;
+}
+
+/* A capped domain has time again. */
+void c2_unpark(struct vcpu *v)
+{
+    spinlock_t *l = sched_lock_vcpu(v);
+    struct c2_vcpu *cv = c2_of(v);
+
+    if (cv->parked) {
+        cv->parked = false;
+        c2_enqueue(v);
+    }
+    spin_unlock(l);
+}
+
+/* --- choosing ------------------------------------------------------------------------------------------------------ */
+
+/* Somebody who waited far longer than a full round takes, or NULL. Looks only now and then: the queue may be long. */
+static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
+{
+    struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
+    ns_t limit = STARVE_AFTER + 2 * SLICE_MAX * g->nr_queued;
+    struct c2_vcpu *oldest = NULL;
+
+    if (now < cc->next_starve_scan)
+        return NULL;
+    cc->next_starve_scan = now + STARVE_PERIOD;
+    list_for_each (l, &g->queue) {
+        struct c2_vcpu *cv = queue_entry(l);
+
+        if (may_run_on(cv, cpu) && now - cv->queued_at > limit && (!oldest || cv->queued_at < oldest->queued_at))
+            oldest = cv;
+    }
+    return oldest;
+}
+
+/* First in the queue that may run here and has time left under its cap; those that have none are parked. */
+static struct c2_vcpu *best_queued(struct c2_group *g, unsigned int cpu)
+{
+    for (;;) {
+        struct c2_vcpu *cv = queue_first_for(g, cpu);
+
+        if (!cv || c2_cap_take(cv))
+            return cv;
+        queue_remove(g, cv);
+        cv->parked = true;
+    }
+}
+
+static bool goes_on(struct c2_vcpu *prev, const struct c2_vcpu *best, unsigned int cpu, ns_t now)
+{
+    ns_t ran = now - prev->started_at, ahead;
+
+    if (!best)
+        return true;
+    if (prev->yielding)
+        return false;
+    if (ran < MICROSECS(read_once(ratelimit_us)))
+        return true;
+    ahead = prev->vtime - vtime_on(best, cpu);
+    return ahead <= (now >= prev->slice_end ? 0 : PREEMPT_MIN);
+}
+
+static ns_t slice_of(const struct c2_vcpu *cv, const struct c2_vcpu *competitor, unsigned int cpu)
+{
+    ns_t slice, shortest = MAX(SLICE_MIN, MICROSECS(read_once(ratelimit_us)));
+
+    slice = to_real(cv, vtime_on(competitor, cpu) - cv->vtime + GRAIN);
+    return MAX(MIN(slice, SLICE_MAX), MIN(shortest, SLICE_MAX));
+}
+
+/* cv is to run from now on: its virtual time and the cpu's clock, and when to choose again. */
+static ns_t start(struct c2_group *g, struct c2_vcpu *cv, unsigned int cpu, ns_t now)
+{
+    struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
+    struct c2_vcpu *competitor = queue_first_for(g, cpu);
+    ns_t until = NS_NEVER;
+
+    cv->vtime = vtime_on(cv, cpu);
+    cc->clock = MAX(cc->clock, cv->vtime);
+    cc->alone = !competitor;
+    cv->yielding = false;
+    if (competitor)
+        until = now + slice_of(cv, competitor, cpu);
+    cv->slice_end = until;
+    return MIN(until, c2_cap_until(cv, now));
+}
+
+/* This cpu has decided; are there queued vcpus that an idle cpu could take? */
+static void tickle_for_rest(struct c2_group *g)
+{
+    unsigned int looked = 0;
+
+    list_for_each (l, &g->queue)
+        if (looked++ == 4 || cpumask_empty(&g->idle) || !tickle_idle(g, queue_entry(l)))
+            return;
+}
+
+static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, ns_t *until)
+{
+    struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
+    struct c2_group *g = cc->group;
+    struct c2_vcpu *pv = prev->is_idle ? NULL : c2_of(prev), *best, *next;
+    bool keep = false;
+
+    cpumask_clear_atomic(&g->tickled, cpu);
+    if (pv) {
+        burn(pv, now);
+        if (cc->alone)
+            cc->clock = MAX(cc->clock, pv->vtime);
+        keep = vcpu_runnable(prev) && may_run_on(pv, cpu) && c2_cap_take(pv);
+    }
+    best = starving(g, cpu, now);
+    if (best && c2_cap_take(best)) {
+        best->vtime = MIN(best->vtime, cc->clock);
+        keep = false;
+    } else {
+        best = best_queued(g, cpu);
+    }
+
+    if (keep && goes_on(pv, best, cpu, now)) {
+        next = pv;
+    } else if (best) {
+        queue_remove(g, best);
+        best->started_at = best->burned_at = now;
+        next = best;
+    } else {
+        cc->alone = false;
+        cpumask_set_atomic(&g->idle, cpu);
+        return per_cpu(sched_cpu, cpu).idle;
+    }
+    cpumask_clear_atomic(&g->idle, cpu);
+    *until = start(g, next, cpu, now);
+    tickle_for_rest(g);
+    return next->vcpu;
+}
+
+/* --- between groups ------------------------------------------------------------------------------------------------ */
+
+static unsigned int c2_pick_cpu(const struct vcpu *v)
+{
+    const struct c2_group *own = group_of(v), *least = NULL;
+    unsigned int cpu = idle_cpu_for(own, v);
+    uint32_t queued = UINT32_MAX;
+    cpumask_t may;
+
+    if (cpu < NR_CPUS)
+        return cpu;
+    for (uint32_t i = 0; i < nr_groups; i++)
+        if (groups[i] != own && (cpu = idle_cpu_for(groups[i], v)) < NR_CPUS)
+            return cpu;
+    cpu = v->sched.cpu;
+    if (cpumask_test(&v->sched.hard_effective, cpu))
+        return cpu;
+    cpumask_and(&may, &own->cpus, &v->sched.hard_effective);
+    if (!cpumask_empty(&may))
+        return cpumask_first(&may);
+    for (uint32_t i = 0; i < nr_groups; i++) {
+        if (cpumask_intersects(&groups[i]->cpus, &v->sched.hard_effective) && read_once(groups[i]->nr_queued) < queued) {
+            least = groups[i];
+            queued = read_once(least->nr_queued);
+        }
+    }
+    if (!least)
+        return NR_CPUS;
+    cpumask_and(&may, &least->cpus, &v->sched.hard_effective);
+    return cpumask_first(&may);
+}
+
+/* Both groups locked: move the first queued vcpu of `from` that may run on one of `cpus` there. */
+static bool move_one(struct c2_group *from, const cpumask_t *cpus)
+{
+    list_for_each (l, &from->queue) {
+        struct c2_vcpu *cv = queue_entry(l);
+        struct vcpu *v = cv->vcpu;
+        cpumask_t may;
+        unsigned int cpu;
+
+        cpumask_and(&may, cpus, &v->sched.hard_effective);
+        if (cpumask_empty(&may))
+            continue;
+        cpu = cpumask_first(&may);
+        queue_remove(from, cv);
+        c2_migrate(v, v->sched.cpu, cpu);
+        sched_set_cpu(v, cpu);
+        queue_insert(group_of(v), cv);
+        tell_somebody(group_of(v), cv);
+        return true;
+    }
+    return false;
+}
+
+static void NO_TSA steal(struct c2_group *g, unsigned int cpu)
+{
+    cpumask_t me;
+
+    cpumask_zero(&me);
+    cpumask_set(&me, cpu);
+    for (uint32_t i = 0; i < nr_groups; i++) {
+        struct c2_group *other = groups[i];
+        bool moved;
+
+        if (other == g || !read_once(other->nr_queued))
+            continue;
+        lock_two(&g->lock, &other->lock);
+        moved = move_one(other, &me);
+        unlock_two(&g->lock, &other->lock);
+        if (moved)
+            return;
+    }
+}
+
+/* Runnable vcpus of a group, and its cpus. */
+static void load_of(const struct c2_group *g, uint32_t *load, uint32_t *cpus)
+{
+    *cpus = cpumask_weight(&g->cpus);
+    *load = read_once(g->nr_queued) + *cpus - MIN(cpumask_weight(&g->idle), *cpus);
+}
+
+/* Vcpus wait here: give one to the first group where it would still be less crowded. */
+static void NO_TSA push(struct c2_group *g)
+{
+    uint32_t load, cpus, other_load, other_cpus;
+
+    load_of(g, &load, &cpus);
+    for (uint32_t i = 0; i < nr_groups; i++) {
+        struct c2_group *other = groups[i];
+        bool moved;
+
+        if (other == g)
+            continue;
+        load_of(other, &other_load, &other_cpus);
+        if ((uint64_t)(load - 1) * other_cpus <= (uint64_t)other_load * cpus)
+            continue;
+        lock_two(&g->lock, &other->lock);
+        moved = move_one(g, &other->cpus);
+        unlock_two(&g->lock, &other->lock);
+        if (moved)
+            return;
+    }
+}
+
+static void c2_balance(unsigned int cpu)
+{
+    struct c2_group *g = per_cpu(c2_cpu, cpu).group;
+    struct vcpu *curr = per_cpu(sched_cpu, cpu).curr;
+    ns_t now;
+
+    if (nr_groups < 2)
+        return;
+    if (!read_once(g->nr_queued)) {
+        if (curr->is_idle || !vcpu_runnable(curr))
+            steal(g, cpu);
+        return;
+    }
+    now = time_now();
+    if (now >= read_once(g->next_balance)) {
+        write_once(g->next_balance, now + BALANCE_PERIOD);
+        push(g);
+    }
+}
+
+static bool c2_work_elsewhere(unsigned int cpu)
+{
+    struct c2_group *g = per_cpu(c2_cpu, cpu).group;
+    bool found = false;
+
+    if (nr_groups < 2)
+        return false;
+    smp_mb(); /* our idle bit is set; pairs with tell_somebody() */
+    for (uint32_t i = 0; i < nr_groups && !found; i++) {
+        struct c2_group *other = groups[i];
+
+        if (other == g || !read_once(other->nr_queued))
+            continue;
+        spin_lock(&other->lock);
+        found = queue_first_for(other, cpu) != NULL;
+        spin_unlock(&other->lock);
+    }
+    return found;
+}
+
+/* --- life and parameters ------------------------------------------------------------------------------------------- */
+
+static int c2_cpu_init(unsigned int cpu)
+{
+    uint32_t size = group_cpus ? group_cpus : 1;
+    struct c2_group *g = NULL;
+
+    spin_lock(&groups_lock);
+    for (uint32_t i = 0; i < nr_groups; i++)
+        if (cpumask_first(&groups[i]->cpus) / size == cpu / size)
+            g = groups[i];
+    spin_unlock(&groups_lock);
+    if (!g) {
+        /* Cpus come up one at a time: nobody else adds the same group. */
+        g = hv_alloc(sizeof(*g));
+        if (!g)
+            return -ENOMEM;
+        spin_init(&g->lock, RANK_SCHED);
+        list_init(&g->queue);
+        cpumask_set(&g->cpus, cpu);
+        spin_lock(&groups_lock);
+        groups[nr_groups] = g;
+        __atomic_store_n(&nr_groups, nr_groups + 1, __ATOMIC_RELEASE);
+        spin_unlock(&groups_lock);
+    }
+    per_cpu(c2_cpu, cpu).group = g;
+    per_cpu(sched_cpu, cpu).lock = &g->lock;
+    return 0;
+}
+
+/* The cpu runs its idle vcpu now and can be told. */
+static void c2_cpu_online(unsigned int cpu)
+{
+    struct c2_group *g = per_cpu(c2_cpu, cpu).group;
+
+    spin_lock(&g->lock);
+    cpumask_set(&g->cpus, cpu);
+    cpumask_set_atomic(&g->idle, cpu);
+    spin_unlock(&g->lock);
+}
+
+static int c2_vcpu_init(struct vcpu *v)
+{
+    struct c2_vcpu *cv = hv_alloc(sizeof(*cv));
+
+    if (!cv)
+        return -ENOMEM;
+    cv->vcpu = v;
+    cv->dom = v->domain->sched_priv;
+    list_init(&cv->link);
+    v->sched.priv = cv;
+    return 0;
+}
+
+static void c2_vcpu_exit(struct vcpu *v)
+{
+    hv_free(v->sched.priv);
+    v->sched.priv = NULL;
+}
+
+static int c2_domain_init(struct domain *d)
+{
+    struct c2_dom *cd = hv_alloc(sizeof(*cd));
+
+    if (!cd)
+        return -ENOMEM;
+    cd->domain = d;
+    cd->weight = C2_WEIGHT_DEFAULT;
+    c2_cap_init(cd);
+    d->sched_priv = cd;
+    return 0;
+}
+
+static void c2_domain_exit(struct domain *d)
+{
+    struct c2_dom *cd = d->sched_priv;
+
+    c2_cap_exit(cd);
+    hv_free(cd);
+}
+
+static int c2_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
+{
+    struct c2_dom *cd = d->sched_priv;
+
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2 || !cd)
+        return -EINVAL;
+    switch (op->cmd) {
+    case XEN_DOMCTL_SCHEDOP_getinfo:
+        op->u.credit2.weight = (uint16_t)read_once(cd->weight);
+        op->u.credit2.cap = (uint16_t)c2_cap_get(cd);
+        return 0;
+    case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0 and cap ~0 keep what was */
+        if (op->u.credit2.weight)
+            write_once(cd->weight, op->u.credit2.weight);
+        if (op->u.credit2.cap != UINT16_MAX)
+            c2_cap_set(cd, op->u.credit2.cap);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+static int c2_adjust_global(struct xen_sysctl_scheduler_op *op)
+{
+    uint32_t us = op->u.sched_credit2.ratelimit_us;
+
+    if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+        return -EINVAL;
+    switch (op->cmd) {
+    case XEN_SYSCTL_SCHEDOP_getinfo:
+        op->u.sched_credit2.ratelimit_us = read_once(ratelimit_us);
+        return 0;
+    case XEN_SYSCTL_SCHEDOP_putinfo: /* 0 turns it off */
+        if (us && (us < RATELIMIT_MIN_US || us > RATELIMIT_MAX_US))
+            return -EINVAL;
+        write_once(ratelimit_us, us);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+const struct sched_ops sched_credit2 = {
+    .name = "credit2",
+    .id = XEN_SCHEDULER_CREDIT2,
+    .cpu_init = c2_cpu_init,
+    .cpu_online = c2_cpu_online,
+    .vcpu_init = c2_vcpu_init,
+    .vcpu_exit = c2_vcpu_exit,
+    .domain_init = c2_domain_init,
+    .domain_exit = c2_domain_exit,
+    .pick_cpu = c2_pick_cpu,
+    .enqueue = c2_enqueue,
+    .dequeue = c2_dequeue,
+    .sleep = c2_sleep,
+    .migrate = c2_migrate,
+    .yield = c2_yield,
+    .pick_next = c2_pick_next,
+    .balance = c2_balance,
+    .work_elsewhere = c2_work_elsewhere,
+    .adjust_domain = c2_adjust_domain,
+    .adjust_global = c2_adjust_global,
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The vcpu_op hypercall: a guest manages its own vcpus. public vcpu.h. */
+#include <arch/cpu.h>
+#include <hv/atomic.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest.h>
+#include <hv/hypercall.h>
+#include <hv/percpu.h>
+#include <hv/platform.h>
+#include <hv/vcpu.h>
+
+#define MIN_PERIOD MILLISECS(1)
+
+typedef long vcpu_op_fn(struct vcpu *v, uint64_t arg);
+
+static long op_initialise(struct vcpu *v, uint64_t arg)
+{
+    if (vcpu_info_is_dummy(v))
+        return -EINVAL;
+    return arch_vcpu_initialise(v, arg);
+}
+
+static long op_up(struct vcpu *v, uint64_t arg) { return vcpu_up(v); }
+
+static long op_down(struct vcpu *v, uint64_t arg)
+{
+    vcpu_down(v);
+    return 0;
+}
+
+static long op_is_up(struct vcpu *v, uint64_t arg) { return !bit_test(&v->pause_flags, VPF_DOWN); }
+
+static long op_get_runstate(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_runstate_info rs;
+
+    vcpu_get_runstate(v, &rs);
+    return copy_arg_back(arg, &rs) ? -EFAULT : 0;
+}
+
+static long op_register_runstate(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_register_runstate_memory_area area;
+    struct vcpu_runstate_info rs;
+
+    if (copy_arg(&area, arg))
+        return -EFAULT;
+    vcpu_get_runstate(v, &rs);
+    if (area.addr.p != 0 && guest_write(area.addr.p, &rs, sizeof(rs)))
+        return -EFAULT;
+    v->runstate_guest = area.addr.p;
+    return 0;
+}
+
+static long op_set_periodic(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_set_periodic_timer set;
+
+    if (copy_arg(&set, arg))
+        return -EFAULT;
+    if (set.period_ns < (uint64_t)MIN_PERIOD || set.period_ns > (uint64_t)SECONDS(3600 * 24))
+        return -EINVAL;
+    if (v != current)
+        return -EINVAL;
+    v->periodic_period = (ns_t)set.period_ns;
+    v->periodic_last = time_now();
+    vcpu_periodic_enter(v);
+    return 0;
+}
+
+static long op_stop_periodic(struct vcpu *v, uint64_t arg)
+{
+    v->periodic_period = 0;
+    timer_stop(&v->periodic);
+    return 0;
+}
+
+static long op_set_singleshot(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_set_singleshot_timer set;
+
+    if (v != current)
+        return -EINVAL;
+    if (copy_arg(&set, arg))
+        return -EFAULT;
+    vcpu_singleshot_set(v, (ns_t)set.timeout_abs_ns); /* a past one fires at once: kernels take an error for a bug */
+    return 0;
+}
+
+static long op_stop_singleshot(struct vcpu *v, uint64_t arg)
+{
+    if (v != current)
+        return -EINVAL;
+    timer_stop(&v->singleshot);
+    return 0;
+}
+
+static long op_register_info(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_register_vcpu_info r;
+    int rc;
+
+    if (copy_arg(&r, arg))
+        return -EFAULT;
+    spin_lock(&v->domain->life_lock);
+    rc = vcpu_map_info(v, _gfn(r.mfn), r.offset);
+    spin_unlock(&v->domain->life_lock);
+    return rc;
+}
+
+static long op_register_time(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_register_time_memory_area area;
+
+    if (copy_arg(&area, arg))
+        return -EFAULT;
+    v->time_guest = area.addr.p;
+    if (v == current)
+        time_update_vcpu(v);
+    return 0;
+}
+
+static long op_send_nmi(struct vcpu *v, uint64_t arg)
+{
+    __atomic_store_n(&v->nmi_pending, true, __ATOMIC_SEQ_CST);
+    vcpu_kick(v);
+    vcpu_unblock(v);
+    return 0;
+}
+
+/* Only meaningful, and only said, where dom0's vcpus are pinned one to one; we do not pin them. */
+static long op_get_physid(struct vcpu *v, uint64_t arg) { return -EINVAL; }
+
+static vcpu_op_fn *const ops[] = {
+    [VCPUOP_initialise] = op_initialise,
+    [VCPUOP_up] = op_up,
+    [VCPUOP_down] = op_down,
+    [VCPUOP_is_up] = op_is_up,
+    [VCPUOP_get_runstate_info] = op_get_runstate,
+    [VCPUOP_register_runstate_memory_area] = op_register_runstate,
+    [VCPUOP_set_periodic_timer] = op_set_periodic,
+    [VCPUOP_stop_periodic_timer] = op_stop_periodic,
+    [VCPUOP_set_singleshot_timer] = op_set_singleshot,
+    [VCPUOP_stop_singleshot_timer] = op_stop_singleshot,
+    [VCPUOP_register_vcpu_info] = op_register_info,
+    [VCPUOP_send_nmi] = op_send_nmi,
+    [VCPUOP_get_physid] = op_get_physid,
+    [VCPUOP_register_vcpu_time_memory_area] = op_register_time,
+};
+
+long hc_vcpu_op(struct vcpu *caller, const uint64_t arg[])
+{
+    const struct domain *d = caller->domain;
+    uint32_t op = (uint32_t)arg[0], id = (uint32_t)arg[1];
+    struct vcpu *v = id < d->max_vcpus ? d->vcpu[index_nospec(id, d->max_vcpus)] : NULL;
+
+    if (v == NULL)
+        return -ENOENT;
+    if (op >= ARRAY_SIZE(ops))
+        return -ENOSYS;
+    op = (uint32_t)index_nospec(op, ARRAY_SIZE(ops));
+    return ops[op] ? ops[op](v, arg[2]) : -ENOSYS;
+}

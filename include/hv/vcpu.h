@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Parts of a vcpu's life that only the core itself needs. */
+#ifndef HV_VCPU_H
+#define HV_VCPU_H
+
+#include <hv/time.h>
+#include <hv/types.h>
+
+struct domain;
+struct vcpu;
+
+void vcpu_destroy(struct vcpu *v); /* last reference to its domain is gone */
+void vcpu_stop_timers(struct vcpu *v); /* wait for their callbacks; v does not run any more */
+/* Up and down, as VCPUOP_up/down and setvcpucontext do it. */
+int vcpu_up(struct vcpu *v);   /* -EINVAL: has no context */
+void vcpu_down(struct vcpu *v); /* the last one that goes down powers the domain off */
+bool vcpu_info_is_dummy(const struct vcpu *v);
+
+/* Guest timers: VIRQ_TIMER at deadline, at once when it has passed. Only for current. */
+void vcpu_singleshot_set(struct vcpu *v, ns_t deadline);
+void vcpu_timers_init(struct vcpu *v);
+/* The periodic timer ticks only while its vcpu is on a cpu: around a switch, without lock. */
+void vcpu_periodic_enter(struct vcpu *v);
+void vcpu_periodic_leave(struct vcpu *v);
+
+#endif
