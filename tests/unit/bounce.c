@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: arch/x86/pv/bounce.c */
 /*
  * Bounce frames, word by word as public arch-x86/xen.h and the guests' entry code have them: every combination of mode, error
  * code, upcall mask and failsafe.
@@ -7,8 +6,9 @@
 #include "check.h"
 
 #include <arch/layout.h>
-#include <arch/pv.h>
 #include <arch/regs.h>
+
+#include "pv/bounce.h"
 
 static struct cpu_user_regs sample(bool kernel)
 {

@@ -35,7 +35,7 @@ void hv_exception(struct cpu_user_regs *regs)
         return;
     if (regs->rip == (uintptr_t)iret_to_guest)
         pv_iret_fault(regs);
-    if (ex_table_fixup(regs))
+    if (ex_table_fixup(regs) || is_phantom_interrupt(regs))
         return;
     crash_exception(regs, name_of(regs->entry_vector));
 }

@@ -17,7 +17,6 @@
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
 #define VECTOR_MC 18
-#define EFLAGS_TF_RF 0x10100
 #define EFLAGS_IF 0x200
 
 .macro PUSH_GPRS
@@ -116,20 +115,14 @@ exit_to_guest:
         jne     exit_work
 
 restore_guest:
-        /* SYSRET if we came by SYSCALL and it restores all: rcx = rip, r11 = rflags without TF and RF, flat segments. */
+        /*
+         * SYSRET if we came by SYSCALL and nobody has changed what it does not restore: who does so also changes entry_vector,
+         * or leaves rcx = rip, r11 = rflags, flat segments.
+         */
         cmpl    $-1, UREGS_vector(%rsp)
         jne     restore_iret
         mov     UREGS_rip(%rsp), %rax
-        mov     UREGS_rflags(%rsp), %rdx
         cmp     %rax, UREGS_rcx(%rsp)
-        jne     restore_iret
-        cmp     %rdx, UREGS_r11(%rsp)
-        jne     restore_iret
-        test    $EFLAGS_TF_RF, %edx
-        jnz     restore_iret
-        cmpw    $FLAT_CS64, UREGS_cs(%rsp)
-        jne     restore_iret
-        cmpw    $FLAT_DS, UREGS_ss(%rsp)
         jne     restore_iret
         sar     $47, %rax               /* Intel's SYSRET faults in ring 0 on a non-canonical rip */
         inc     %rax                    /* canonical: -1 or 0 before */
@@ -178,7 +171,7 @@ syscall32_entry:
         push    %r11
         pushq   $FLAT_CS32
         push    %rcx
-        pushq   $-1
+        pushq   $-1                     /* into the guest's kernel, which is 64-bit: SYSRET will do */
         PUSH_GPRS
         mov     REGS_TO_CURRENT(%rsp), %rdi
         mov     %rsp, %rsi

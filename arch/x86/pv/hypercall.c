@@ -79,4 +79,5 @@ void arch_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t 
     for (unsigned int i = 0; i < nr_args; i++)
         *argument(regs, i) = arg[i];
     regs->rip -= SYSCALL_LENGTH;
+    regs->entry_vector = 0; /* rcx and r11 are arguments of nothing, but rip is not rcx any more: IRET */
 }

@@ -21,7 +21,8 @@
 #define PORT_PCI_ADDRESS 0xcf8
 #define PORT_PCI_DATA 0xcfc
 
-#define PIT_HZ 1193182
+#define PIT_HZ 1193182U
+#define NS_PER_SEC 1000000000U
 #define GATE_CH2 1
 #define GATE_SPEAKER 2
 #define GATE_OUT 0x20
@@ -61,7 +62,9 @@ typedef __typeof__(((struct arch_domain *)0)->pit2) pit2_t;
 
 static uint64_t pit_ticks(const pit2_t *p)
 {
-    return (uint64_t)((unsigned __int128)(uint64_t)(time_now() - p->start) * PIT_HZ / 1000000000U);
+    const uint64_t ns = (uint64_t)(time_now() - p->start);
+
+    return ns / NS_PER_SEC * PIT_HZ + ns % NS_PER_SEC * PIT_HZ / NS_PER_SEC;
 }
 
 static uint32_t pit_period(const pit2_t *p) { return p->count ? p->count : 0x10000; }

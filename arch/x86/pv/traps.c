@@ -4,16 +4,20 @@
  * us goes to the guest's trap table as a bounce frame. public arch-x86/xen.h, "set_trap_table".
  */
 #include <arch/cpu.h>
+#include <arch/guest_word.h>
 #include <arch/insn.h>
 #include <arch/layout.h>
 #include <arch/pv.h>
 #include <arch/pv_mmu.h>
 #include <arch/regs.h>
+#include <arch/traps.h>
 #include <hv/domain.h>
 #include <hv/guest.h>
 #include <hv/log.h>
 #include <hv/softirq.h>
 #include <lib/string.h>
+
+#include "bounce.h"
 
 #define IDT_ERROR_EXT 1U
 #define IDT_ERROR_IDT 2U
@@ -27,11 +31,29 @@ static uint64_t visible_iopl(const struct vcpu *v)
     return v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl) ? (uint64_t)v->arch.pv.iopl << 12 : 0;
 }
 
-void pv_bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b)
+/* Nothing is written before the first word, so a fault leaves the general function to say what is wrong. */
+static inline int write_frame(uint64_t sp, const uint64_t *frame, unsigned int n)
+{
+    if (unlikely(!guest_words_ok(sp, n)))
+        return guest_write(sp, frame, n * sizeof(frame[0]));
+    guest_words_begin();
+#pragma GCC unroll 8
+    for (unsigned int i = 0; i < n; i++)
+        guest_put_word(sp + i * 8, frame[i], fault);
+    guest_words_end();
+    return 0;
+fault:
+    guest_words_end();
+    return guest_write(sp, frame, n * sizeof(frame[0]));
+}
+
+/* One body for all; where b is a constant but for the address, most of it folds away. */
+static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b,
+                                                         bool in_kernel)
 {
     struct vcpu_info *info = v->info;
     const struct bounce_state s = {
-        .in_kernel = v->arch.pv.in_kernel,
+        .in_kernel = in_kernel,
         .events_masked = read_once(info->evtchn_upcall_mask),
         .kernel_sp = v->arch.pv.kernel_sp,
         .iopl = visible_iopl(v),
@@ -39,14 +61,20 @@ void pv_bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *
     uint64_t frame[BOUNCE_WORDS], sp;
     const unsigned int n = bounce_build(regs, b, &s, frame, &sp);
 
-    pv_set_mode(v, true);
-    if (guest_write(sp, frame, n * sizeof(frame[0]))) {
+    if (!in_kernel)
+        pv_set_mode(v, true);
+    if (unlikely(write_frame(sp, frame, n))) {
         domain_crash(v->domain, "no stack for its kernel at %#lx", (unsigned long)sp);
         return;
     }
     if (b->mask_events)
         write_once(info->evtchn_upcall_mask, 1);
     bounce_enter(regs, b, sp);
+}
+
+void pv_bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b)
+{
+    bounce(v, regs, b, v->arch.pv.in_kernel);
 }
 
 void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code)
@@ -154,7 +182,7 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 
 static void trap_general_protection(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    if (software_interrupt(v, regs))
+    if (is_phantom_interrupt(regs) || software_interrupt(v, regs))
         return;
     if (regs->error_code == 0 && pv_emulate_privileged(v, regs))
         return;
@@ -249,11 +277,11 @@ void pv_iret_fault(struct cpu_user_regs *frame)
 
 /* --- system calls --------------------------------------------------------------------------------------------------- */
 
-static void enter_callback(struct vcpu *v, struct cpu_user_regs *regs, const struct pv_callback *cb)
+static inline void enter_callback(struct vcpu *v, struct cpu_user_regs *regs, const struct pv_callback *cb)
 {
     const struct bounce b = { .address = cb->address, .mask_events = cb->mask_events };
 
-    pv_bounce(v, regs, &b);
+    bounce(v, regs, &b, v->arch.pv.in_kernel);
     regs->rflags &= ~X86_EFLAGS_DF;
     if (regs->entry_vector == ENTRY_SYSCALL)
         regs->r11 = regs->rflags;
@@ -261,11 +289,17 @@ static void enter_callback(struct vcpu *v, struct cpu_user_regs *regs, const str
 
 void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    if (likely(v->arch.pv.syscall.address)) {
-        enter_callback(v, regs, &v->arch.pv.syscall);
+    const struct pv_callback *cb = &v->arch.pv.syscall;
+    const struct bounce b = { .address = cb->address, .mask_events = cb->mask_events };
+
+    if (likely(cb->address)) {
+        bounce(v, regs, &b, false);
+        regs->rflags &= ~X86_EFLAGS_DF;
+        regs->r11 = regs->rflags;
         return;
     }
     regs->rip -= 2;
+    regs->entry_vector = TRAP_UD;
     pv_inject(v, TRAP_UD, 0);
 }
 
@@ -276,6 +310,7 @@ void pv_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
         return;
     }
     regs->rip -= 2;
+    regs->entry_vector = TRAP_UD;
     pv_inject(v, TRAP_UD, 0);
 }
 

@@ -14,30 +14,7 @@
 struct domain;
 struct vcpu;
 
-/* --- bounce frames, pure (pv/bounce.c) ------------------------------------------------------------------------------ */
-
-struct bounce {
-    uint64_t address;     /* handler */
-    uint32_t error_code;
-    bool has_error;
-    bool mask_events;     /* set evtchn_upcall_mask on entry */
-    bool failsafe;        /* the frame has the four data selectors */
-    uint16_t ds, es, fs, gs;
-};
-
-struct bounce_state {
-    bool in_kernel, events_masked;
-    uint64_t kernel_sp;
-    uint64_t iopl;        /* to be shown in RFLAGS */
-};
-
-#define BOUNCE_WORDS 12
-
-/* Fill frame (lowest address first): number of words; *sp is where it goes. */
-unsigned int bounce_build(const struct cpu_user_regs *regs, const struct bounce *b, const struct bounce_state *s,
-                          uint64_t frame[BOUNCE_WORDS], uint64_t *sp);
-/* The registers with which the handler starts. */
-void bounce_enter(struct cpu_user_regs *regs, const struct bounce *b, uint64_t sp);
+struct bounce;
 
 /* --- entering the guest's kernel (current only) -------------------------------------------------------------------- */
 

@@ -1,19 +1,41 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Bounce frames: what a guest's kernel finds on its stack when an exception, an event or a system call enters it. Pure: the
- * shell in traps.c writes the frame and switches the mode. SURFACE of the ABI: public arch-x86/xen.h, "trap_info", and
- * public arch-x86/xen-x86_64.h; frame from low to high addresses:
+ * shell in traps.c writes the frame and switches the mode. Inline, because the callers that are hot know half of the answers.
+ * public arch-x86/xen.h, "trap_info"; public arch-x86/xen-x86_64.h. From low to high addresses:
  *
  *     rcx, r11, [ds, es, fs, gs: failsafe] [error code], rip, cs | saved upcall mask << 32, rflags, rsp, ss
  */
+#ifndef PV_BOUNCE_H
+#define PV_BOUNCE_H
+
+#include <abi.h>
 #include <arch/layout.h>
-#include <arch/pv.h>
 #include <arch/regs.h>
+#include <hv/types.h>
 
-#define STACK_ALIGN 16ULL
+#define BOUNCE_WORDS 12
+#define BOUNCE_STACK_ALIGN 16ULL
 
-unsigned int bounce_build(const struct cpu_user_regs *regs, const struct bounce *b, const struct bounce_state *s,
-                          uint64_t frame[BOUNCE_WORDS], uint64_t *sp)
+struct bounce {
+    uint64_t address;     /* handler */
+    uint32_t error_code;
+    bool has_error;
+    bool mask_events;     /* set evtchn_upcall_mask on entry */
+    bool failsafe;        /* the frame has the four data selectors */
+    uint16_t ds, es, fs, gs;
+};
+
+struct bounce_state {
+    bool in_kernel, events_masked;
+    uint64_t kernel_sp;
+    uint64_t iopl;        /* to be shown in RFLAGS */
+};
+
+/* Fill frame (lowest address first): number of words; *sp is where it goes. */
+static inline __attribute__((always_inline)) unsigned int bounce_build(const struct cpu_user_regs *regs,
+                                                                       const struct bounce *b, const struct bounce_state *s,
+                                                                       uint64_t frame[BOUNCE_WORDS], uint64_t *sp)
 {
     const uint64_t stack = s->in_kernel ? regs->rsp : s->kernel_sp;
     const uint64_t cs = s->in_kernel ? regs->cs & ~3ULL : regs->cs;
@@ -35,11 +57,12 @@ unsigned int bounce_build(const struct cpu_user_regs *regs, const struct bounce 
     frame[n++] = flags | (s->events_masked ? 0 : X86_EFLAGS_IF) | s->iopl;
     frame[n++] = regs->rsp;
     frame[n++] = regs->ss;
-    *sp = (stack & ~(STACK_ALIGN - 1)) - n * sizeof(uint64_t);
+    *sp = (stack & ~(BOUNCE_STACK_ALIGN - 1)) - n * sizeof(uint64_t);
     return n;
 }
 
-void bounce_enter(struct cpu_user_regs *regs, const struct bounce *b, uint64_t sp)
+/* The registers with which the handler starts. */
+static inline void bounce_enter(struct cpu_user_regs *regs, const struct bounce *b, uint64_t sp)
 {
     regs->rip = b->address;
     regs->rsp = sp;
@@ -52,3 +75,5 @@ void bounce_enter(struct cpu_user_regs *regs, const struct bounce *b, uint64_t s
         regs->r11 = regs->rflags;
     }
 }
+
+#endif
