@@ -70,9 +70,19 @@ static void map_image(void)
             if (!pte_present(image_direct_l1[t][i])) /* behind the image in its last 2 MiB */
                 image_direct_l1[t][i] = leaf(start + ((paddr_t)t << L2_SHIFT) + ((paddr_t)i << L1_SHIFT), HV_RW);
         image_l2[pt_index(IMAGE_VIRT_START + start, 2) + t] = table(image_l1[t]);
-        boot_l2[pt_index(start, 2) + t] = table(image_direct_l1[t]);
     }
     hv_l3[261 - HV_FIRST_SLOT][pt_index(IMAGE_VIRT_START, 3)] = table(image_l2);
+}
+
+/* head.S mapped 4 GiB executable through boot_l2; from now on it is data, and the image's frames are protected there too. */
+static void protect_direct_map(void)
+{
+    unsigned int first = pt_index(IMAGE_PHYS_START, 2);
+
+    for (unsigned int i = 0; i < LOW_L2_TABLES * PT_ENTRIES; i++)
+        boot_l2[i] = leaf((paddr_t)i << L2_SHIFT, HV_RW | PTE_PSE);
+    for (unsigned int t = 0; t < IMAGE_L1_TABLES && pte_present(image_direct_l1[t][0]); t++)
+        boot_l2[first + t] = table(image_direct_l1[t]);
 }
 
 void paging_init_early(void)
@@ -80,9 +90,6 @@ void paging_init_early(void)
     for (unsigned int i = 0; i < HV_NR_SLOTS; i++)
         hv_l4[HV_FIRST_SLOT + i] = table(hv_l3[i]);
 
-    /* head.S mapped 4 GiB executable through these; from now on it is data. */
-    for (unsigned int i = 0; i < LOW_L2_TABLES * PT_ENTRIES; i++)
-        boot_l2[i] = leaf((paddr_t)i << L2_SHIFT, HV_RW | PTE_PSE);
     for (unsigned int i = 0; i < LOW_L2_TABLES; i++)
         hv_l3[262 - HV_FIRST_SLOT][i] = table(&boot_l2[i * PT_ENTRIES]);
     map_image();
@@ -91,6 +98,9 @@ void paging_init_early(void)
     identity_l2[0] = leaf(0, HV_RX | PTE_RW | PTE_DIRTY | PTE_PSE);
     identity_l3[0] = table(identity_l2);
     hv_l4[0] = table(identity_l3);
+    write_cr3(image_pa(hv_l4));
+    /* Only now: until here we ran through these tables ourselves. */
+    protect_direct_map();
     write_cr3(image_pa(hv_l4));
 }
 
