@@ -140,16 +140,19 @@ static void domain_free(struct domain *d)
 {
     struct vcpu *v;
 
-    sched_domain_exit(d);
-    for_each_vcpu (d, v)
-        vcpu_destroy(v);
-    arch_domain_destroy(d);
-    gnttab_exit(d);
-    evtchn_exit(d);
+    if (d->is_made) {
+        sched_domain_exit(d);
+        for_each_vcpu (d, v)
+            vcpu_destroy(v);
+        arch_domain_destroy(d);
+        gnttab_exit(d);
+        evtchn_exit(d);
+    }
     rangeset_free(d->iomem_caps);
     rangeset_free(d->irq_caps);
-    object_free(d->memory_map.map, d->memory_map.nr * E820_ENTRY_SIZE);
-    hv_page_free(d->shared_info, 0);
+    hv_free(d->memory_map.map);
+    if (d->shared_info)
+        hv_page_free(d->shared_info, 0);
     table_remove(d);
     smp_call(&cpu_online_map, nothing, NULL);
     free_struct(d);
@@ -248,13 +251,17 @@ static int make_gnttab(struct domain *d, const struct xen_domctl_createdomain *c
                        XEN_DOMCTL_GRANT_version(config->grant_opts));
 }
 
-/* Parts that need no arch code. On failure, what was made is for domain_create() to undo. */
+/* Parts that only memory is needed for. */
 static int make_parts(struct domain *d)
 {
     d->iomem_caps = rangeset_new();
     d->irq_caps = rangeset_new();
     d->shared_info = hv_page_alloc(0);
-    return d->iomem_caps && d->irq_caps && d->shared_info ? 0 : -ENOMEM;
+    if (!d->iomem_caps || !d->irq_caps || !d->shared_info)
+        return -ENOMEM;
+    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1; /* those of vcpus that will never be, too */
+    return 0;
 }
 
 int domain_create(struct domain **out, domid_t id, const struct xen_domctl_createdomain *config, bool privileged)
@@ -271,10 +278,10 @@ int domain_create(struct domain **out, domid_t id, const struct xen_domctl_creat
 
     rc = make_parts(d);
     if (rc)
-        goto free_parts;
+        goto bury;
     rc = sched_domain_init(d, config->cpupool_id);
     if (rc)
-        goto free_parts;
+        goto bury;
     rc = evtchn_init(d, config->max_evtchn_port);
     if (rc)
         goto exit_sched;
@@ -288,6 +295,7 @@ int domain_create(struct domain **out, domid_t id, const struct xen_domctl_creat
     if (rc)
         goto destroy_arch;
     page_share_with(d->shared_info, d, true);
+    d->is_made = true;
     time_update_wallclock(d);
     *out = d;
     return 0;
@@ -300,11 +308,9 @@ exit_evtchn:
     evtchn_exit(d);
 exit_sched:
     sched_domain_exit(d);
-free_parts:
-    hv_page_free(d->shared_info, 0);
-    rangeset_free(d->irq_caps);
-    rangeset_free(d->iomem_caps);
-    free_struct(d);
+bury: /* not freed here: grant pages that were shared with it hold references for a moment longer */
+    d->state = DOM_DEAD;
+    domain_put(d);
     return rc;
 }
 

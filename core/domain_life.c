@@ -54,7 +54,7 @@ void domain_pause(struct domain *d)
     struct vcpu *v;
 
     ASSERT(d != current->domain);
-    count_inc(&d->pause_count);
+    domain_pause_nosync(d); /* all on their way before we wait for the first */
     for_each_vcpu (d, v)
         vcpu_sleep_sync(v);
 }
@@ -104,33 +104,39 @@ int domain_unpause_by_controller(struct domain *d)
 
 /* --- shutdown ----------------------------------------------------------------------------------------------------- */
 
+/*
+ * A domain may be shut down or crashed from anywhere, with locks held: it stops at once, and what needs locks of its own
+ * (telling the toolstack, switching the machine off) follows from a softirq.
+ */
+static void tell_shutdown(void *data)
+{
+    if (dom0 && dom0->is_hardware && read_once(dom0->is_shut_down))
+        arch_machine_shutdown(dom0->shutdown_code);
+    virq_send_global(VIRQ_DOM_EXC);
+}
+
+static struct tasklet shutdown_tasklet = { .fn = tell_shutdown };
+
 void domain_shutdown(struct domain *d, unsigned int reason)
 {
-    if (d->is_hardware)
-        arch_machine_shutdown(reason);
-    spin_lock(&d->life_lock);
-    if (d->is_shut_down) {
-        spin_unlock(&d->life_lock);
+    uint32_t none = ~0U;
+
+    if (__atomic_exchange_n(&d->is_shutting_down, true, __ATOMIC_SEQ_CST))
         return;
-    }
-    d->is_shutting_down = d->is_shut_down = true;
-    d->shutdown_code = reason;
-    spin_unlock(&d->life_lock);
+    /* A code that SCHEDOP_shutdown_code has latched wins. */
+    __atomic_compare_exchange_n(&d->shutdown_code, &none, reason, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
     domain_pause_nosync(d); /* until it is resumed or killed */
-    virq_send_global(VIRQ_DOM_EXC);
+    __atomic_store_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST);
+    tasklet_schedule(&shutdown_tasklet);
 }
 
 void domain_resume(struct domain *d)
 {
-    bool was;
-
-    spin_lock(&d->life_lock);
-    was = d->is_shut_down;
-    d->is_shutting_down = d->is_shut_down = false;
-    d->shutdown_code = ~0U;
-    spin_unlock(&d->life_lock);
-    if (was)
-        domain_unpause(d);
+    if (!__atomic_exchange_n(&d->is_shut_down, false, __ATOMIC_SEQ_CST))
+        return;
+    write_once(d->shutdown_code, ~0U);
+    __atomic_store_n(&d->is_shutting_down, false, __ATOMIC_SEQ_CST);
+    domain_unpause(d);
 }
 
 void domain_crash(struct domain *d, const char *fmt, ...)
@@ -138,12 +144,12 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     char why[160];
     va_list ap;
 
-    if (d->is_shutting_down)
+    if (read_once(d->is_shutting_down))
         return;
     va_start(ap, fmt);
     vsnprintf(why, sizeof(why), fmt, ap);
     va_end(ap);
-    log_err("d%d crashed: %s", d->id, why);
+    log_err("d%u crashed: %s", d->id, why);
     if (d == current->domain)
         arch_dump_vcpu(current);
     domain_shutdown(d, SHUTDOWN_crash);

@@ -7,8 +7,6 @@
 
 struct domain;
 
-#define E820_ENTRY_SIZE 20 /* struct e820entry: packed in the ABI */
-
 static inline unsigned int order_of_size(size_t size)
 {
     unsigned int order = 0;

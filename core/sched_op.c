@@ -52,11 +52,9 @@ static long sched_poll(struct vcpu *v, uint64_t arg)
         bit_test_and_clear(&v->pause_flags, VPF_POLL);
         return rc < 0 ? rc : 0;
     }
-    if (p.timeout != 0) {
-        if (v->poll.cpu != v->processor)
-            timer_migrate(&v->poll, v->processor);
-        timer_set(&v->poll, (ns_t)p.timeout);
-    }
+    if (v->poll.cpu != v->processor)
+        timer_migrate(&v->poll, v->processor);
+    timer_set(&v->poll, p.timeout ? deadline_of(p.timeout) : NS_NEVER); /* an earlier poll's ends here */
     vcpu_sleep_nosync(v);
     return 0;
 }
@@ -153,8 +151,8 @@ static long shutdown(struct vcpu *v, uint64_t arg, bool code_only)
         return 0;
     }
     spin_lock(&v->domain->life_lock); /* what a later shutdown will be called */
-    if (!v->domain->is_shut_down)
-        v->domain->shutdown_code = s.reason;
+    if (!read_once(v->domain->is_shutting_down))
+        write_once(v->domain->shutdown_code, s.reason);
     spin_unlock(&v->domain->life_lock);
     return 0;
 }
@@ -203,7 +201,7 @@ long hc_set_timer_op(struct vcpu *v, const uint64_t arg[])
     if (arg[0] == 0)
         timer_stop(&v->singleshot);
     else
-        vcpu_singleshot_set(v, (ns_t)arg[0]);
+        vcpu_singleshot_set(v, arg[0]);
     return 0;
 }
 

@@ -35,18 +35,23 @@ static void periodic_fired(void *data)
 {
     struct vcpu *v = data;
 
-    v->periodic_last = time_now();
+    ns_t period = read_once(v->periodic_period), now = time_now();
+
+    if (period == 0)
+        return;
     virq_send_vcpu(v, VIRQ_TIMER);
-    if (v->periodic_period != 0)
-        timer_set(&v->periodic, v->periodic_last + v->periodic_period);
+    /* Ticks keep their phase; those that are past are not made up for. */
+    v->periodic_last += period * MAX((now - v->periodic_last) / period, 1);
+    timer_set(&v->periodic, v->periodic_last + period);
 }
 
 static void poll_fired(void *data)
 {
     struct vcpu *v = data;
 
+    evtchn_poll_stop(v);
     if (bit_test_and_clear(&v->pause_flags, VPF_POLL))
-        vcpu_unblock(v);
+        vcpu_wake(v);
 }
 
 void vcpu_timers_init(struct vcpu *v)
@@ -63,8 +68,10 @@ void vcpu_stop_timers(struct vcpu *v)
     timer_kill(&v->poll);
 }
 
-void vcpu_singleshot_set(struct vcpu *v, ns_t deadline)
+void vcpu_singleshot_set(struct vcpu *v, uint64_t at)
 {
+    ns_t deadline = deadline_of(at);
+
     if (v->singleshot.cpu != v->processor)
         timer_migrate(&v->singleshot, v->processor);
     if (deadline <= time_now()) {
@@ -86,7 +93,7 @@ void vcpu_periodic_enter(struct vcpu *v)
         timer_migrate(&v->periodic, v->processor);
     if (now - v->periodic_last >= v->periodic_period) { /* ticks missed while it was off the cpu become one */
         virq_send_vcpu(v, VIRQ_TIMER);
-        v->periodic_last = now;
+        v->periodic_last = now - (now - v->periodic_last) % v->periodic_period;
     }
     timer_set(&v->periodic, v->periodic_last + v->periodic_period);
 }
@@ -131,13 +138,13 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
         v->info->evtchn_upcall_mask = 1;
     }
     vcpu_timers_init(v);
-    if (!v->is_idle)
+    if (!v->is_idle && is_pv(d))
         v->periodic_period = PERIODIC_DEFAULT;
     if (sched_vcpu_init(v, v->processor))
         goto free;
     if (!v->is_idle && arch_vcpu_create(v))
         goto exit_sched;
-    d->vcpu[id] = v;
+    __atomic_store_n(&d->vcpu[id], v, __ATOMIC_RELEASE);
     return v;
 
 exit_sched:

@@ -16,9 +16,16 @@ typedef long vcpu_op_fn(struct vcpu *v, uint64_t arg);
 
 static long op_initialise(struct vcpu *v, uint64_t arg)
 {
+    long rc;
+
     if (vcpu_info_is_dummy(v))
         return -EINVAL;
-    return arch_vcpu_initialise(v, arg);
+    /* Reading the context may fault, so no lock: a flag keeps others out. The vcpu is down and needs no wake-up after. */
+    if (bit_test_and_set(&v->pause_flags, VPF_INITIALISING))
+        return -EBUSY;
+    rc = v->is_initialised ? -EEXIST : arch_vcpu_initialise(v, arg);
+    bit_test_and_clear(&v->pause_flags, VPF_INITIALISING);
+    return rc == -ERESTART ? hypercall_continue(current, 3, (uint64_t)VCPUOP_initialise, (uint64_t)v->id, arg) : rc;
 }
 
 static long op_up(struct vcpu *v, uint64_t arg) { return vcpu_up(v); }
@@ -61,17 +68,16 @@ static long op_set_periodic(struct vcpu *v, uint64_t arg)
         return -EFAULT;
     if (set.period_ns < (uint64_t)MIN_PERIOD || set.period_ns > (uint64_t)SECONDS(3600 * 24))
         return -EINVAL;
-    if (v != current)
-        return -EINVAL;
-    v->periodic_period = (ns_t)set.period_ns;
     v->periodic_last = time_now();
-    vcpu_periodic_enter(v);
+    write_once(v->periodic_period, (ns_t)set.period_ns);
+    if (v == current) /* another one's starts when it next comes to a cpu */
+        vcpu_periodic_enter(v);
     return 0;
 }
 
 static long op_stop_periodic(struct vcpu *v, uint64_t arg)
 {
-    v->periodic_period = 0;
+    write_once(v->periodic_period, 0);
     timer_stop(&v->periodic);
     return 0;
 }
@@ -84,7 +90,7 @@ static long op_set_singleshot(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (copy_arg(&set, arg))
         return -EFAULT;
-    vcpu_singleshot_set(v, (ns_t)set.timeout_abs_ns); /* a past one fires at once: kernels take an error for a bug */
+    vcpu_singleshot_set(v, set.timeout_abs_ns); /* a past one fires at once: kernels take an error for a bug */
     return 0;
 }
 

@@ -33,6 +33,7 @@ struct domain {
     bool is_hardware;      /* owns the devices: dom0 */
     bool is_shutting_down, is_shut_down;
     bool creation_finished; /* first unpause */
+    bool is_made;          /* domain_create() succeeded: all parts are there */
     bool auto_node_affinity;
     uint32_t refs;         /* atomic; the list of domains holds one while the domain is not DEAD */
     uint32_t pause_count;  /* atomic: all reasons together; 0 lets its vcpus run */

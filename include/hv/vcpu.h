@@ -16,8 +16,11 @@ int vcpu_up(struct vcpu *v);   /* -EINVAL: has no context */
 void vcpu_down(struct vcpu *v); /* the last one that goes down powers the domain off */
 bool vcpu_info_is_dummy(const struct vcpu *v);
 
-/* Guest timers: VIRQ_TIMER at deadline, at once when it has passed. Only for current. */
-void vcpu_singleshot_set(struct vcpu *v, ns_t deadline);
+/* A guest's absolute time; what does not fit our type is merely far away. */
+static inline ns_t deadline_of(uint64_t ns) { return ns < (uint64_t)NS_NEVER ? (ns_t)ns : NS_NEVER - 1; }
+
+/* Guest timers: VIRQ_TIMER at that time, at once when it has passed. Only for current. */
+void vcpu_singleshot_set(struct vcpu *v, uint64_t at);
 void vcpu_timers_init(struct vcpu *v);
 /* The periodic timer ticks only while its vcpu is on a cpu: around a switch, without lock. */
 void vcpu_periodic_enter(struct vcpu *v);

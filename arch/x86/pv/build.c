@@ -21,6 +21,7 @@
 #include <lib/elf.h>
 #include <lib/string.h>
 #include <lib/xen_notes.h>
+#include <xen/elfnote.h>
 
 #define LAYOUT_ALIGN (4ULL << 20)     /* the initial region ends at a multiple of this */
 #define LAYOUT_PADDING (512ULL << 10) /* with at least this much free behind its last item */
@@ -59,12 +60,6 @@ static struct builder builder; /* 30 KiB: too much for the stack */
 
 /* --- the kernel image ------------------------------------------------------------------------------------------- */
 
-static void *work_alloc(void *ctx, size_t size)
-{
-    (void)ctx;
-    return hv_page_alloc((unsigned int)__builtin_ctzll(ROUND_UP((uint64_t)size, PAGE_SIZE) / PAGE_SIZE));
-}
-
 static unsigned int order_for(uint64_t bytes)
 {
     unsigned int order = 0;
@@ -87,7 +82,7 @@ static void load_kernel_image(struct builder *b, const struct dom0_input *in)
     if (bzimage_payload(in->kernel, in->kernel_size, &payload, &kind, &size, &why))
         boot_fail("dom0 kernel: %s", why);
     if (kind == COMPRESSION_NONE) {
-        image = payload.p;
+        image = payload.ptr;
         size = payload.size;
     } else {
         b->unpacked_order = order_for(size);

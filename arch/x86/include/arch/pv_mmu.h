@@ -10,6 +10,7 @@
 #include <arch/layout.h>
 #include <arch/page_type.h>
 #include <arch/pt.h>
+#include <hv/cpumask.h>
 #include <hv/types.h>
 
 struct domain;
@@ -51,6 +52,9 @@ pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va);
 /* Replace an entry of a validated L1 by what the guest asks for, with all checks. Under the pt_lock of d. */
 int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
     must_check;
+
+/* Cpus on which the vcpus named by a guest's bitmap may have translations. -EFAULT. */
+int pv_vcpu_mask(struct domain *d, uint64_t bitmap, cpumask_t *cpus) must_check;
 
 /* --- address spaces (mmu_ext.c) --------------------------------------------------------------------------------------- */
 

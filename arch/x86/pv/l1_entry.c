@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a guest's leaf entry may say, and the references that it holds: a page reference to a frame of RAM, and a writable type
+ * reference if it is writable. Entries for device memory hold nothing: such frames have no struct page and never will.
+ */
+#include <arch/pv_mmu.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/log.h>
+#include <hv/rangeset.h>
+
+#define LOW_MEMORY_FRAMES 0x100 /* firmware's first MiB: never in the allocator, and device memory to guests */
+#define NO_FRAME (PTE_ADDR >> PAGE_SHIFT)
+
+struct rangeset *mmio_ro_ranges;
+
+void pv_mmu_init(void)
+{
+    mmio_ro_ranges = rangeset_new();
+    if (!mmio_ro_ranges)
+        panic("no memory for the set of read-only device frames");
+}
+
+/* Write-back and its kin become uncached: entries of our PAT, WB WT UC- UC WC WP UC UC. */
+static uint64_t uncached(uint64_t v)
+{
+    uint64_t cache = v & PTE_CACHE_BITS;
+
+    if (cache == 0 || cache == PTE_PWT || cache == (PTE_PAT | PTE_PWT))
+        return (v & ~PTE_CACHE_BITS) | PTE_PCD | PTE_PWT;
+    return v;
+}
+
+static int io_get(struct domain *d, struct domain *owner, pte_t *e)
+{
+    uint64_t frame = pte_mfn(*e).n;
+    struct domain *who = owner == dom_io ? d : owner;
+
+    if (frame == NO_FRAME || owner == dom_xen || (mfn_is_ram(_mfn(frame)) && frame >= LOW_MEMORY_FRAMES))
+        return -EINVAL;
+    if (!who->iomem_caps || !rangeset_contains(who->iomem_caps, frame, frame))
+        return -EPERM;
+    if (who != d && (!d->iomem_caps || !rangeset_contains(d->iomem_caps, frame, frame)))
+        return -EPERM;
+    if ((e->v & PTE_RW) && mmio_ro_ranges && rangeset_contains(mmio_ro_ranges, frame, frame))
+        e->v &= ~PTE_RW;
+    e->v = pv_l1_adjust(uncached(e->v));
+    return 0;
+}
+
+/* Only who has to do with devices may choose how memory is cached. */
+static int cache_choice(struct domain *d, struct page *pg)
+{
+    if (!d->iomem_caps || rangeset_empty(d->iomem_caps))
+        return -EINVAL;
+    if (!(read_once(pg->ref) & PAGE_UNCACHED))
+        __atomic_fetch_or(&pg->ref, PAGE_UNCACHED, __ATOMIC_SEQ_CST);
+    return 0;
+}
+
+static int writable_get(struct domain *d, struct page *pg, struct pt_work *w)
+{
+    int rc = page_get_type(pg, PT_WRITABLE);
+
+    if (likely(!rc))
+        return 0;
+    /* A table of ours that nobody finished is no reason to refuse. */
+    if (page_use_read(pg).state != PS_PARTIAL || read_once(pg->owner) != d->id)
+        return rc;
+    rc = page_table_reclaim(pg, d, w);
+    return rc ? rc : page_get_type(pg, PT_WRITABLE);
+}
+
+int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w)
+{
+    struct page *pg;
+    int rc = 0;
+
+    if (unlikely(e->v & L1_DISALLOWED))
+        return -EINVAL;
+    pg = mfn_to_page(pte_mfn(*e));
+    if (unlikely(!pg || !page_get(pg, owner)))
+        return io_get(d, owner, e);
+    if (unlikely(e->v & PTE_CACHE_BITS))
+        rc = cache_choice(d, pg);
+    if (!rc && (e->v & PTE_RW))
+        rc = writable_get(d, pg, w);
+    if (unlikely(rc)) {
+        page_put(pg);
+        return rc;
+    }
+    if (unlikely(owner != d))
+        page_note_foreign(pg);
+    e->v = pv_l1_adjust(e->v);
+    return 0;
+}
+
+void pv_l1e_put(pte_t e)
+{
+    mfn_t mfn = pte_mfn(e);
+    struct page *pg = mfn.n >= LOW_MEMORY_FRAMES ? mfn_to_page(mfn) : NULL;
+
+    if (unlikely(!pg))
+        return;
+    if (e.v & PTE_RW)
+        page_put_type(pg);
+    page_put(pg);
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Updates of page tables: mmu_update, update_va_mapping, and the functions under them. All writes to a table in force go through
+ * pv_l1_update() or upper_update(), under the pt_lock of the table's owner: first the references of the new entry are taken, then
+ * the entry is written, then those of the old one are given back.
+ */
+#include <arch/paging.h>
+#include <arch/pv_mmu.h>
+#include <arch/tlb.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest.h>
+#include <hv/hypercall.h>
+#include <hv/log.h>
+#include <hv/memory.h>
+#include <hv/percpu.h>
+#include <hv/softirq.h>
+
+#define BATCH 16
+#define PREEMPTED (1U << 31) /* in the count of a continued mmu_update: *pdone holds what was done before */
+#define HW_BITS (PTE_ACCESSED | PTE_DIRTY)
+
+void pv_init_l4_slots(struct domain *d, pte_t *l4)
+{
+    for (unsigned int i = HV_FIRST_SLOT; i < HV_FIRST_SLOT + HV_NR_SLOTS; i++)
+        write_once(l4[i].v, hv_l4[i].v);
+    write_once(l4[PERDOMAIN_SLOT].v, pte_make(d->arch.perdomain_mfn, HV_TABLE).v);
+}
+
+pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va)
+{
+    mfn_t t = l4;
+
+    if (!is_canonical(va) || pv_hv_slot(pt_index(va, 4)) || mfn_eq(l4, INVALID_MFN))
+        return NULL;
+    for (unsigned int level = 4; level > 1; level--) {
+        pte_t *table = page_map(t), e = { read_once(table[pt_index(va, level)].v) };
+
+        page_unmap(table);
+        if (!pte_present(e) || (e.v & PTE_PSE))
+            return NULL;
+        t = pte_mfn(e);
+    }
+    return (pte_t *)page_map(t) + pt_index(va, 1);
+}
+
+/* --- single entries ----------------------------------------------------------------------------------------------- */
+
+/* Write new over *p; with preserve_ad, the bits that the hardware sets survive. Returns what was there. */
+static pte_t swap_entry(pte_t *p, pte_t new, bool preserve_ad)
+{
+    pte_t old = { read_once(p->v) };
+
+    if (!preserve_ad)
+        return (pte_t){ __atomic_exchange_n(&p->v, new.v, __ATOMIC_SEQ_CST) };
+    while (!__atomic_compare_exchange_n(&p->v, &old.v, new.v | (old.v & HW_BITS), false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+        ;
+    return old;
+}
+
+int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
+{
+    pte_t new = { val }, old = { read_once(p->v) };
+    const uint64_t same = PTE_ADDR | PTE_RW | PTE_PRESENT | PTE_CACHE_BITS;
+
+    /* The same frame with the same rights: what the old entry holds serves the new one. */
+    if (pte_present(new) && !((old.v ^ new.v) & same) && !(new.v & L1_DISALLOWED) && owner == d) {
+        new.v = pv_l1_adjust(new.v);
+        (void)swap_entry(p, new, preserve_ad);
+        return 0;
+    }
+    if (pte_present(new)) {
+        int rc = pv_l1e_get(d, owner, &new, w);
+
+        if (unlikely(rc))
+            return rc;
+    }
+    old = swap_entry(p, new, preserve_ad && pte_present(new));
+    if (pte_present(old))
+        pv_l1e_put(old);
+    return 0;
+}
+
+static int upper_update(struct domain *d, pte_t *p, unsigned int level, uint64_t val, bool preserve_ad, struct pt_work *w)
+{
+    unsigned int slot = ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p);
+    pte_t new = { val }, old = { read_once(p->v) };
+    struct page *child;
+
+    if (level == 4 && pv_hv_slot(slot))
+        return -EINVAL;
+    if (pte_present(new)) {
+        if (new.v & TABLE_DISALLOWED)
+            return -EINVAL;
+        new.v |= PTE_USER;
+        if (pte_present(old) && !((old.v ^ new.v) & (PTE_ADDR | PTE_PRESENT))) {
+            (void)swap_entry(p, new, preserve_ad);
+            return 0;
+        }
+        child = mfn_to_page(pte_mfn(new));
+        if (child == NULL || !page_get(child, d))
+            return -EINVAL;
+        int rc = page_table_get(child, level - 1, d, w);
+
+        if (rc) {
+            page_put(child);
+            return rc;
+        }
+    }
+    old = swap_entry(p, new, preserve_ad && pte_present(new));
+    if (pte_present(old)) {
+        child = mfn_to_page_known(pte_mfn(old));
+        w->parked = NULL;
+        page_table_put(child, d, w);
+        if (w->parked)
+            pv_park_old_table(current, w->parked);
+        page_put(child);
+    }
+    return 0;
+}
+
+void pv_park_old_table(struct vcpu *v, struct page *pg)
+{
+    ASSERT(v->arch.pv.old_table.n == 0);
+    v->arch.pv.old_table = page_to_mfn(pg);
+}
+
+static int reclaim_step(struct page *pg, struct domain *d)
+{
+    struct pt_work w = { .budget = PT_BUDGET };
+    int rc;
+
+    spin_lock(&d->arch.pt_lock);
+    rc = page_table_reclaim(pg, d, &w);
+    spin_unlock(&d->arch.pt_lock);
+    return rc;
+}
+
+int pv_finish_old_table(struct vcpu *v)
+{
+    struct page *pg;
+    struct domain *d;
+
+    if (likely(v->arch.pv.old_table.n == 0))
+        return 0;
+    pg = mfn_to_page_known(v->arch.pv.old_table);
+    d = page_owner(pg);
+    while (d != NULL && reclaim_step(pg, d) == -ERESTART)
+        if (preempt_wanted())
+            return -ERESTART;
+    v->arch.pv.old_table = _mfn(0);
+    return 0;
+}
+
+/* --- mmu_update --------------------------------------------------------------------------------------------------- */
+
+struct update {
+    struct domain *d;      /* whose tables */
+    struct domain *owner;  /* whose frames the entries name */
+    struct pt_work work;
+};
+
+/* A plain store to an ordinary page of the domain's, for which the guest could have used its own mapping. */
+static int plain_store(struct page *pg, uint64_t ptr, uint64_t val)
+{
+    char *va;
+    int rc = page_get_type(pg, PT_WRITABLE);
+
+    if (rc)
+        return -EINVAL;
+    va = page_map(page_to_mfn(pg));
+    write_once(*(uint64_t *)(void *)(va + (ptr & PAGE_OFFSET_MASK & ~7ULL)), val);
+    page_unmap(va);
+    page_put_type(pg);
+    return 0;
+}
+
+/* Under the pt_lock. */
+static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preserve_ad)
+{
+    struct page *pg = mfn_to_page(_mfn(ptr >> PAGE_SHIFT));
+    unsigned int level;
+    int rc;
+
+    if (unlikely(pg == NULL || !page_get(pg, u->d)))
+        return -EINVAL;
+    level = page_table_level(pg);
+    if (level == 0) {
+        rc = plain_store(pg, ptr, val);
+    } else {
+        char *va = page_map(page_to_mfn(pg));
+        pte_t *p = (pte_t *)(void *)(va + (ptr & PAGE_OFFSET_MASK & ~7ULL));
+
+        rc = level == 1 ? pv_l1_update(u->d, u->owner, p, val, preserve_ad, &u->work)
+                        : upper_update(u->d, p, level, val, preserve_ad, &u->work);
+        page_unmap(va);
+    }
+    page_put(pg);
+    return rc;
+}
+
+static int machphys_store(struct update *u, uint64_t ptr, uint64_t pfn)
+{
+    mfn_t mfn = _mfn(ptr >> PAGE_SHIFT);
+    struct page *pg = mfn_to_page(mfn);
+
+    if (pg == NULL || !page_get(pg, u->owner))
+        return -EINVAL;
+    m2p_set(mfn, pfn);
+    page_put(pg);
+    return 0;
+}
+
+static int one_update(struct update *u, const struct mmu_update *req)
+{
+    uint64_t ptr = req->ptr & ~3ULL;
+
+    switch (req->ptr & 3) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE: /* the frame is a machine frame either way: no owner here is translated */
+        return table_store(u, ptr, req->val, false);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return table_store(u, ptr, req->val, true);
+    default:
+        return machphys_store(u, ptr, req->val);
+    }
+}
+
+/* Up to BATCH requests under one lock. *i moves past those done. */
+static int update_batch(struct update *u, const struct mmu_update *req, unsigned int nr, unsigned int *i)
+{
+    int rc = 0;
+
+    u->work.budget = PT_BUDGET;
+    spin_lock(&u->d->arch.pt_lock);
+    for (unsigned int k = 0; k < nr; k++) {
+        rc = one_update(u, &req[k]);
+        if (rc || current->arch.pv.old_table.n != 0) {
+            *i += rc ? 0 : 1;
+            break;
+        }
+        ++*i;
+    }
+    spin_unlock(&u->d->arch.pt_lock);
+    return rc;
+}
+
+/* Who is meant by a domid in an MMU call: a reference, or NULL with *rc set. */
+static struct domain *foreign_owner(struct vcpu *v, domid_t id, int *rc)
+{
+    struct domain *d = v->domain;
+
+    if (id != DOMID_SELF && id != d->id && id != DOMID_IO && !d->is_privileged) {
+        *rc = -EPERM;
+        return NULL;
+    }
+    if (id == DOMID_IO || id == DOMID_XEN) {
+        d = id == DOMID_IO ? dom_io : dom_xen;
+        domain_get(d);
+        return d;
+    }
+    d = domain_get_target(id);
+    if (d == NULL)
+        *rc = -ESRCH;
+    return d;
+}
+
+static int find_domains(struct vcpu *v, uint32_t foreigndom, struct update *u)
+{
+    domid_t pt_owner = (domid_t)(foreigndom >> 16);
+    int rc = 0;
+
+    u->d = v->domain;
+    if (pt_owner != 0) {
+        u->d = domain_get_by_id((domid_t)(pt_owner - 1));
+        if (u->d == NULL)
+            return -ESRCH;
+        if (!is_pv(u->d) || (u->d != v->domain && !v->domain->is_privileged)) {
+            domain_put(u->d);
+            return -EPERM;
+        }
+    } else {
+        domain_get(u->d);
+    }
+    if ((foreigndom & 0xffff) == DOMID_SELF) {
+        u->owner = u->d;
+        domain_get(u->owner);
+        return 0;
+    }
+    u->owner = foreign_owner(v, (domid_t)foreigndom, &rc);
+    if (u->owner == NULL)
+        domain_put(u->d);
+    return rc;
+}
+
+static int all_updates(struct vcpu *v, struct update *u, uint64_t reqs, unsigned int count, unsigned int *i)
+{
+    struct mmu_update req[BATCH];
+
+    while (*i < count) {
+        unsigned int nr = MIN(count - *i, (unsigned int)BATCH);
+        int rc;
+
+        if (*i > 0 && preempt_wanted())
+            return -ERESTART;
+        if (nr > 1 && guest_read(req, guest_elem(reqs, *i, sizeof(*req)), nr * sizeof(*req)))
+            nr = 1; /* the last ones may lie beyond what is mapped: up to there, the call has its effect */
+        if (nr == 1 && copy_arg_i(req, reqs, *i))
+            return -EFAULT;
+        rc = update_batch(u, req, nr, i);
+        if (rc == 0)
+            rc = pv_finish_old_table(v);
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+long hc_mmu_update(struct vcpu *v, const uint64_t arg[])
+{
+    uint64_t reqs = arg[0], pdone = arg[2];
+    uint32_t count = (uint32_t)arg[1], foreigndom = (uint32_t)arg[3], before = 0;
+    unsigned int i = 0;
+    struct update u = { 0 };
+    int rc = pv_finish_old_table(v);
+
+    if (rc)
+        return hypercall_continue(v, 4, reqs, (uint64_t)count, pdone, (uint64_t)foreigndom);
+    if (count & PREEMPTED) {
+        count &= ~PREEMPTED;
+        if (pdone != 0 && copy_arg(&before, pdone))
+            return -EFAULT;
+    }
+    rc = find_domains(v, foreigndom, &u);
+    if (rc)
+        return rc;
+    rc = all_updates(v, &u, reqs, count, &i);
+    domain_put(u.owner);
+    domain_put(u.d);
+    before += i;
+    if (pdone != 0 && copy_arg_back(pdone, &before))
+        return -EFAULT;
+    if (rc == -ERESTART)
+        return hypercall_continue(v, 4, guest_elem(reqs, i, sizeof(struct mmu_update)),
+                                  (uint64_t)((count - i) | PREEMPTED), pdone, (uint64_t)foreigndom);
+    return rc;
+}
+
+/* --- update_va_mapping -------------------------------------------------------------------------------------------- */
+
+/* The cpus on which the vcpus of a guest's bitmap may have translations. */
+int pv_vcpu_mask(struct domain *d, uint64_t bitmap, cpumask_t *cpus)
+{
+    cpumask_zero(cpus);
+    for (unsigned int base = 0; base < d->max_vcpus; base += 64) {
+        uint64_t word;
+
+        if (d->max_vcpus - base <= 32) { /* a short bitmap may end at the end of a page */
+            uint32_t half;
+
+            if (guest_read(&half, bitmap + base / 8, sizeof(half)))
+                return -EFAULT;
+            word = half;
+        } else if (guest_read(&word, bitmap + base / 8, sizeof(word))) {
+            return -EFAULT;
+        }
+        for (; word; word &= word - 1) {
+            unsigned int id = base + (unsigned int)__builtin_ctzll(word);
+            const struct vcpu *v = id < d->max_vcpus ? d->vcpu[id] : NULL;
+            int cpu = v ? read_once(v->dirty_cpu) : -1;
+
+            if (cpu >= 0)
+                cpumask_set(cpus, (unsigned int)cpu);
+        }
+    }
+    return 0;
+}
+
+static int flush_after(struct domain *d, uint64_t va, uint64_t flags)
+{
+    uint64_t where = flags & ~(uint64_t)UVMF_FLUSHTYPE_MASK;
+    bool one = (flags & UVMF_FLUSHTYPE_MASK) == UVMF_INVLPG;
+    cpumask_t mask;
+
+    if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_NONE)
+        return 0;
+    if ((flags & UVMF_FLUSHTYPE_MASK) == UVMF_FLUSHTYPE_MASK)
+        return -EINVAL;
+    if (where == UVMF_LOCAL) {
+        if (one)
+            tlb_flush_va_local(va);
+        else
+            tlb_flush_local();
+        return 0;
+    }
+    if (where == UVMF_ALL)
+        mask = d->dirty_cpus;
+    else if (pv_vcpu_mask(d, where, &mask))
+        return -EFAULT;
+    if (one)
+        tlb_flush_va_mask(&mask, va);
+    else
+        tlb_flush_mask(&mask);
+    return 0;
+}
+
+static long update_va(struct vcpu *v, struct domain *owner, uint64_t va, uint64_t val, uint64_t flags)
+{
+    struct domain *d = v->domain;
+    struct pt_work w = { .budget = PT_BUDGET };
+    pte_t *p;
+    int rc = -EINVAL;
+
+    spin_lock(&d->arch.pt_lock);
+    p = pv_l1_entry(d, v->arch.pv.kernel_l4, va);
+    if (likely(p != NULL)) {
+        rc = pv_l1_update(d, owner, p, val, false, &w);
+        page_unmap(p);
+    }
+    spin_unlock(&d->arch.pt_lock);
+    return rc ? rc : flush_after(d, va, flags);
+}
+
+long hc_update_va_mapping(struct vcpu *v, const uint64_t arg[])
+{
+    long rc = update_va(v, v->domain, arg[0], arg[1], arg[2]);
+
+    return rc == -ERESTART ? hypercall_continue(v, 3, arg[0], arg[1], arg[2]) : rc;
+}
+
+long hc_update_va_mapping_otherdomain(struct vcpu *v, const uint64_t arg[])
+{
+    int err = -ESRCH;
+    struct domain *owner = foreign_owner(v, (domid_t)arg[3], &err);
+    long rc;
+
+    if (owner == NULL)
+        return err;
+    rc = update_va(v, owner, arg[0], arg[1], arg[2]);
+    domain_put(owner);
+    return rc == -ERESTART ? hypercall_continue(v, 4, arg[0], arg[1], arg[2], arg[3]) : rc;
+}
+
+/* --- frames of others, by grant ----------------------------------------------------------------------------------- */
+
+/* The L1 entry that a grant operation names. Under the pt_lock; to be unmapped. */
+static pte_t *grant_entry(struct vcpu *v, uint64_t addr, bool contains_pte)
+{
+    struct page *pg;
+    char *va;
+
+    if (!contains_pte)
+        return pv_l1_entry(v->domain, v->arch.pv.kernel_l4, addr);
+    pg = addr & 7 ? NULL : mfn_to_page(_mfn(addr >> PAGE_SHIFT));
+    if (pg == NULL || !page_get(pg, v->domain))
+        return NULL;
+    if (page_table_level(pg) != 1) {
+        page_put(pg);
+        return NULL;
+    }
+    va = page_map(page_to_mfn(pg));
+    page_put(pg); /* in force, so it stays while we hold the lock */
+    return (pte_t *)(void *)(va + (addr & PAGE_OFFSET_MASK));
+}
+
+int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t flags)
+{
+    struct domain *d = v->domain;
+    pte_t *p, old = { 0 };
+
+    spin_lock(&d->arch.pt_lock);
+    p = grant_entry(v, addr, contains_pte);
+    if (p != NULL) {
+        old = swap_entry(p, pte_make(mfn, flags), false);
+        page_unmap(p);
+    }
+    spin_unlock(&d->arch.pt_lock);
+    if (p == NULL)
+        return -EINVAL;
+    if (pte_present(old)) {
+        pv_l1e_put(old);
+        tlb_flush_mask(&d->dirty_cpus);
+    }
+    return 0;
+}
+
+/* Where the mapping of new_addr goes to addr's place (unmap_and_replace); 0: nothing comes. */
+static uint64_t take_replacement(struct vcpu *v, uint64_t new_addr)
+{
+    pte_t *p = new_addr ? pv_l1_entry(v->domain, v->arch.pv.kernel_l4, new_addr) : NULL;
+    uint64_t val = 0;
+
+    if (p != NULL) {
+        val = swap_entry(p, (pte_t){ 0 }, false).v;
+        page_unmap(p);
+    }
+    return val;
+}
+
+int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr)
+{
+    struct domain *d = v->domain;
+    int rc = -EINVAL;
+    pte_t *p;
+
+    spin_lock(&d->arch.pt_lock);
+    p = grant_entry(v, addr, contains_pte);
+    if (p != NULL) {
+        pte_t e = { read_once(p->v) };
+
+        if (pte_present(e) && mfn_eq(pte_mfn(e), mfn)) {
+            (void)swap_entry(p, (pte_t){ take_replacement(v, new_addr) }, false);
+            rc = 0;
+        }
+        page_unmap(p);
+    }
+    spin_unlock(&d->arch.pt_lock);
+    return rc;
+}
+
+/* --- frames that the guest names ---------------------------------------------------------------------------------- */
+
+struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable_type)
+{
+    struct page *pg = mfn_to_page(_mfn(gfn.n)); /* a PV guest's own number for a frame is the machine's */
+
+    if (pg == NULL || !page_get(pg, d))
+        return NULL;
+    if (writable_type && page_get_type(pg, PT_WRITABLE)) {
+        page_put(pg);
+        return NULL;
+    }
+    return pg;
+}
+
+void arch_page_put(struct page *pg, bool writable_type)
+{
+    if (writable_type)
+        page_put_type(pg);
+    page_put(pg);
+}
