@@ -112,10 +112,9 @@ static int op_setup_gsi(struct vcpu *v, void *arg)
 
 /* --- mapping ---------------------------------------------------------------------------------------------------- */
 
+/* A line that a driver of ours has (the serial port's) can be mapped, but not bound. */
 static bool may_use_irq(const struct vcpu *v, struct domain *d, unsigned int irq)
 {
-    if (irq_owned_by_hv(irq))
-        return false;
     return v->domain->is_privileged || (d->irq_caps && rangeset_contains(d->irq_caps, irq, irq));
 }
 

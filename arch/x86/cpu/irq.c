@@ -301,13 +301,6 @@ void irq_set_affinity(unsigned int irq, unsigned int cpu)
     spin_unlock(&desc->lock);
 }
 
-bool irq_owned_by_hv(unsigned int irq)
-{
-    const struct irq_desc *desc = irq_to_desc(irq);
-
-    return desc && read_once(desc->owner) == IRQ_DRIVER;
-}
-
 bool irq_is_level(unsigned int irq)
 {
     const struct irq_desc *desc = irq_to_desc(irq);

@@ -81,7 +81,6 @@ int irq_bind_guest(unsigned int irq, struct domain *d, uint32_t pirq, unsigned i
 void irq_unbind_guest(unsigned int irq, struct domain *d);
 void irq_guest_eoi(unsigned int irq, struct domain *d);
 void irq_set_affinity(unsigned int irq, unsigned int cpu);
-bool irq_owned_by_hv(unsigned int irq);
 bool irq_is_level(unsigned int irq);
 unsigned int irq_nr_sharers(unsigned int irq);
 
