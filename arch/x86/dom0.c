@@ -9,6 +9,7 @@
 #include <arch/build.h>
 #include <arch/cpu.h>
 #include <arch/direct.h>
+#include <arch/pv_mmu.h>
 #include <arch/smpboot.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -133,8 +134,10 @@ static void grant_rights(struct domain *d)
     deny_memory(d, 0xfee00000, 0x100000); /* where MSIs go */
     deny_memory(d, IMAGE_PHYS_START, (uintptr_t)__image_end - IMAGE_VIRT_START - IMAGE_PHYS_START);
     deny_memory(d, trampoline_pa, PAGE_SIZE);
-    if (acpi_info.have & ACPI_HAVE_HPET)
-        deny_memory(d, acpi_info.hpet.base.addr, PAGE_SIZE);
+    /* dom0's AML may read the HPET's registers; it is our clock, so nobody else writes them. */
+    if ((acpi_info.have & ACPI_HAVE_HPET) &&
+        rangeset_add(mmio_ro_ranges, acpi_info.hpet.base.addr >> PAGE_SHIFT, acpi_info.hpet.base.addr >> PAGE_SHIFT))
+        boot_fail("out of memory for dom0's rights");
     for (unsigned int i = 0; i < host_e820.nr; i++)
         if (host_e820.entry[i].type == E820_UNUSABLE)
             deny_memory(d, host_e820.entry[i].start, host_e820.entry[i].size);

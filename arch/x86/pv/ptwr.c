@@ -80,13 +80,13 @@ bool pv_ptwr_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     }
     spin_unlock(&d->arch.pt_lock);
 
-    if (decode_at(&s, regs) && s.size >= 4 && (cr2 & (s.size - 1U)) == 0) {
+    if (decode_at(&s, regs) && (cr2 & (s.size - 1U)) == 0) {
         spin_lock(&d->arch.pt_lock);
         if (page_table_level(pg) == 1) {
             char *va = page_map(page_to_mfn(pg));
 
             done = store_to_entry(d, (pte_t *)(void *)(va + (cr2 & PAGE_OFFSET_MASK & ~7ULL)),
-                                  (unsigned int)(cr2 & 4) * 8, &s, regs);
+                                  (unsigned int)(cr2 & 7) * 8, &s, regs);
             page_unmap(va);
         }
         spin_unlock(&d->arch.pt_lock);

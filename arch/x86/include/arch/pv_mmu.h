@@ -8,6 +8,7 @@
 
 #include <abi.h>
 #include <arch/layout.h>
+#include <arch/layout.h>
 #include <arch/page_type.h>
 #include <arch/pt.h>
 #include <hv/cpumask.h>

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* See sim.h. */
+#include "sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <arch/cpu.h>
+#include <hv/cpupool.h>
+#include <hv/log.h>
+#include <hv/sched.h>
+#include <hv/smp.h>
+#include <hv/softirq.h>
+#include <hv/timer.h>
+#include <hv/vcpu.h>
+#include <lib/cmdline.h>
+
+#include "../../core/sched_credit2.h"
+
+ns_t sim_now = 1000;
+unsigned int sim_cpus, sim_switches;
+bool sim_lazy;
+
+struct vcpu *host_current[64];
+unsigned int host_cpu;
+cpumask_t cpu_online_map;
+unsigned int nr_cpu_ids;
+struct domain *idle_domain, *dom0;
+
+static ns_t hw_timer[SIM_CPUS];
+static jmp_buf on_new_stack;
+static uint32_t seed = 12345;
+
+static struct load {
+    struct vcpu *v;
+    ns_t run, sleep;
+    uint64_t target; /* cpu time at which it blocks */
+    ns_t wake_at;
+} load[SIM_VCPUS];
+static unsigned int nr_loads;
+static struct domain *domains[SIM_VCPUS];
+static unsigned int nr_domains;
+
+/* --- what the core asks for ------------------------------------------------------------------------------------------ */
+
+void panic(const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fprintf(stderr, "\n");
+    abort();
+}
+
+void log_print(enum log_level level, const char *fmt, ...) {}
+void *hv_alloc(size_t size) { return calloc(1, size); }
+void hv_free(void *p) { free(p); }
+ns_t time_now(void) { return sim_now; }
+void arch_timer_program(ns_t deadline) { hw_timer[host_cpu] = deadline; }
+void smp_kick(unsigned int cpu) {}
+void smp_serve(void) {}
+void cpu_wait(void) { panic("cpu%u waits, and nobody else moves", host_cpu); }
+void arch_sync_vcpu(struct vcpu *v) {}
+void vcpu_periodic_enter(struct vcpu *v) {}
+void vcpu_periodic_leave(struct vcpu *v) {}
+void evtchn_poll_stop(struct vcpu *v) {}
+bool vcpu_event_deliverable(const struct vcpu *v) { return false; }
+void domain_put(struct domain *d) {}
+
+struct domain *domain_get_at_or_after(domid_t id)
+{
+    return id < nr_domains ? domains[id] : NULL;
+}
+
+static struct vcpu *make_vcpu(struct domain *d, unsigned int id, unsigned int cpu)
+{
+    struct vcpu *v = calloc(1, sizeof(*v));
+
+    v->domain = d;
+    v->id = id;
+    v->is_idle = d == idle_domain;
+    if (sched_vcpu_init(v, cpu))
+        panic("no vcpu");
+    d->vcpu[id] = v;
+    return v;
+}
+
+struct vcpu *vcpu_create(struct domain *d, unsigned int id) { return make_vcpu(d, id, id); }
+
+void arch_context_switch(struct vcpu *prev, struct vcpu *next)
+{
+    if (current != prev || next->processor != host_cpu || !cpumask_test(&next->sched.hard_effective, host_cpu))
+        panic("cpu%u: bad switch", host_cpu);
+    for (unsigned int c = 0; c < sim_cpus; c++)
+        if (host_current[c] == next)
+            panic("d%uv%u is on two cpus", next->domain->id, next->id);
+    sim_switches++;
+    current = next;
+    sched_context_saved(prev);
+    longjmp(on_new_stack, 1);
+}
+
+/* --- the machine ----------------------------------------------------------------------------------------------------- */
+
+uint32_t sim_random(uint32_t below)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (uint32_t)(((uint64_t)seed * below) >> 32);
+}
+
+static void warn(const char *fmt, ...) { panic("bad option"); }
+
+static struct domain *make_domain(domid_t id, unsigned int vcpus)
+{
+    struct domain *d = calloc(1, sizeof(*d));
+
+    d->id = id;
+    d->max_vcpus = vcpus;
+    d->vcpu = calloc(vcpus, sizeof(*d->vcpu));
+    return d;
+}
+
+void sim_start(unsigned int cpus, const char *options)
+{
+    cmdline_apply(options, warn);
+    sim_cpus = nr_cpu_ids = cpus;
+    idle_domain = make_domain(DOMID_IDLE, cpus);
+    for (host_cpu = 0; host_cpu < cpus; host_cpu++) {
+        hw_timer[host_cpu] = NS_NEVER;
+        timer_init_cpu(host_cpu);
+        if (host_cpu == 0)
+            sched_init();
+        else
+            sched_init_cpu(host_cpu);
+    }
+    host_cpu = 0;
+}
+
+struct domain *sim_domain(unsigned int vcpus)
+{
+    struct domain *d = make_domain((domid_t)nr_domains, vcpus);
+
+    if (sched_domain_init(d, 0))
+        panic("no domain");
+    domains[nr_domains++] = d;
+    for (unsigned int i = 0; i < vcpus; i++)
+        load[nr_loads++].v = make_vcpu(d, i, i % sim_cpus);
+    for (unsigned int i = 0; i < vcpus; i++)
+        vcpu_wake(d->vcpu[i]);
+    return d;
+}
+
+static struct load *load_of(const struct vcpu *v)
+{
+    for (unsigned int i = 0; i < nr_loads; i++)
+        if (load[i].v == v)
+            return &load[i];
+    return NULL;
+}
+
+void sim_workload(struct vcpu *v, ns_t run, ns_t sleep)
+{
+    struct load *l = load_of(v);
+
+    l->run = run;
+    l->sleep = sleep;
+    l->target = vcpu_cpu_time(v) + (uint64_t)run;
+}
+
+static bool pending(unsigned int cpu)
+{
+    host_cpu = cpu;
+    return softirq_pending();
+}
+
+static void play(unsigned int cpu)
+{
+    while (pending(cpu))
+        if (!setjmp(on_new_stack))
+            softirq_process();
+}
+
+void sim_settle(void)
+{
+    bool again = true;
+    unsigned int rounds = 0;
+
+    while (again) {
+        unsigned int first = sim_random(sim_cpus);
+
+        again = false;
+        for (unsigned int i = 0; i < sim_cpus; i++) {
+            unsigned int cpu = (first + i) % sim_cpus;
+
+            if (!pending(cpu))
+                continue;
+            again = true;
+            if (sim_lazy && sim_random(3) == 0)
+                sim_now += 1 + sim_random(3000);
+            else
+                play(cpu);
+        }
+        if (rounds++ > 100000)
+            panic("cpus never settle");
+    }
+}
+
+static void load_event(struct load *l)
+{
+    struct vcpu *v = l->v;
+
+    if (!l->run)
+        return;
+    if (v->pause_flags & (1U << VPF_BLOCKED)) {
+        if (l->wake_at <= sim_now) {
+            host_cpu = sim_random(sim_cpus);
+            l->target = vcpu_cpu_time(v) + (uint64_t)(l->run / 2 + sim_random((uint32_t)l->run));
+            vcpu_unblock(v);
+        }
+    } else if (v->sched.runstate.state == RUNSTATE_running && vcpu_cpu_time(v) >= l->target) {
+        host_cpu = v->processor;
+        if (current != v)
+            return;
+        l->wake_at = sim_now + l->sleep / 2 + sim_random((uint32_t)l->sleep);
+        vcpu_block();
+    }
+}
+
+static ns_t load_next(const struct load *l)
+{
+    struct vcpu *v = l->v;
+
+    if (!l->run)
+        return NS_NEVER;
+    if (v->pause_flags & (1U << VPF_BLOCKED))
+        return l->wake_at;
+    if (v->sched.runstate.state != RUNSTATE_running)
+        return NS_NEVER;
+    return sim_now + MAX((ns_t)(l->target - vcpu_cpu_time(v)), 1);
+}
+
+static ns_t next_event(ns_t end)
+{
+    ns_t next = end;
+
+    for (unsigned int c = 0; c < sim_cpus; c++)
+        next = MIN(next, hw_timer[c]);
+    for (unsigned int i = 0; i < nr_loads; i++)
+        next = MIN(next, load_next(&load[i]));
+    return MAX(next, sim_now);
+}
+
+void sim_run(ns_t duration)
+{
+    ns_t end = sim_now + duration;
+    const char *broken;
+
+    sim_settle();
+    while (sim_now < end) {
+        sim_now = next_event(end);
+        for (unsigned int c = 0; c < sim_cpus; c++) {
+            host_cpu = c;
+            if (hw_timer[c] > sim_now)
+                continue;
+            hw_timer[c] = NS_NEVER;
+            timer_interrupt();
+        }
+        for (unsigned int i = 0; i < nr_loads; i++)
+            load_event(&load[i]);
+        sim_settle();
+        broken = sim_broken();
+        if (broken)
+            panic("at %ld ns: %s", (long)sim_now, broken);
+    }
+}
+
+/* --- invariants ------------------------------------------------------------------------------------------------------ */
+
+static const char *vcpu_broken(struct vcpu *v)
+{
+    struct vcpu_runstate_info r;
+    unsigned int on = 0;
+
+    vcpu_get_runstate(v, &r);
+    if (r.time[0] + r.time[1] + r.time[2] + r.time[3] > (uint64_t)sim_now)
+        return "more time than there was";
+    for (unsigned int c = 0; c < sim_cpus; c++)
+        on += host_current[c] == v;
+    if (on != (r.state == RUNSTATE_running) || v->sched.is_running != (r.state == RUNSTATE_running))
+        return "running, and not on a cpu";
+    if (r.state != RUNSTATE_runnable)
+        return vcpu_runnable(v) && r.state != RUNSTATE_running ? "runnable, but asleep" : NULL;
+    if (!vcpu_runnable(v))
+        return "queued, but not runnable";
+    if (sched_id() == XEN_SCHEDULER_CREDIT2 && c2_of(v)->parked)
+        return NULL;
+    for (unsigned int c = 0; c < sim_cpus && sched_id() == XEN_SCHEDULER_CREDIT2; c++)
+        if (host_current[c]->is_idle && cpumask_test(&v->sched.hard_effective, c))
+            return "a cpu is idle that could run a waiting vcpu";
+    return NULL;
+}
+
+const char *sim_broken(void)
+{
+    const char *broken = NULL;
+
+    for (unsigned int i = 0; i < nr_loads && !broken; i++)
+        broken = vcpu_broken(load[i].v);
+    return broken;
+}
