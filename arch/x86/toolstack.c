@@ -9,6 +9,7 @@
 #include <arch/direct.h>
 #include <arch/numa.h>
 #include <arch/policy.h>
+#include <arch/pv.h>
 #include <arch/smpboot.h>
 #include <arch/topology.h>
 #include <hv/errno.h>
@@ -171,7 +172,7 @@ long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
         *copy_back = true;
         return 0;
     default:
-        return -ENOSYS;
+        return is_pv(d) ? pv_domctl(d, op, copy_back) : -ENOSYS;
     }
 }
 

@@ -76,6 +76,10 @@ void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
 int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c) must_check;
 void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 
+struct xen_domctl;
+/* Contexts, XSAVE state and MSRs of vcpus, the hypercall page: for the toolstack (domctl.c). -ENOSYS: not one of these. */
+long pv_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back);
+
 /* --- context switch (context.c) ------------------------------------------------------------------------------------- */
 
 void guest_resume(void) noreturn; /* entry.S: run current from cpu_info->regs */

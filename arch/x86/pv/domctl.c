@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * domctl: whole contexts of a PV vcpu, for building, saving and restoring. The domain is paused meanwhile, and a vcpu whose state an
+ * idle cpu still has lets go of it. public domctl.h.
+ */
+#include <abi.h>
+#include <arch/cpu.h>
+#include <arch/fpu.h>
+#include <arch/msr.h>
+#include <arch/pt.h>
+#include <arch/pv.h>
+#include <arch/pv_hypercall.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest.h>
+#include <hv/page.h>
+#include <hv/vcpu.h>
+#include <lib/bytes.h>
+#include <lib/string.h>
+#include <xen/domctl.h>
+
+#define XSTATE_HEADER 16 /* xcr0, xcr0_accum; then the XSAVE area */
+#define MAX_MSRS 2
+
+static struct vcpu *vcpu_of(const struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? d->vcpu[index_nospec(id, d->max_vcpus)] : NULL;
+}
+
+static unsigned int order_of(size_t size)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
+/* --- vcpu_guest_context ----------------------------------------------------------------------------------------------- */
+
+/* NULL takes the vcpu down and forgets its context. */
+static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    const uint64_t from = handle_addr(op->u.vcpucontext.ctxt);
+    const unsigned int order = order_of(sizeof(struct vcpu_guest_context));
+    struct vcpu_guest_context *c;
+    int rc;
+
+    if (from == 0) {
+        arch_vcpu_reset(v);
+        return 0;
+    }
+    c = hv_page_alloc(order);
+    if (!c)
+        return -ENOMEM;
+    rc = guest_read(c, from, sizeof(*c)) ? -EFAULT : pv_set_context(v, c);
+    if (rc == 0 && (c->flags & VGCF_online))
+        rc = vcpu_up(v);
+    hv_page_free(c, order);
+    return rc;
+}
+
+static long get_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    const unsigned int order = order_of(sizeof(struct vcpu_guest_context));
+    struct vcpu_guest_context *c;
+    long rc;
+
+    if (!v->is_initialised)
+        return -ENODATA;
+    c = hv_page_alloc(order);
+    if (!c)
+        return -ENOMEM;
+    pv_get_context(v, c);
+    rc = guest_write(handle_addr(op->u.vcpucontext.ctxt), c, sizeof(*c)) ? -EFAULT : 0;
+    hv_page_free(c, order);
+    return rc;
+}
+
+/* --- what it has no room for: 32-bit system calls --------------------------------------------------------------------- */
+
+#define EXT_SIZE_MIN (offsetof(struct xen_domctl_ext_vcpucontext, sysenter_disables_events) + 1)
+
+static long set_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    const struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
+
+    if (e->size < EXT_SIZE_MIN || !is_canonical(e->syscall32_callback_eip) || !is_canonical(e->sysenter_callback_eip))
+        return -EINVAL;
+    v->arch.pv.syscall32 = (struct pv_callback){ e->syscall32_callback_eip, e->syscall32_disables_events };
+    v->arch.pv.sysenter = (struct pv_callback){ e->sysenter_callback_eip, e->sysenter_disables_events };
+    return 0;
+}
+
+static long get_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
+
+    *e = (struct xen_domctl_ext_vcpucontext){
+        .vcpu = e->vcpu,
+        .size = sizeof(*e),
+        .syscall32_callback_eip = v->arch.pv.syscall32.address,
+        .sysenter_callback_eip = v->arch.pv.sysenter.address,
+        .syscall32_callback_cs = FLAT_CS64,
+        .sysenter_callback_cs = FLAT_CS64,
+        .syscall32_disables_events = v->arch.pv.syscall32.mask_events,
+        .sysenter_disables_events = v->arch.pv.sysenter.mask_events,
+    };
+    return 0;
+}
+
+/* --- XSAVE state --------------------------------------------------------------------------------------------------------- */
+
+static size_t xstate_size(void) { return XSTATE_HEADER + (cpu_features.xsave ? cpu_features.xsave_size : 0); }
+
+static long get_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
+    const uint64_t head[2] = { v->arch.xcr0, v->arch.xcr0_accum }, to = handle_addr(x->buffer);
+
+    if (x->size == 0 && x->xfeature_mask == 0) {
+        x->xfeature_mask = cpu_features.xcr0;
+        x->size = xstate_size();
+        return 0;
+    }
+    if (x->size != xstate_size() || x->xfeature_mask != cpu_features.xcr0)
+        return -EINVAL;
+    arch_sync_vcpu(v);
+    if (guest_write(to, head, sizeof(head)) ||
+        guest_write(to + XSTATE_HEADER, v->arch.xsave, xstate_size() - XSTATE_HEADER))
+        return -EFAULT;
+    return 0;
+}
+
+static long set_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
+    const unsigned int order = order_of(xstate_size());
+    uint8_t *buf;
+    long rc = 0;
+
+    if (x->size < XSTATE_HEADER || x->size > xstate_size())
+        return -EINVAL;
+    buf = hv_page_alloc(order);
+    if (!buf)
+        return -ENOMEM;
+    arch_sync_vcpu(v);
+    if (guest_read(buf, handle_addr(x->buffer), x->size))
+        rc = -EFAULT;
+    else if (x->size > XSTATE_HEADER)
+        rc = fpu_set_area(v, buf + XSTATE_HEADER, x->size - XSTATE_HEADER, get_le64(buf), get_le64(buf + 8));
+    hv_page_free(buf, order);
+    return rc;
+}
+
+/* --- MSRs ------------------------------------------------------------------------------------------------------------------ */
+
+static uint64_t *msr_field(struct vcpu *v, uint32_t msr)
+{
+    switch (msr) {
+    case MSR_MISC_FEATURES: return &v->arch.pv.misc_features;
+    case MSR_TSC_AUX: return &v->arch.pv.tsc_aux;
+    default: return NULL;
+    }
+}
+
+/* Only those that are not 0, which is what a new vcpu has. */
+static long get_msrs(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    static const uint32_t known[MAX_MSRS] = { MSR_MISC_FEATURES, MSR_TSC_AUX };
+    struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+    uint32_t n = 0;
+
+    if (handle_is_null(m->msrs)) {
+        m->msr_count = MAX_MSRS;
+        return 0;
+    }
+    for (unsigned int i = 0; i < MAX_MSRS; i++) {
+        const struct xen_domctl_vcpu_msr e = { .index = known[i], .value = *msr_field(v, known[i]) };
+
+        if (e.value == 0)
+            continue;
+        if (n >= m->msr_count)
+            return -ENOBUFS;
+        if (guest_write(guest_elem(handle_addr(m->msrs), n++, sizeof(e)), &e, sizeof(e)))
+            return -EFAULT;
+    }
+    m->msr_count = n;
+    return 0;
+}
+
+static long set_msrs(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    const struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+
+    if (m->msr_count > MAX_MSRS)
+        return -EINVAL;
+    for (uint32_t i = 0; i < m->msr_count; i++) {
+        struct xen_domctl_vcpu_msr e;
+        uint64_t *field;
+
+        if (guest_read(&e, guest_elem(handle_addr(m->msrs), i, sizeof(e)), sizeof(e)))
+            return -EFAULT;
+        field = msr_field(v, e.index);
+        if (!field || e.reserved || e.value >> 32 || (e.index == MSR_MISC_FEATURES && e.value > 1))
+            return -EINVAL;
+        *field = e.value;
+    }
+    return 0;
+}
+
+/* --- hypercall page ---------------------------------------------------------------------------------------------------------- */
+
+static long hypercall_init(struct domain *d, const struct xen_domctl *op)
+{
+    struct page *pg = arch_gfn_to_page_get(d, _gfn(op->u.hypercall_init.gmfn), true);
+    void *va;
+
+    if (!pg)
+        return -EACCES;
+    va = page_map(page_to_mfn(pg));
+    pv_fill_hypercall_page(va);
+    page_unmap(va);
+    arch_page_put(pg, true);
+    return 0;
+}
+
+/* --- the table ---------------------------------------------------------------------------------------------------------------- */
+
+typedef long vcpu_domctl(struct domain *d, struct vcpu *v, struct xen_domctl *op);
+
+/* All of their arguments start with the vcpu's number. */
+_Static_assert(offsetof(struct xen_domctl_vcpucontext, vcpu) == 0 && offsetof(struct xen_domctl_ext_vcpucontext, vcpu) == 0 &&
+                   offsetof(struct xen_domctl_vcpuextstate, vcpu) == 0 && offsetof(struct xen_domctl_vcpu_msrs, vcpu) == 0,
+               "public domctl.h");
+
+static const struct {
+    uint32_t cmd;
+    vcpu_domctl *fn;
+    bool copy_back;
+} ops[] = {
+    { XEN_DOMCTL_setvcpucontext, set_context, false },
+    { XEN_DOMCTL_getvcpucontext, get_context, false },
+    { XEN_DOMCTL_set_ext_vcpucontext, set_ext_context, false },
+    { XEN_DOMCTL_get_ext_vcpucontext, get_ext_context, true },
+    { XEN_DOMCTL_setvcpuextstate, set_xstate, false },
+    { XEN_DOMCTL_getvcpuextstate, get_xstate, true },
+    { XEN_DOMCTL_get_vcpu_msrs, get_msrs, true },
+    { XEN_DOMCTL_set_vcpu_msrs, set_msrs, false },
+};
+
+long pv_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
+{
+    struct vcpu *v;
+    long rc;
+
+    if (op->cmd == XEN_DOMCTL_hypercall_init)
+        return hypercall_init(d, op);
+    for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
+        if (ops[i].cmd != op->cmd)
+            continue;
+        v = vcpu_of(d, op->u.vcpucontext.vcpu);
+        if (!v)
+            return -ESRCH;
+        if (d == current->domain)
+            return -EINVAL; /* its registers are not in memory */
+        domain_pause(d);
+        rc = ops[i].fn(d, v, op);
+        domain_unpause(d);
+        *copy_back = ops[i].copy_back;
+        return rc;
+    }
+    return -ENOSYS;
+}
