@@ -350,11 +350,14 @@ static ns_t start(struct c2_group *g, struct c2_vcpu *cv, unsigned int cpu, ns_t
 /* This cpu has decided; are there queued vcpus that an idle cpu could take? */
 static void tickle_for_rest(struct c2_group *g)
 {
-    unsigned int looked = 0;
+    cpumask_t idle;
 
-    list_for_each (l, &g->queue)
-        if (looked++ == 4 || cpumask_empty(&g->idle) || !tickle_idle(g, queue_entry(l)))
+    list_for_each (l, &g->queue) {
+        cpumask_andnot(&idle, &g->idle, &g->tickled);
+        if (cpumask_empty(&idle))
             return;
+        tickle_idle(g, queue_entry(l));
+    }
 }
 
 static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, ns_t *until)
