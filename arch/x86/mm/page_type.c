@@ -42,11 +42,6 @@ uint64_t page_use_shared(bool writable)
     return u.word;
 }
 
-static void page_ref_again(struct page *pg) /* the caller has one already */
-{
-    __atomic_fetch_add(&pg->ref, 1, __ATOMIC_RELAXED);
-}
-
 /* --- changing the use of a frame -------------------------------------------------------------------------------------- */
 
 /*

@@ -95,10 +95,22 @@ int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work 
     return 0;
 }
 
+static struct page *referenced_page(pte_t e) /* NULL: device memory */
+{
+    return pte_mfn(e).n >= LOW_MEMORY_FRAMES ? mfn_to_page(pte_mfn(e)) : NULL;
+}
+
+void pv_l1e_put_write(pte_t e)
+{
+    struct page *pg = referenced_page(e);
+
+    if (pg)
+        page_put_type(pg);
+}
+
 void pv_l1e_put(pte_t e)
 {
-    mfn_t mfn = pte_mfn(e);
-    struct page *pg = mfn.n >= LOW_MEMORY_FRAMES ? mfn_to_page(mfn) : NULL;
+    struct page *pg = referenced_page(e);
 
     if (unlikely(!pg))
         return;

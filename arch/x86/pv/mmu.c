@@ -59,15 +59,41 @@ static pte_t swap_entry(pte_t *p, pte_t new, bool preserve_ad)
     return old;
 }
 
+/* Write new if the entry still holds what new was made from, but for bits that the hardware sets. */
+static bool replace_entry(pte_t *p, pte_t old, pte_t new)
+{
+    return __atomic_compare_exchange_n(&p->v, &old.v, new.v, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
+
+int pv_l1_modify(struct domain *d, pte_t *p, pte_t old, uint64_t val, struct pt_work *w)
+{
+    pte_t new = { val };
+    int rc = pte_present(new) ? pv_l1e_get(d, d, &new, w) : 0;
+
+    if (rc)
+        return rc;
+    if (!replace_entry(p, old, new)) {
+        if (pte_present(new))
+            pv_l1e_put(new);
+        return -EAGAIN;
+    }
+    if (pte_present(old))
+        pv_l1e_put(old);
+    return 0;
+}
+
 int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
 {
     pte_t new = { val }, old = { read_once(p->v) };
-    const uint64_t same = PTE_ADDR | PTE_RW | PTE_PRESENT | PTE_CACHE_BITS;
+    const uint64_t same = PTE_ADDR | PTE_PRESENT | PTE_CACHE_BITS;
 
-    /* The same frame with the same rights: what the old entry holds serves the new one. */
-    if (pte_present(new) && !((old.v ^ new.v) & same) && !(new.v & L1_DISALLOWED) && owner == d) {
+    /* The same frame with no more rights: what the old entry holds serves the new one. */
+    if (pte_present(new) && !((old.v ^ new.v) & same) && !(new.v & ~old.v & PTE_RW) && !(new.v & L1_DISALLOWED) &&
+        owner == d) {
         new.v = pv_l1_adjust(new.v);
-        (void)swap_entry(p, new, preserve_ad);
+        old = swap_entry(p, new, preserve_ad);
+        if (old.v & ~new.v & PTE_RW)
+            pv_l1e_put_write(old);
         return 0;
     }
     if (pte_present(new)) {
@@ -104,6 +130,7 @@ static int upper_update(struct domain *d, pte_t *p, unsigned int level, uint64_t
         int rc = page_table_get(child, level - 1, d, w);
 
         if (rc) {
+            pv_park_refused(current, rc, w);
             page_put(child);
             return rc;
         }
@@ -123,7 +150,14 @@ static int upper_update(struct domain *d, pte_t *p, unsigned int level, uint64_t
 void pv_park_old_table(struct vcpu *v, struct page *pg)
 {
     ASSERT(v->arch.pv.old_table.n == 0);
+    page_ref_again(pg); /* keeps its owner too */
     v->arch.pv.old_table = page_to_mfn(pg);
+}
+
+void pv_park_refused(struct vcpu *v, int rc, const struct pt_work *w)
+{
+    if (rc && rc != -ERESTART && w->parked)
+        pv_park_old_table(v, w->parked);
 }
 
 static int reclaim_step(struct page *pg, struct domain *d)
@@ -146,10 +180,11 @@ int pv_finish_old_table(struct vcpu *v)
         return 0;
     pg = mfn_to_page_known(v->arch.pv.old_table);
     d = page_owner(pg);
-    while (d != NULL && reclaim_step(pg, d) == -ERESTART)
+    while (reclaim_step(pg, d) == -ERESTART)
         if (preempt_wanted())
             return -ERESTART;
     v->arch.pv.old_table = _mfn(0);
+    page_put(pg);
     return 0;
 }
 
@@ -176,27 +211,30 @@ static int plain_store(struct page *pg, uint64_t ptr, uint64_t val)
     return 0;
 }
 
-/* Under the pt_lock. */
+/* Under the pt_lock: a table in force, which somebody references, stays one without our reference. */
 static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preserve_ad)
 {
     struct page *pg = mfn_to_page(_mfn(ptr >> PAGE_SHIFT));
     unsigned int level;
+    char *va;
+    pte_t *p;
     int rc;
 
-    if (unlikely(pg == NULL || !page_get(pg, u->d)))
+    if (unlikely(pg == NULL))
         return -EINVAL;
     level = page_table_level(pg);
-    if (level == 0) {
+    if (level == 0 || read_once(pg->owner) != u->d->id) {
+        if (!page_get(pg, u->d))
+            return -EINVAL;
         rc = plain_store(pg, ptr, val);
-    } else {
-        char *va = page_map(page_to_mfn(pg));
-        pte_t *p = (pte_t *)(void *)(va + (ptr & PAGE_OFFSET_MASK & ~7ULL));
-
-        rc = level == 1 ? pv_l1_update(u->d, u->owner, p, val, preserve_ad, &u->work)
-                        : upper_update(u->d, p, level, val, preserve_ad, &u->work);
-        page_unmap(va);
+        page_put(pg);
+        return rc;
     }
-    page_put(pg);
+    va = page_map(page_to_mfn(pg));
+    p = (pte_t *)(void *)(va + (ptr & PAGE_OFFSET_MASK & ~7ULL));
+    rc = level == 1 ? pv_l1_update(u->d, u->owner, p, val, preserve_ad, &u->work)
+                    : upper_update(u->d, p, level, val, preserve_ad, &u->work);
+    page_unmap(va);
     return rc;
 }
 
@@ -214,16 +252,18 @@ static int machphys_store(struct update *u, uint64_t ptr, uint64_t pfn)
 
 static int one_update(struct update *u, const struct mmu_update *req)
 {
-    uint64_t ptr = req->ptr & ~3ULL;
+    uint64_t ptr = req->ptr & ~7ULL;
 
-    switch (req->ptr & 3) {
+    switch (req->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE: /* the frame is a machine frame either way: no owner here is translated */
         return table_store(u, ptr, req->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
         return table_store(u, ptr, req->val, true);
-    default:
+    case MMU_MACHPHYS_UPDATE:
         return machphys_store(u, ptr, req->val);
+    default:
+        return -ENOSYS;
     }
 }
 
@@ -282,11 +322,6 @@ static int find_domains(struct vcpu *v, uint32_t foreigndom, struct update *u)
         }
     } else {
         domain_get(u->d);
-    }
-    if ((foreigndom & 0xffff) == DOMID_SELF) {
-        u->owner = u->d;
-        domain_get(u->owner);
-        return 0;
     }
     u->owner = foreign_owner(v, (domid_t)foreigndom, &rc);
     if (u->owner == NULL)
@@ -485,17 +520,24 @@ int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, ui
     return 0;
 }
 
-/* Where the mapping of new_addr goes to addr's place (unmap_and_replace); 0: nothing comes. */
-static uint64_t take_replacement(struct vcpu *v, uint64_t new_addr)
+/*
+ * What goes to the place of the entry at p: nothing, or what new_addr maps (unmap_and_replace), which is then gone from there. False: there
+ * is no such entry, or it is the same one, whose frame the caller is about to let go of.
+ */
+static bool take_replacement(struct vcpu *v, const pte_t *p, uint64_t new_addr, pte_t *val)
 {
-    pte_t *p = new_addr ? pv_l1_entry(v->domain, v->arch.pv.kernel_l4, new_addr) : NULL;
-    uint64_t val = 0;
+    pte_t *from;
 
-    if (p != NULL) {
-        val = swap_entry(p, (pte_t){ 0 }, false).v;
-        page_unmap(p);
-    }
-    return val;
+    *val = (pte_t){ 0 };
+    if (new_addr == 0)
+        return true;
+    from = pv_l1_entry(v->domain, v->arch.pv.kernel_l4, new_addr);
+    if (from == NULL)
+        return false;
+    if (from != p)
+        *val = swap_entry(from, *val, false);
+    page_unmap(from);
+    return from != p;
 }
 
 int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr)
@@ -507,10 +549,10 @@ int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, 
     spin_lock(&d->arch.pt_lock);
     p = grant_entry(v, addr, contains_pte);
     if (p != NULL) {
-        pte_t e = { read_once(p->v) };
+        pte_t e = { read_once(p->v) }, new;
 
-        if (pte_present(e) && mfn_eq(pte_mfn(e), mfn)) {
-            (void)swap_entry(p, (pte_t){ take_replacement(v, new_addr) }, false);
+        if (pte_present(e) && mfn_eq(pte_mfn(e), mfn) && take_replacement(v, p, new_addr, &new)) {
+            (void)swap_entry(p, new, false);
             rc = 0;
         }
         page_unmap(p);

@@ -41,11 +41,16 @@ static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w)
     return rc;
 }
 
-/* Give back what get_l4() gave; what cannot be undone in one go is parked with who (NULL: undone here, however long it takes). */
+/*
+ * Give back what get_l4() gave; what cannot be undone in one go is parked with who (NULL, or it has one parked already: undone
+ * here, however long it takes; that is for tables without a pin of a vcpu that gets new ones from outside).
+ */
 static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struct pt_work *w)
 {
     w->parked = NULL;
     page_table_put(pg, d, w);
+    if (who != NULL && who->arch.pv.old_table.n != 0)
+        who = NULL;
     while (w->parked && who == NULL) {
         struct page *rest = w->parked;
 
@@ -86,8 +91,8 @@ int pv_vcpu_set_tables(struct vcpu *v, mfn_t kernel_l4, mfn_t user_l4)
         v->arch.pv.kernel_l4 = kernel_l4;
         v->arch.pv.user_l4 = user_l4;
         pv_update_cr3(v);
-        put_l4(NULL, d, old_kernel, &w);
-        put_l4(NULL, d, old_user, &w);
+        put_l4(v, d, old_kernel, &w);
+        put_l4(v, d, old_user, &w);
     }
     spin_unlock(&d->arch.pt_lock);
     return rc;
@@ -114,7 +119,7 @@ int pv_mmu_adopt_l4(struct domain *d, mfn_t l4)
 
 /* --- pins --------------------------------------------------------------------------------------------------------- */
 
-static int pin(struct domain *d, mfn_t mfn, unsigned int level)
+static int pin(struct vcpu *v, struct domain *d, mfn_t mfn, unsigned int level)
 {
     struct page *pg = mfn_to_page(mfn);
     struct pt_work w = { .budget = PT_BUDGET };
@@ -123,7 +128,8 @@ static int pin(struct domain *d, mfn_t mfn, unsigned int level)
     if (pg == NULL || !page_get(pg, d))
         return -EINVAL;
     spin_lock(&d->arch.pt_lock);
-    rc = page_table_get(pg, level, d, &w);
+    rc = d->state == DOM_ALIVE ? page_table_get(pg, level, d, &w) : -EINVAL; /* a dying one's pins are being dropped */
+    pv_park_refused(v, rc, &w);
     if (rc == 0 && !page_pin(pg)) {
         page_table_put(pg, d, &w);
         rc = -EINVAL;
@@ -164,6 +170,7 @@ static int new_base(struct vcpu *v, mfn_t mfn)
     if (!mfn_eq(mfn, old)) {
         spin_lock(&d->arch.pt_lock);
         rc = get_l4(d, mfn, &w);
+        pv_park_refused(v, rc, &w);
         if (rc == 0) {
             v->arch.pv.kernel_l4 = mfn;
             pv_update_cr3(v);
@@ -189,6 +196,7 @@ static int new_user_base(struct vcpu *v, uint64_t frame)
     spin_lock(&d->arch.pt_lock);
     if (frame != 0)
         rc = get_l4(d, mfn, &w);
+    pv_park_refused(v, rc, &w);
     if (rc == 0) {
         v->arch.pv.user_l4 = mfn;
         put_l4(v, d, old, &w);
@@ -246,6 +254,8 @@ static int one_op(struct vcpu *v, struct domain *owner, const struct mmuext_op *
     struct domain *d = v->domain;
 
     /* Only pins concern other domains' tables. */
+    if (op->cmd > MMUEXT_UNPIN_TABLE && !is_pv(d))
+        return -EOPNOTSUPP;
     if (op->cmd > MMUEXT_UNPIN_TABLE && owner != d)
         return -EPERM;
     switch (op->cmd) {
@@ -253,7 +263,7 @@ static int one_op(struct vcpu *v, struct domain *owner, const struct mmuext_op *
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return is_pv(owner) ? pin(owner, _mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1) : -EINVAL;
+        return is_pv(owner) ? pin(v, owner, _mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1) : -EINVAL;
     case MMUEXT_UNPIN_TABLE:
         return is_pv(owner) ? unpin(v, owner, _mfn(op->arg1.mfn)) : -EINVAL;
     case MMUEXT_NEW_BASEPTR:
@@ -378,28 +388,65 @@ static int release_table(struct domain *d, struct page *pg)
     return rc;
 }
 
-static int release_frames(struct domain *d)
+/* The first frame, which goes to the end of the list; referenced, or NULL if it is just being freed. */
+static struct page *next_frame(struct domain *d)
 {
-    unsigned int n = 0;
     struct page *pg;
 
-    while ((pg = page_list_first(&d->page_list)) != NULL) {
-        int rc;
+    spin_lock(&d->page_lock);
+    pg = page_list_first(&d->page_list);
+    if (pg != NULL) {
+        page_list_del(&d->page_list, pg);
+        page_list_add_tail(&d->page_list, pg);
+        if (!page_get(pg, d))
+            pg = NULL;
+    }
+    spin_unlock(&d->page_lock);
+    return pg;
+}
 
-        if (!page_get(pg, d)) {
-            ASSERT(false); /* on the list means allocated */
-            return -EINVAL;
+/* Every frame once: those that others still map stay on the list until they let go. */
+static int release_frames(struct domain *d)
+{
+    for (unsigned int n = 1; d->arch.relinquish_left > 0; n++) {
+        struct page *pg = next_frame(d);
+
+        while (pg != NULL && release_table(d, pg) == -ERESTART)
+            if (preempt_wanted()) { /* it will be looked at again, and the others too: that does no harm */
+                page_put(pg);
+                d->arch.relinquish_left = d->page_list.nr;
+                return -ERESTART;
+            }
+        if (pg != NULL) {
+            if (page_clear_allocated(pg))
+                m2p_set(page_to_mfn(pg), M2P_INVALID);
+            page_put(pg);
         }
-        rc = release_table(d, pg);
-        if (rc == 0 && page_clear_allocated(pg))
-            m2p_set(page_to_mfn(pg), M2P_INVALID);
-        page_put(pg);
-        if (rc)
-            return rc;
-        if (++n % FRAMES_A_STEP == 0 && preempt_wanted())
+        d->arch.relinquish_left--;
+        if (n % FRAMES_A_STEP == 0 && preempt_wanted())
             return -ERESTART;
     }
     return 0;
+}
+
+/* The base page tables of a vcpu, one at a time, so that undoing them can be interrupted. */
+static int drop_tables(struct domain *d, struct vcpu *v)
+{
+    mfn_t *table[] = { &v->arch.pv.kernel_l4, &v->arch.pv.user_l4 };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(table); i++) {
+        struct pt_work w = { .budget = PT_BUDGET };
+        mfn_t old = *table[i];
+        int rc = pv_finish_old_table(v);
+
+        if (rc)
+            return rc;
+        spin_lock(&d->arch.pt_lock);
+        *table[i] = INVALID_MFN;
+        put_l4(v, d, old, &w);
+        spin_unlock(&d->arch.pt_lock);
+    }
+    return pv_finish_old_table(v);
 }
 
 int pv_domain_relinquish(struct domain *d)
@@ -410,11 +457,11 @@ int pv_domain_relinquish(struct domain *d)
     for_each_vcpu (d, v) {
         pv_drop_ldt(v);
         pv_drop_gdt(v);
-        rc = pv_finish_old_table(v);
-        if (rc == 0)
-            rc = pv_vcpu_set_tables(v, INVALID_MFN, INVALID_MFN);
+        rc = drop_tables(d, v);
         if (rc)
             return rc;
     }
+    if (d->arch.relinquish_left == 0)
+        d->arch.relinquish_left = d->page_list.nr;
     return release_frames(d);
 }

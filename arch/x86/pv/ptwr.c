@@ -49,17 +49,19 @@ static pte_t leaf_at(struct vcpu *v, uint64_t va)
 /* The store to part of the entry at p, as an update of the entry. Under the pt_lock. */
 static bool store_to_entry(struct domain *d, pte_t *p, unsigned int shift, const struct store *s, struct cpu_user_regs *regs)
 {
+    uint64_t m = s->size == 8 ? ~0ULL : ((1ULL << (s->size * 8)) - 1), part;
     struct pt_work w = { .budget = PT_BUDGET };
-    uint64_t old = read_once(p->v), m = s->size == 8 ? ~0ULL : ((1ULL << (s->size * 8)) - 1), part;
+    pte_t old;
+    int rc = 0;
 
-    if (store_value(s, regs, old >> shift, &part)) {
-        uint64_t val = (old & ~(m << shift)) | (part << shift);
-
-        if (pv_l1_update(d, d, p, val, false, &w))
-            return false;
-    }
-    store_finish(s, regs, old >> shift);
-    return true;
+    do { /* again when the hardware has set a bit meanwhile: only accessed and dirty are left to set */
+        old.v = read_once(p->v);
+        if (store_value(s, regs, old.v >> shift, &part))
+            rc = pv_l1_modify(d, p, old, (old.v & ~(m << shift)) | (part << shift), &w);
+    } while (rc == -EAGAIN);
+    if (rc == 0)
+        store_finish(s, regs, old.v >> shift);
+    return rc == 0 || rc == -ERESTART; /* -ERESTART: the guest makes the store again */
 }
 
 bool pv_ptwr_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)

@@ -14,12 +14,18 @@
 
 struct domain;
 
+#ifdef HOST
+extern int host_pt_budget; /* tests stop work everywhere */
+#define PT_BUDGET host_pt_budget
+#else
 #define PT_BUDGET 8192 /* entries looked at before a lock is let go */
+#endif
 
 struct pt_work {
     int budget;          /* entries left to look at in this step; the rest is done when the hypercall is continued */
     struct page *parked; /* out: a table half undone, PARTIAL: to be finished by page_table_reclaim() */
 };
+/* After page_table_get() too: a refused table may be left so. */
 
 /* Type word of a page of ours shared with a guest: never a page table, and writable only if so said. */
 uint64_t page_use_shared(bool writable);
@@ -50,6 +56,11 @@ static inline unsigned int page_table_level(const struct page *pg)
     struct page_use u = page_use_read(pg);
 
     return u.state == PS_VALID && page_type_is_table(u.type) ? u.type : 0;
+}
+
+static inline void page_ref_again(struct page *pg) /* the caller has one already */
+{
+    __atomic_fetch_add(&pg->ref, 1, __ATOMIC_RELAXED);
 }
 
 /* Another domain than the owner maps it: flushes for it must reach every cpu from now on. */

@@ -28,7 +28,8 @@ void pv_mmu_init(void);                 /* boot: the set above */
  * and make the entry what the hardware shall see. -EINVAL, -EPERM, -ERESTART.
  */
 int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w) must_check;
-void pv_l1e_put(pte_t e); /* a present entry that is gone from its table */
+void pv_l1e_put(pte_t e);       /* a present entry that is gone from its table */
+void pv_l1e_put_write(pte_t e); /* an entry with RW that has lost it */
 
 /* Bits that a guest may not set in a present entry. */
 #define PTE_SOFT_HIGH 0x7ff0000000000000ULL /* 52 to 62 */
@@ -53,6 +54,8 @@ pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va);
 /* Replace an entry of a validated L1 by what the guest asks for, with all checks. Under the pt_lock of d. */
 int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
     must_check;
+/* The same for val made from old; -EAGAIN: the entry is not old any more (the hardware set a bit). */
+int pv_l1_modify(struct domain *d, pte_t *p, pte_t old, uint64_t val, struct pt_work *w) must_check;
 
 /* Cpus on which the vcpus named by a guest's bitmap may have translations. -EFAULT. */
 int pv_vcpu_mask(struct domain *d, uint64_t bitmap, cpumask_t *cpus) must_check;
@@ -69,6 +72,7 @@ int pv_domain_relinquish(struct domain *d) must_check;
 /* Finish what an earlier call left half undone. -ERESTART. Without locks. */
 int pv_finish_old_table(struct vcpu *v) must_check;
 void pv_park_old_table(struct vcpu *v, struct page *pg); /* for the above; under the pt_lock */
+void pv_park_refused(struct vcpu *v, int rc, const struct pt_work *w); /* what page_table_get() refused and left half undone */
 
 /* --- descriptor tables (descriptor_page.c) ---------------------------------------------------------------------------- */
 
