@@ -66,7 +66,7 @@ $(BUILD)/build_info.c: FORCE
 	@{ echo '#include <hv/version.h>'; \
 	   echo "const char build_compiler[] = \"$$($(CC) --version | head -n1)\";"; \
 	   echo 'const char build_by[] = "granta";'; \
-	   echo 'const char build_domain[] = "";'; \
+	   echo 'const char build_domain[] = "local";'; \
 	   echo "const char build_date[] = \"$$(git log -1 --format=%cD 2>/dev/null)\";"; \
 	   echo "const char build_changeset[] = \"$$(git log -1 --format='%cd git:%h' --date=iso 2>/dev/null)$$(git diff --quiet HEAD 2>/dev/null || echo -dirty)\";"; \
 	 } > $@.tmp

@@ -19,11 +19,11 @@ void key_register(char key, const char *what, void (*fn)(char key))
 
 static void show_help(void)
 {
-    log_info("debug keys:");
-    log_info(" key 'h': show this list");
+    log_info("'h' pressed -> showing installed handlers");
+    log_info(" key 'h' (ascii '68') => show this message");
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
         if (keys[i].fn != NULL)
-            log_info(" key '%c': %s", FIRST_KEY + (int)i, keys[i].what);
+            log_info(" key '%c' (ascii '%02x') => %s", FIRST_KEY + (int)i, FIRST_KEY + i, keys[i].what);
 }
 
 void key_handle(char key)

@@ -217,6 +217,33 @@ static void tell_somebody(struct c2_group *g, const struct c2_vcpu *cv)
     tickle_busy(g, cv, time_now());
 }
 
+static bool has_idle(const struct c2_group *g)
+{
+    cpumask_t idle;
+
+    cpumask_andnot(&idle, &g->idle, &g->tickled);
+    return !cpumask_empty(&idle);
+}
+
+static bool some_group_has_idle(void)
+{
+    for (uint32_t i = 0; i < nr_groups; i++)
+        if (has_idle(groups[i]))
+            return true;
+    return false;
+}
+
+/* A cpu has taken one of the queue, maybe another one than it was told for: offer the others to cpus that are idle yet. */
+static void tell_for_rest(struct c2_group *g)
+{
+    list_for_each (l, &g->queue) {
+        if (!some_group_has_idle())
+            return;
+        if (!tickle_idle(g, queue_entry(l)))
+            tickle_elsewhere(g, queue_entry(l));
+    }
+}
+
 /* --- places of a vcpu ---------------------------------------------------------------------------------------------- */
 
 static void c2_enqueue(struct vcpu *v)
@@ -347,18 +374,6 @@ static ns_t start(struct c2_group *g, struct c2_vcpu *cv, unsigned int cpu, ns_t
     return MIN(until, c2_cap_until(cv, now));
 }
 
-/* This cpu has decided; are there queued vcpus that an idle cpu could take? */
-static void tickle_for_rest(struct c2_group *g)
-{
-    cpumask_t idle;
-
-    list_for_each (l, &g->queue) {
-        cpumask_andnot(&idle, &g->idle, &g->tickled);
-        if (cpumask_empty(&idle))
-            return;
-        tickle_idle(g, queue_entry(l));
-    }
-}
 
 static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, ns_t *until)
 {
@@ -395,7 +410,7 @@ static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, 
     }
     cpumask_clear_atomic(&g->idle, cpu);
     *until = start(g, next, cpu, now);
-    tickle_for_rest(g);
+    tell_for_rest(g);
     return next->vcpu;
 }
 
@@ -468,6 +483,8 @@ static void NO_TSA steal(struct c2_group *g, unsigned int cpu)
             continue;
         lock_two(&g->lock, &other->lock);
         moved = move_one(other, &me);
+        if (moved)
+            tell_for_rest(other);
         unlock_two(&g->lock, &other->lock);
         if (moved)
             return;
@@ -504,6 +521,18 @@ static void NO_TSA push(struct c2_group *g)
     }
 }
 
+static bool has_work_for(struct c2_group *g, unsigned int cpu)
+{
+    bool has;
+
+    if (!read_once(g->nr_queued))
+        return false;
+    spin_lock(&g->lock);
+    has = queue_first_for(g, cpu) != NULL;
+    spin_unlock(&g->lock);
+    return has;
+}
+
 static void c2_balance(unsigned int cpu)
 {
     struct c2_group *g = per_cpu(c2_cpu, cpu).group;
@@ -512,13 +541,12 @@ static void c2_balance(unsigned int cpu)
 
     if (nr_groups < 2)
         return;
-    if (!read_once(g->nr_queued)) {
-        if (curr->is_idle || !vcpu_runnable(curr))
-            steal(g, cpu);
+    if ((curr->is_idle || !vcpu_runnable(curr)) && !has_work_for(g, cpu)) {
+        steal(g, cpu);
         return;
     }
     now = time_now();
-    if (now >= read_once(g->next_balance)) {
+    if (read_once(g->nr_queued) && now >= read_once(g->next_balance)) {
         write_once(g->next_balance, now + BALANCE_PERIOD);
         push(g);
     }
@@ -527,21 +555,12 @@ static void c2_balance(unsigned int cpu)
 static bool c2_work_elsewhere(unsigned int cpu)
 {
     struct c2_group *g = per_cpu(c2_cpu, cpu).group;
-    bool found = false;
 
-    if (nr_groups < 2)
-        return false;
     smp_mb(); /* our idle bit is set; pairs with tell_somebody() */
-    for (uint32_t i = 0; i < nr_groups && !found; i++) {
-        struct c2_group *other = groups[i];
-
-        if (other == g || !read_once(other->nr_queued))
-            continue;
-        spin_lock(&other->lock);
-        found = queue_first_for(other, cpu) != NULL;
-        spin_unlock(&other->lock);
-    }
-    return found;
+    for (uint32_t i = 0; i < nr_groups; i++)
+        if (groups[i] != g && has_work_for(groups[i], cpu))
+            return true;
+    return false;
 }
 
 /* --- life and parameters ------------------------------------------------------------------------------------------- */
