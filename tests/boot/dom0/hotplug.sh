@@ -12,12 +12,15 @@ online=/sys/devices/system/cpu/cpu$last/online
 count() { grep -c '^processor' /proc/cpuinfo; }
 vcpu_state() { xl vcpu-list Domain-0 2>/dev/null | awk -v n="$1" '$3 == n {print $4, $5}'; }
 
-# The kernel acts on xenstore in its own time.
-wait_for_count() {
+present() { ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l; }
+
+# wait_until COMMAND NUMBER: the kernel acts on xenstore in its own time.
+wait_until() {
     for _ in {1..100}; do
-        [ "$(count)" = "$1" ] && return 0
+        [ "$($1)" = "$2" ] && return 0
         sleep 0.1
     done
+    echo "$1 stays at $($1)"
     return 1
 }
 
@@ -39,8 +42,15 @@ for ((n = 1; n < cpus; n++)); do echo 1 >/sys/devices/system/cpu/cpu$n/online; d
 want all-back "$(count)" "$cpus"
 
 check vcpu-set-1 xl vcpu-set 0 1
-check vcpu-set-1-done wait_for_count 1
+check vcpu-set-1-done wait_until count 1
+check vcpu-set-1-gone wait_until present 1
+want vcpu-set-1-seen "$(vcpu_state $last)" '- --p'
+# What comes back is only present: bringing it online is udev's part, which this system lacks.
 check vcpu-set-all xl vcpu-set 0 "$cpus"
-check vcpu-set-all-done wait_for_count "$cpus"
+check vcpu-set-all-present wait_until present "$cpus"
+want vcpu-set-all-not-yet-online "$(count)" 1
+for ((n = 1; n < cpus; n++)); do echo 1 >/sys/devices/system/cpu/cpu$n/online; done
+want vcpu-set-all-online "$(count)" "$cpus"
+want vcpu-set-all-seen "$(vcpu_state $last)" '([0-9]+|-) [r-][b-]-'
 no_innocent_crash no-crash
 finish
