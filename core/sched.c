@@ -258,8 +258,7 @@ void NO_TSA schedule(void)
 
     if (sc->slice.deadline != until)
         timer_set(&sc->slice, until);
-    /* Now that we are known as idle, look again: who queued something before that did not tell us. */
-    if (next->is_idle && ops->work_elsewhere(cpu))
+    if (ops->chosen(cpu, next))
         softirq_raise(SOFTIRQ_SCHEDULE);
     if (next == prev)
         return;

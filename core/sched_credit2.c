@@ -55,6 +55,7 @@ struct c2_cpu {
     struct c2_group *group;
     ns_t clock;
     ns_t next_starve_scan;
+    bool was_told; /* idle and told to choose, before the last choice */
     bool alone; /* nothing else in the queue may run here, seen at the last choice: no slice is set */
 };
 
@@ -212,7 +213,7 @@ static void tell_somebody(struct c2_group *g, const struct c2_vcpu *cv)
 {
     if (tickle_idle(g, cv))
         return;
-    smp_mb(); /* queued before looking at other groups' idle cpus; pairs with c2_work_elsewhere() */
+    smp_mb(); /* queued before looking at other groups' idle cpus; pairs with work_elsewhere() */
     tickle_elsewhere(g, cv);
     tickle_busy(g, cv, time_now());
 }
@@ -382,6 +383,7 @@ static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, 
     struct c2_vcpu *pv = prev->is_idle ? NULL : c2_of(prev), *best, *next;
     bool keep = false;
 
+    cc->was_told = !pv && cpumask_test(&g->tickled, cpu);
     cpumask_clear_atomic(&g->tickled, cpu);
     if (pv) {
         burn(pv, now);
@@ -552,14 +554,34 @@ static void c2_balance(unsigned int cpu)
     }
 }
 
-static bool c2_work_elsewhere(unsigned int cpu)
+static bool work_elsewhere(const struct c2_group *g, unsigned int cpu)
 {
-    struct c2_group *g = per_cpu(c2_cpu, cpu).group;
-
     smp_mb(); /* our idle bit is set; pairs with tell_somebody() */
     for (uint32_t i = 0; i < nr_groups; i++)
         if (groups[i] != g && has_work_for(groups[i], cpu))
             return true;
+    return false;
+}
+
+static bool c2_chosen(unsigned int cpu, const struct vcpu *next)
+{
+    struct c2_group *g = per_cpu(c2_cpu, cpu).group;
+
+    /* Now that we are known as idle, look again: who queued something before that did not tell us. */
+    if (next->is_idle)
+        return work_elsewhere(g, cpu);
+    if (!per_cpu(c2_cpu, cpu).was_told)
+        return false;
+    /* Another group may have meant us for one of its vcpus, and now we have one of our own. */
+    for (uint32_t i = 0; i < nr_groups; i++) {
+        struct c2_group *other = groups[i];
+
+        if (other == g || !read_once(other->nr_queued))
+            continue;
+        spin_lock(&other->lock);
+        tell_for_rest(other);
+        spin_unlock(&other->lock);
+    }
     return false;
 }
 
@@ -703,7 +725,7 @@ const struct sched_ops sched_credit2 = {
     .yield = c2_yield,
     .pick_next = c2_pick_next,
     .balance = c2_balance,
-    .work_elsewhere = c2_work_elsewhere,
+    .chosen = c2_chosen,
     .adjust_domain = c2_adjust_domain,
     .adjust_global = c2_adjust_global,
 };

@@ -130,7 +130,7 @@ static void null_balance(unsigned int cpu)
 {
 }
 
-static bool null_work_elsewhere(unsigned int cpu)
+static bool null_chosen(unsigned int cpu, const struct vcpu *next)
 {
     return false;
 }
@@ -162,7 +162,7 @@ const struct sched_ops sched_null = {
     .yield = null_yield,
     .pick_next = null_pick_next,
     .balance = null_balance,
-    .work_elsewhere = null_work_elsewhere,
+    .chosen = null_chosen,
     .adjust_domain = null_adjust_domain,
     .adjust_global = null_adjust_global,
 };

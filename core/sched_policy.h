@@ -40,7 +40,8 @@ struct sched_ops {
     struct vcpu *(*pick_next)(unsigned int cpu, struct vcpu *prev, ns_t now, ns_t *until);
 
     void (*balance)(unsigned int cpu); /* without lock: bring work here, or take it where there is less */
-    bool (*work_elsewhere)(unsigned int cpu); /* this cpu goes idle: may another one's queue have something for it? */
+    /* Without lock, after a choice. True: this cpu goes idle, but now another one's queue has something for it. */
+    bool (*chosen)(unsigned int cpu, const struct vcpu *next);
 
     int (*adjust_domain)(struct domain *d, struct xen_domctl_scheduler_op *op);
     int (*adjust_global)(struct xen_sysctl_scheduler_op *op);

@@ -31,7 +31,7 @@ struct domain *idle_domain, *dom0;
 
 static ns_t hw_timer[SIM_CPUS];
 static jmp_buf on_new_stack;
-static uint32_t seed = 12345;
+uint32_t sim_seed = 12345;
 
 static struct load {
     struct vcpu *v;
@@ -108,8 +108,8 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 
 uint32_t sim_random(uint32_t below)
 {
-    seed = seed * 1664525 + 1013904223;
-    return (uint32_t)(((uint64_t)seed * below) >> 32);
+    sim_seed = sim_seed * 1664525 + 1013904223;
+    return (uint32_t)(((uint64_t)sim_seed * below) >> 32);
 }
 
 static void warn(const char *fmt, ...) { panic("bad option"); }

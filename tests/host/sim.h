@@ -15,6 +15,7 @@ extern ns_t sim_now;
 extern unsigned int sim_cpus;
 extern bool sim_lazy; /* cpus answer after a random delay instead of at once */
 extern unsigned int sim_switches;
+extern uint32_t sim_seed;
 
 void sim_start(unsigned int cpus, const char *options); /* options: as on the command line */
 uint32_t sim_random(uint32_t below);
