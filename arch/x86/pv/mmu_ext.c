@@ -41,25 +41,12 @@ static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w)
     return rc;
 }
 
-/*
- * Give back what get_l4() gave; what cannot be undone in one go is parked with who (NULL, or it has one parked already: undone
- * here, however long it takes; that is for tables without a pin of a vcpu that gets new ones from outside).
- */
+/* Give back what get_l4() gave; what cannot be undone in one go is parked with who, which has nothing parked. */
 static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struct pt_work *w)
 {
     w->parked = NULL;
     page_table_put(pg, d, w);
-    if (who != NULL && who->arch.pv.old_table.n != 0)
-        who = NULL;
-    while (w->parked && who == NULL) {
-        struct page *rest = w->parked;
-
-        w->budget = PT_BUDGET;
-        w->parked = NULL;
-        if (page_table_reclaim(rest, d, w) == 0)
-            break;
-    }
-    if (w->parked && who != NULL)
+    if (w->parked)
         pv_park_old_table(who, w->parked);
     page_put(pg);
 }
@@ -70,32 +57,36 @@ static void put_l4(struct vcpu *who, struct domain *d, mfn_t mfn, struct pt_work
         put_table(who, d, mfn_to_page_known(mfn), w);
 }
 
-int pv_vcpu_set_tables(struct vcpu *v, mfn_t kernel_l4, mfn_t user_l4)
+/* One base pointer of a vcpu that does not run. */
+static int set_base(struct vcpu *v, mfn_t *base, mfn_t mfn)
 {
     struct domain *d = v->domain;
     struct pt_work w = { .budget = PT_BUDGET };
-    mfn_t old_kernel, old_user;
-    int rc = 0;
+    mfn_t old = *base;
+    int rc = pv_finish_old_table(v);
 
+    if (rc || mfn_eq(old, mfn))
+        return rc;
     spin_lock(&d->arch.pt_lock);
-    if (!mfn_eq(kernel_l4, INVALID_MFN))
-        rc = get_l4(d, kernel_l4, &w);
-    if (rc == 0 && !mfn_eq(user_l4, INVALID_MFN)) {
-        rc = get_l4(d, user_l4, &w);
-        if (rc)
-            put_l4(NULL, d, kernel_l4, &w);
-    }
+    if (!mfn_eq(mfn, INVALID_MFN))
+        rc = get_l4(d, mfn, &w);
+    pv_park_refused(v, rc, &w);
     if (rc == 0) {
-        old_kernel = v->arch.pv.kernel_l4;
-        old_user = v->arch.pv.user_l4;
-        v->arch.pv.kernel_l4 = kernel_l4;
-        v->arch.pv.user_l4 = user_l4;
+        *base = mfn;
         pv_update_cr3(v);
-        put_l4(v, d, old_kernel, &w);
-        put_l4(v, d, old_user, &w);
+        put_l4(v, d, old, &w);
     }
     spin_unlock(&d->arch.pt_lock);
     return rc;
+}
+
+int pv_vcpu_set_tables(struct vcpu *v, mfn_t kernel_l4, mfn_t user_l4)
+{
+    int rc = set_base(v, &v->arch.pv.kernel_l4, kernel_l4);
+
+    if (rc == 0)
+        rc = set_base(v, &v->arch.pv.user_l4, user_l4);
+    return rc ? rc : pv_finish_old_table(v);
 }
 
 int pv_mmu_adopt_l4(struct domain *d, mfn_t l4)
@@ -429,26 +420,6 @@ static int release_frames(struct domain *d)
     return 0;
 }
 
-/* The base page tables of a vcpu, one at a time, so that undoing them can be interrupted. */
-static int drop_tables(struct domain *d, struct vcpu *v)
-{
-    mfn_t *table[] = { &v->arch.pv.kernel_l4, &v->arch.pv.user_l4 };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(table); i++) {
-        struct pt_work w = { .budget = PT_BUDGET };
-        mfn_t old = *table[i];
-        int rc = pv_finish_old_table(v);
-
-        if (rc)
-            return rc;
-        spin_lock(&d->arch.pt_lock);
-        *table[i] = INVALID_MFN;
-        put_l4(v, d, old, &w);
-        spin_unlock(&d->arch.pt_lock);
-    }
-    return pv_finish_old_table(v);
-}
-
 int pv_domain_relinquish(struct domain *d)
 {
     struct vcpu *v;
@@ -457,7 +428,7 @@ int pv_domain_relinquish(struct domain *d)
     for_each_vcpu (d, v) {
         pv_drop_ldt(v);
         pv_drop_gdt(v);
-        rc = drop_tables(d, v);
+        rc = pv_vcpu_set_tables(v, INVALID_MFN, INVALID_MFN);
         if (rc)
             return rc;
     }
