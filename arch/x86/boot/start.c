@@ -116,9 +116,9 @@ static void start_heap(void)
     e820_for_each_ram(&usable, e)
         if (e->start >= (4ULL << 30) || e820_entry_end(e) > (4ULL << 30))
             paging_map_ram(MAX(e->start, 4ULL << 30), e820_entry_end(e));
-    /* The modules' memory comes later, but is RAM from the start: the frame table has room for it. */
-    for (unsigned int i = 0; i < boot_info.nr_modules; i++)
-        ram_add_range(boot_info.module[i].start, boot_info.module[i].start + boot_info.module[i].size);
+    /* All of it, also our image and the modules, which come to the heap later: what is not RAM may be mapped as a device by dom0. */
+    e820_for_each_ram(&host_e820, e)
+        ram_add_range(e->start, e820_entry_end(e));
     e820_for_each_ram(&usable, e)
         add_to_heap(e->start, e820_entry_end(e));
 }
