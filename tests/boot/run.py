@@ -39,7 +39,7 @@ RESULTS = os.path.join(TOP, "build", "results")
 OVMF = "/usr/share/ovmf/OVMF.fd"
 LOG_LIMIT = 16 << 20          # a guest that prints without end must not fill the disk
 
-ECHO = re.compile(r"[Cc]ommand ?line")
+ECHO = re.compile(r"[Cc]ommand line:.*console=")    # every command line here has a console
 
 Result = collections.namedtuple("Result", "verdict case text")
 
