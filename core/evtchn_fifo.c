@@ -264,6 +264,7 @@ static int switch_to_fifo(struct domain *d)
 
 static int set_block(struct domain *d, struct vcpu *v, struct page *pg, uint32_t offset)
 {
+    char *va;
     struct evtchn_fifo_vcpu *fv = v->evtchn_fifo;
     int rc;
 
@@ -281,8 +282,11 @@ static int set_block(struct domain *d, struct vcpu *v, struct page *pg, uint32_t
         if (rc)
             return rc;
     }
+    va = page_map_long(page_to_mfn(pg));
+    if (!va)
+        return -ENOMEM;
     fv->pg = pg;
-    __atomic_store_n(&fv->block, (void *)((char *)page_map(page_to_mfn(pg)) + offset), __ATOMIC_RELEASE);
+    __atomic_store_n(&fv->block, (void *)(va + offset), __ATOMIC_RELEASE);
     return 0;
 }
 
@@ -331,7 +335,9 @@ static int add_page(struct domain *d, struct page *pg)
     nr = f->nr_pages;
     if (nr >= MAX_PAGES)
         return -ENOSPC;
-    f->page[nr].word = page_map(page_to_mfn(pg));
+    f->page[nr].word = page_map_long(page_to_mfn(pg));
+    if (!f->page[nr].word)
+        return -ENOMEM;
     f->page[nr].pg = pg;
     __atomic_store_n(&f->nr_pages, nr + 1, __ATOMIC_SEQ_CST); /* pairs with remember() */
     raise_remembered(d, nr * (port_t)WORDS_PER_PAGE);
@@ -363,7 +369,7 @@ static void drop_block(struct vcpu *v)
     if (!fv)
         return;
     if (fv->block) {
-        page_unmap((void *)ROUND_DOWN((uintptr_t)fv->block, (uintptr_t)PAGE_SIZE));
+        page_unmap_long(fv->block);
         arch_page_put(fv->pg, true);
     }
     v->evtchn_fifo = NULL;
@@ -381,7 +387,7 @@ void evtchn_fifo_exit(struct domain *d)
     if (!f)
         return;
     for (uint32_t i = f->nr_pages; i-- > 0;) {
-        page_unmap(f->page[i].word);
+        page_unmap_long(f->page[i].word);
         arch_page_put(f->page[i].pg, true);
     }
     d->evtchn.fifo = NULL;

@@ -445,6 +445,21 @@ static void flush_stale(uint32_t stamp)
     tlb_flush_mask(&mask);
 }
 
+/*
+ * Memory within the direct map goes first, whatever its node: what lies past it we can only reach through windows, page by
+ * page (hosts of more than 4 TiB).
+ */
+static struct page *take(const struct request *r, uint32_t flags) REQUIRES(heap_lock)
+{
+    struct request near = *r;
+    struct page *pg;
+
+    near.high_zone = MIN(r->high_zone, HV_BITS - 20U);
+    near.limit = MIN(r->limit, 1ULL << (HV_BITS - PAGE_SHIFT));
+    pg = take_anywhere(&near, flags);
+    return pg || near.limit == r->limit ? pg : take_anywhere(r, flags);
+}
+
 struct page *page_alloc(unsigned int order, uint32_t flags)
 {
     struct request r = request_of(order, flags);
@@ -455,7 +470,7 @@ struct page *page_alloc(unsigned int order, uint32_t flags)
     if (order > MAX_ORDER || !r.high_zone)
         return NULL;
     spin_lock(&heap_lock);
-    pg = take_anywhere(&r, flags);
+    pg = take(&r, flags);
     old_flags = pg ? pg->ref : 0;
     flush_m2p = m2p_changed;
     m2p_changed = false;

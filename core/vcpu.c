@@ -207,7 +207,11 @@ int vcpu_map_info(struct vcpu *v, gfn_t gfn, unsigned int offset)
     pg = arch_gfn_to_page_get(v->domain, gfn, true);
     if (pg == NULL)
         return -EINVAL;
-    va = page_map(page_to_mfn(pg));
+    va = page_map_long(page_to_mfn(pg));
+    if (va == NULL) {
+        arch_page_put(pg, true);
+        return -ENOMEM;
+    }
     info = (struct vcpu_info *)(void *)(va + offset);
     if (vcpu_info_is_dummy(v)) {
         memset(info, 0, sizeof(*info));
@@ -231,7 +235,7 @@ void vcpu_unmap_info(struct vcpu *v)
     pg = mfn_to_page_known(v->info_mfn);
     v->info = &dummy_info;
     v->info_mfn = INVALID_MFN;
-    page_unmap(va);
+    page_unmap_long(va);
     arch_page_put(pg, true);
 }
 

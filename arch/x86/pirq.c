@@ -215,10 +215,12 @@ int pirq_register_eoi_page(struct domain *d, uint64_t gfn, bool auto_unmask)
     spin_lock(&d->evtchn.lock);
     if (d->arch.pirq_eoi_map == NULL) {
         d->arch.pirq_eoi_mfn = page_to_mfn(pg);
-        d->arch.pirq_eoi_map = page_map(page_to_mfn(pg));
+        d->arch.pirq_eoi_map = page_map_long(page_to_mfn(pg));
+        rc = d->arch.pirq_eoi_map ? 0 : -ENOMEM;
+    }
+    if (rc == 0) {
         d->arch.auto_unmask = auto_unmask;
         set_all_eoi_bits(d);
-        rc = 0;
     }
     spin_unlock(&d->evtchn.lock);
     if (rc)
@@ -238,7 +240,7 @@ static void drop_eoi_page(struct domain *d)
     spin_unlock(&d->evtchn.lock);
     if (map == NULL)
         return;
-    page_unmap(map);
+    page_unmap_long(map);
     arch_page_put(mfn_to_page_known(d->arch.pirq_eoi_mfn), true);
 }
 

@@ -132,5 +132,8 @@ bool page_clear_allocated(struct page *pg);
 /* Mapped contents of a frame of RAM. Direct map where it reaches, else a per-cpu window (unmap in reverse order). */
 void *page_map(mfn_t mfn);
 void page_unmap(const void *va);
+/* The same for long, by any cpu: until page_unmap_long(). NULL: no room. */
+void *page_map_long(mfn_t mfn) must_check;
+void page_unmap_long(const void *va); /* any address in the page */
 
 #endif

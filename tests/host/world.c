@@ -73,6 +73,8 @@ mfn_t page_to_mfn(const struct page *pg) { return _mfn((uint64_t)(pg - frame) + 
 void *world_bytes(const struct page *pg) { return direct_va(mfn_to_paddr(page_to_mfn(pg))); }
 void *page_map(mfn_t mfn) { return world_bytes(mfn_to_page(mfn)); }
 void page_unmap(const void *va) {}
+void *page_map_long(mfn_t mfn) { return page_map(mfn); }
+void page_unmap_long(const void *va) {}
 uint64_t world_gfn(const struct page *pg) { return page_to_mfn(pg).n; }
 uint32_t world_page_refs(const struct page *pg) { return (uint32_t)pg->ref; }
 uint32_t world_page_writers(const struct page *pg) { return (uint32_t)pg->use; }

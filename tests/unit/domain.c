@@ -93,6 +93,8 @@ struct page *mfn_to_page_known(mfn_t mfn) { return &info_page; }
 mfn_t page_to_mfn(const struct page *pg) { return _mfn(77); }
 void *page_map(mfn_t mfn) { return info_bytes; }
 void page_unmap(const void *va) {}
+void *page_map_long(mfn_t mfn) { return page_map(mfn); }
+void page_unmap_long(const void *va) {}
 struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable)
 {
     if (gfn.n != 5 || !writable)

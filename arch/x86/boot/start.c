@@ -163,6 +163,8 @@ static void banner(void)
     log_info("loader: %s; command line: %s", boot_info.loader, boot_info.cmdline);
 }
 
+static char bad_option[200]; /* the first whose value cannot be used */
+
 static void warn_option(const char *fmt, ...)
 {
     char line[200];
@@ -172,6 +174,8 @@ static void warn_option(const char *fmt, ...)
     vsnprintf(line, sizeof(line), fmt, ap);
     va_end(ap);
     log_warn("command line: %s", line);
+    if (strncmp(line, "bad value", 9) == 0 && bad_option[0] == '\0')
+        strlcpy(bad_option, line, sizeof(bad_option));
 }
 
 /* --- console input ------------------------------------------------------------------------------------------------ */
@@ -232,6 +236,8 @@ void start_bsp(uint32_t magic, uint32_t info)
     if (rc)
         boot_fail("boot loader: %s", boot_info.error ? boot_info.error : "bad information");
     banner();
+    if (bad_option[0] != '\0')
+        boot_fail("command line: %s", bad_option);
     features_apply_options();
     features_report();
     find_memory();

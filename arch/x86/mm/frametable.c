@@ -292,6 +292,8 @@ void section_flush(void)
 #ifdef HOST
 static void *window_map(mfn_t mfn) { panic("no windows on the host"); }
 static void window_unmap(const void *va) {}
+static void *long_map(mfn_t mfn) { panic("no windows on the host"); }
+static void long_unmap(const void *va) {}
 #else
 #include <hv/percpu.h>
 
@@ -307,10 +309,51 @@ static void *window_map(mfn_t mfn)
     return (void *)va;
 }
 
+/* Nobody else has used this cpu's window. */
 static void window_unmap(const void *va)
 {
-    hv_unmap((uint64_t)(uintptr_t)va, 1);
+    hv_unmap_local((uint64_t)(uintptr_t)va);
     this_cpu(windows_used)--;
+}
+
+/* --- for long --- */
+
+#define LONG_WINDOWS 65536U
+#define LONG_WINDOW_START (WINDOW_VIRT_START + NR_CPUS * WINDOWS * PAGE_SIZE)
+static DEFINE_SPINLOCK(long_lock, RANK_LEAF);
+static uint64_t long_used[LONG_WINDOWS / 64];
+
+static void *long_map(mfn_t mfn)
+{
+    unsigned int n = LONG_WINDOWS;
+
+    spin_lock(&long_lock);
+    for (unsigned int i = 0; i < ARRAY_SIZE(long_used); i++)
+        if (~long_used[i]) {
+            n = i * 64 + (unsigned int)__builtin_ctzll(~long_used[i]);
+            long_used[i] |= BIT(n % 64);
+            break;
+        }
+    spin_unlock(&long_lock);
+    if (n == LONG_WINDOWS)
+        return NULL;
+    if (hv_map(LONG_WINDOW_START + n * PAGE_SIZE, mfn, 1, HV_RW)) {
+        spin_lock(&long_lock);
+        long_used[n / 64] &= ~BIT(n % 64);
+        spin_unlock(&long_lock);
+        return NULL;
+    }
+    return (void *)(LONG_WINDOW_START + n * PAGE_SIZE);
+}
+
+static void long_unmap(const void *va)
+{
+    uint64_t page = ROUND_DOWN((uint64_t)(uintptr_t)va, PAGE_SIZE), n = (page - LONG_WINDOW_START) / PAGE_SIZE;
+
+    hv_unmap(page, 1);
+    spin_lock(&long_lock);
+    long_used[n / 64] &= ~BIT(n % 64);
+    spin_unlock(&long_lock);
 }
 #endif
 
@@ -323,4 +366,15 @@ void page_unmap(const void *va)
 {
     if (unlikely((uint64_t)(uintptr_t)va - WINDOW_VIRT_START < NR_CPUS * WINDOWS * PAGE_SIZE))
         window_unmap(va);
+}
+
+void *page_map_long(mfn_t mfn)
+{
+    return likely(direct_covers(mfn)) ? direct_va(mfn_to_paddr(mfn)) : long_map(mfn);
+}
+
+void page_unmap_long(const void *va)
+{
+    if (unlikely((uint64_t)(uintptr_t)va < DIRECTMAP_VIRT_START))
+        long_unmap(va);
 }

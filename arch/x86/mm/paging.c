@@ -256,6 +256,16 @@ void hv_unmap(uint64_t va, unsigned long nr)
     tlb_flush_mask(&cpu_online_map);
 }
 
+void hv_unmap_local(uint64_t va)
+{
+    unsigned int level;
+    pte_t *e = walk(slot_l3(va), va, &level);
+
+    BUG_ON(level != 1);
+    write_once(e->v, 0);
+    tlb_flush_va_local(va);
+}
+
 /* --- devices and firmware tables -------------------------------------------------------------------------------- */
 
 static uint64_t ioremap_next = IOREMAP_VIRT_START;

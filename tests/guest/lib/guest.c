@@ -6,7 +6,7 @@
 struct start_info *start_info;
 struct shared_info *shared_info;
 extern struct start_info *start_info_va;
-extern char trap_stubs[], __end_image[];
+extern char trap_stubs[], event_entry[];
 extern uint64_t __ex_start[], __ex_end[];
 
 static unsigned int nr_ok, nr_failed;
@@ -113,6 +113,19 @@ void check_(bool ok, const char *what, const char *file, int at, long got, long 
     }
 }
 
+void skip(const char *what)
+{
+    print("skip %s: %s\n", test_name, what);
+}
+
+bool on_granta(void)
+{
+    struct xen_compile_info info = { 0 };
+
+    hypercall(__HYPERVISOR_xen_version, XENVER_compile_info, &info);
+    return strcmp(info.compile_by, "granta") == 0;
+}
+
 void poweroff(void)
 {
     struct sched_shutdown s = { .reason = SHUTDOWN_poweroff };
@@ -126,8 +139,10 @@ void poweroff(void)
 
 trap_fn *trap_handler[256];
 uint8_t trap_dpl[256];
-volatile int probe_vector;
-struct trap_frame last_trap;
+volatile int probe_vectors[2];
+struct trap_frame last_traps[2];
+void (*event_hook)(void);
+volatile unsigned int event_count[EVENT_PORTS];
 
 void traps_install(void)
 {
@@ -154,6 +169,10 @@ static bool fixup(struct trap_frame *f)
 void guest_trap(struct trap_frame *f);
 void guest_trap(struct trap_frame *f)
 {
+    if (f->vector == 256) {
+        on_event();
+        return;
+    }
     last_trap = *f;
     if (trap_handler[f->vector] && trap_handler[f->vector](f))
         return;
@@ -179,6 +198,52 @@ int probe_write(void *p, uint64_t v)
     int vector = PROBE("mov %0, (%1)", : : "r"(v), "r"(p));
 
     return vector < 0 ? 0 : vector;
+}
+
+/* --- events and time ---------------------------------------------------------------------------------------------- */
+
+static void count_events(void)
+{
+    struct vcpu_info *vi = my_info();
+    uint64_t words = __atomic_exchange_n(&vi->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+
+    for (unsigned int port = 0; port < EVENT_PORTS; port++)
+        if ((words >> port / 64 & 1) && bit_is_on(shared_info->evtchn_pending, port) &&
+            !bit_is_on(shared_info->evtchn_mask, port)) {
+            bit_flip(shared_info->evtchn_pending, port, false);
+            event_count[port]++;
+        }
+}
+
+static void on_event(void)
+{
+    __atomic_store_n(&my_info()->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+    if (event_hook)
+        event_hook();
+    else
+        count_events();
+}
+
+void events_start(void)
+{
+    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)event_entry };
+
+    hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb);
+}
+
+uint64_t now_ns(void)
+{
+    const volatile struct vcpu_time_info *t = &my_info()->time;
+    uint32_t version;
+    uint64_t ns;
+
+    do {
+        version = t->version;
+        ns = rdtsc() - t->tsc_timestamp;
+        ns = t->tsc_shift < 0 ? ns >> -t->tsc_shift : ns << t->tsc_shift;
+        ns = (uint64_t)((unsigned __int128)ns * t->tsc_to_system_mul >> 32) + t->system_time;
+    } while ((version & 1) || version != t->version);
+    return ns;
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
@@ -234,6 +299,45 @@ uint64_t pt_entry_maddr(uint64_t va, int level)
 long set_va(uint64_t va, uint64_t pte)
 {
     return hypercall(__HYPERVISOR_update_va_mapping, va, pte, UVMF_INVLPG | UVMF_LOCAL);
+}
+
+uint64_t spare_mfn(void)
+{
+    static uint64_t taken;
+
+    return pfn_to_mfn(start_info->nr_pages - ++taken);
+}
+
+/* --- vcpus -------------------------------------------------------------------------------------------------------- */
+
+char vcpu1_stack[VCPU_STACK] __attribute__((aligned(16)));
+
+struct vcpu_guest_context *vcpu_context(void (*fn)(void))
+{
+    static struct vcpu_guest_context c;
+
+    memset(&c, 0, sizeof(c));
+    c.flags = VGCF_in_kernel;
+    for (unsigned int i = 0; i < 256; i++)
+        c.trap_ctxt[i] = (struct trap_info){
+            .vector = (uint8_t)i, .flags = trap_dpl[i] & 3, .cs = 0xe033, .address = (uint64_t)trap_stubs + 16 * i
+        };
+    c.user_regs.rip = (uint64_t)fn;
+    c.user_regs.cs = 0xe033;
+    c.user_regs.ss = 0xe02b;
+    c.user_regs.rflags = 0x202;
+    c.user_regs.rsp = c.kernel_sp = (uint64_t)&vcpu1_stack[VCPU_STACK - 16] - 8; /* as after a call */
+    c.kernel_ss = 0xe02b;
+    c.ctrlreg[3] = va_to_mfn((void *)start_info->pt_base) * PAGE;
+    c.event_callback_eip = (uint64_t)event_entry;
+    return &c;
+}
+
+long vcpu_start(void (*fn)(void))
+{
+    long rc = hypercall(__HYPERVISOR_vcpu_op, VCPUOP_initialise, 1, vcpu_context(fn));
+
+    return rc ? rc : hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0);
 }
 
 /* --- start -------------------------------------------------------------------------------------------------------- */

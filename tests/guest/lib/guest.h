@@ -72,6 +72,8 @@ void check_(bool ok, const char *what, const char *file, int line, long got, lon
         long got_ = (long)(got), want_ = (long)(want);                                \
         check_(got_ == want_, what, __FILE__, __LINE__, got_, want_);                 \
     } while (0)
+void skip(const char *what); /* a check that cannot be made here: `what` says why */
+bool on_granta(void);        /* for defects of the stock hypervisor only: checks are the same for both */
 void __attribute__((noreturn)) poweroff(void);
 
 /* --- traps -------------------------------------------------------------------------------------------------------- */
@@ -83,8 +85,8 @@ void traps_install(void); /* all 256 vectors; done before test_main */
 extern uint8_t trap_dpl[256]; /* change, then traps_install() again */
 
 /*
- * Run one instruction (asm text, then its operands from the first colon to the inputs) that may fault: the vector it raised, or -1. The frame is in last_trap. Faulting instructions
- * continue after themselves.
+ * Run one instruction (asm text, then its operands from the first colon to the inputs) that may fault: the vector it
+ * raised, or -1. The frame is in last_trap. Faulting instructions continue after themselves.
  */
 #define PROBE(insn, operands...)                                                                         \
     ({                                                                                                   \
@@ -93,8 +95,10 @@ extern uint8_t trap_dpl[256]; /* change, then traps_install() again */
                          operands : "memory");                                                           \
         probe_vector;                                                                                    \
     })
-extern volatile int probe_vector;
-extern struct trap_frame last_trap;
+extern volatile int probe_vectors[2]; /* one for each vcpu, as is the frame */
+extern struct trap_frame last_traps[2];
+#define probe_vector probe_vectors[this_vcpu()]
+#define last_trap last_traps[this_vcpu()]
 /* 0 and the value, or the vector that the access raised. */
 int probe_read(const void *p, uint64_t *v);
 int probe_write(void *p, uint64_t v);
@@ -111,6 +115,50 @@ void *alloc_page(void); /* zeroed, mapped read-write in the initial region; neve
 uint64_t *pt_entry(uint64_t va, int level);
 uint64_t pt_entry_maddr(uint64_t va, int level); /* machine address of it, for mmu_update */
 long set_va(uint64_t va, uint64_t pte);          /* update_va_mapping with INVLPG */
+uint64_t spare_mfn(void);                        /* a frame of ours that is not mapped anywhere, each time another one */
+static inline const uint64_t *m2p(void) { return (const uint64_t *)0xffff800000000000UL; }
+
+/* --- vcpus -------------------------------------------------------------------------------------------------------- */
+
+#define VCPU_STACK 32768
+extern char vcpu1_stack[VCPU_STACK];
+static inline unsigned int this_vcpu(void)
+{
+    uint64_t at = (uint64_t)__builtin_frame_address(0) - (uint64_t)vcpu1_stack;
+
+    return at <= VCPU_STACK;
+}
+/* A context that runs fn() on vcpu 1's stack and this vcpu's page tables, with the library's traps and events. */
+struct vcpu_guest_context *vcpu_context(void (*fn)(void));
+long vcpu_start(void (*fn)(void)); /* initialise vcpu 1 with that and bring it up */
+static inline struct vcpu_info *my_info(void) { return &shared_info->vcpu_info[this_vcpu()]; }
+
+/* --- events ------------------------------------------------------------------------------------------------------- */
+
+#define EVENT_PORTS 4096
+extern volatile unsigned int event_count[EVENT_PORTS]; /* upcalls that found the port pending and unmasked (2-level) */
+extern void (*event_hook)(void);                       /* instead of counting */
+void events_start(void); /* register the event callback of vcpu 0; events stay masked */
+static inline void events_on(void)
+{
+    my_info()->evtchn_upcall_mask = 0;
+    hypercall(__HYPERVISOR_xen_version, XENVER_version, 0); /* what came while masked comes now */
+}
+static inline void events_off(void)
+{
+    my_info()->evtchn_upcall_mask = 1;
+    __asm__ volatile("" : : : "memory");
+}
+static inline long evtchn_op(int op, void *arg) { return hypercall(__HYPERVISOR_event_channel_op, op, arg); }
+static inline void bit_flip(volatile uint64_t *map, unsigned int bit, bool on)
+{
+    if (on)
+        __atomic_or_fetch(&map[bit / 64], 1UL << bit % 64, __ATOMIC_SEQ_CST);
+    else
+        __atomic_and_fetch(&map[bit / 64], ~(1UL << bit % 64), __ATOMIC_SEQ_CST);
+}
+static inline bool bit_is_on(const volatile uint64_t *map, unsigned int bit) { return map[bit / 64] >> bit % 64 & 1; }
+uint64_t now_ns(void); /* system time, by this vcpu's time info and the TSC */
 
 void *memset(void *p, int c, size_t n);
 void *memcpy(void *d, const void *s, size_t n);

@@ -69,6 +69,10 @@ trap_stubs:
         .set    i, i + 1
         .endr
 
+        .globl event_entry
+event_entry:                            /* the event callback: as a trap with the number 256 */
+        .byte 0x68
+        .long 256
 common_no_error:                        /* vector, rcx, r11, rip ...: open a gap for the error code behind r11 */
         sub     $8, %rsp
         push    %rax

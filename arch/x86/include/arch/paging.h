@@ -27,6 +27,7 @@ void paging_seal(void);                             /* after the last secondary 
  */
 int hv_map(uint64_t va, mfn_t mfn, unsigned long nr, uint64_t flags) must_check;
 void hv_unmap(uint64_t va, unsigned long nr); /* and flush everywhere */
+void hv_unmap_local(uint64_t va); /* one page that no other cpu has used */
 /* Frames (zeroed by us) for tables when the heap cannot be asked: used first. */
 void hv_map_pool_add(paddr_t frame);
 unsigned int hv_map_pool_free(void);
