@@ -13,7 +13,7 @@
 #include <lib/string.h>
 
 #define NO_OBJECT 0xffffU
-#define LARGE 0x80U
+#define LARGE 0x20U /* in page->order: not a page of objects */
 
 static const uint16_t class_size[] = { 16, 32, 64, 128, 192, 256, 512, 1024, 2048 };
 #define NR_CLASSES ARRAY_SIZE(class_size)
@@ -22,7 +22,7 @@ struct slab { uint16_t used, first; uint32_t pad; }; /* struct page.use of a pag
 _Static_assert(sizeof(struct slab) == sizeof(uint64_t), "kept in page->use");
 
 static DEFINE_SPINLOCK(slab_lock, RANK_XHEAP);
-static uint32_t with_room[NR_CLASSES] GUARDED_BY(slab_lock); /* frame of the first page; 0 none */
+static uint64_t with_room[NR_CLASSES] GUARDED_BY(slab_lock); /* frame of the first page; 0 none */
 
 static struct slab *slab_of(struct page *pg)
 {
@@ -36,21 +36,21 @@ static unsigned int capacity(unsigned int c)
 
 static void link_page(struct page *pg, unsigned int c) REQUIRES(slab_lock)
 {
-    pg->prev = 0;
-    pg->next = with_room[c];
-    if (pg->next)
-        frame_table[pg->next].prev = (uint32_t)page_to_mfn(pg).n;
-    with_room[c] = (uint32_t)page_to_mfn(pg).n;
+    page_set_prev(pg, 0);
+    page_set_next(pg, with_room[c]);
+    if (page_next(pg))
+        page_set_prev(&frame_table[page_next(pg)], page_to_mfn(pg).n);
+    with_room[c] = page_to_mfn(pg).n;
 }
 
 static void unlink_page(struct page *pg, unsigned int c) REQUIRES(slab_lock)
 {
-    if (pg->next)
-        frame_table[pg->next].prev = pg->prev;
-    if (pg->prev)
-        frame_table[pg->prev].next = pg->next;
+    if (page_next(pg))
+        page_set_prev(&frame_table[page_next(pg)], page_prev(pg));
+    if (page_prev(pg))
+        page_set_next(&frame_table[page_prev(pg)], page_next(pg));
     else
-        with_room[c] = pg->next;
+        with_room[c] = page_next(pg);
 }
 
 static unsigned int class_of(size_t size)
@@ -78,7 +78,7 @@ static void *alloc_pages(size_t size)
         return NULL;
     va = hv_page_alloc(order);
     if (va)
-        page_of(va)->order = (uint8_t)(LARGE + order);
+        page_of(va)->order = (LARGE + order) & 0x3f;
     return va;
 }
 
@@ -94,7 +94,7 @@ static struct page *slab_new(unsigned int c)
     for (unsigned int i = 0; i < n; i++)
         *(uint16_t *)(void *)(va + i * class_size[c]) = (uint16_t)(i + 1 < n ? (i + 1) * class_size[c] : NO_OBJECT);
     pg = page_of(va);
-    pg->order = (uint8_t)(1 + c);
+    pg->order = (1 + c) & 0x3f;
     *slab_of(pg) = (struct slab){ .used = 0, .first = 0 };
     return pg;
 }

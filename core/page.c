@@ -25,7 +25,7 @@ static uint64_t released[NR_OWNERS / 64]; /* owners whose last frame went: the t
 
 /* --- lists ---------------------------------------------------------------------------------------------------------- */
 
-static struct page *at(uint32_t frame)
+static struct page *at(uint64_t frame)
 {
     return frame == PAGE_LIST_END ? NULL : mfn_to_page_known(_mfn(frame));
 }
@@ -37,28 +37,28 @@ void page_list_init(struct page_list *l)
 
 void page_list_add_tail(struct page_list *l, struct page *pg)
 {
-    uint32_t frame = (uint32_t)page_to_mfn(pg).n;
+    uint64_t frame = page_to_mfn(pg).n;
 
-    pg->next = PAGE_LIST_END;
-    pg->prev = l->tail;
+    page_set_next(pg, PAGE_LIST_END);
+    page_set_prev(pg, l->tail);
     if (l->tail == PAGE_LIST_END)
         l->head = frame;
     else
-        at(l->tail)->next = frame;
+        page_set_next(at(l->tail), frame);
     l->tail = frame;
     l->nr++;
 }
 
 void page_list_del(struct page_list *l, struct page *pg)
 {
-    if (pg->prev == PAGE_LIST_END)
-        l->head = pg->next;
+    if (page_prev(pg) == PAGE_LIST_END)
+        l->head = page_next(pg);
     else
-        at(pg->prev)->next = pg->next;
-    if (pg->next == PAGE_LIST_END)
-        l->tail = pg->prev;
+        page_set_next(at(page_prev(pg)), page_next(pg));
+    if (page_next(pg) == PAGE_LIST_END)
+        l->tail = page_prev(pg);
     else
-        at(pg->next)->prev = pg->prev;
+        page_set_prev(at(page_next(pg)), page_prev(pg));
     l->nr--;
 }
 
@@ -69,7 +69,7 @@ struct page *page_list_first(const struct page_list *l)
 
 struct page *page_list_next(const struct page *pg)
 {
-    return at(pg->next);
+    return at(page_next(pg));
 }
 
 /* --- owners ------------------------------------------------------------------------------------------------------- */

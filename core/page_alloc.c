@@ -31,7 +31,7 @@
 #define FRAME_END(mfn, order) ((mfn) + (1ULL << (order)))
 
 struct node_heap {
-    uint32_t head[NR_ZONES][MAX_ORDER + 1];
+    uint64_t head[NR_ZONES][MAX_ORDER + 1];
     uint32_t orders[NR_ZONES]; /* bit o: head[zone][o] is not empty */
     uint64_t free, total, virgin;
     uint64_t virgin_top; /* end of its highest virgin range */
@@ -75,15 +75,15 @@ static void list_push(uint64_t mfn, unsigned int order, unsigned int node) REQUI
 {
     struct page *pg = frame_table + mfn;
     unsigned int zone = zone_of(mfn);
-    uint32_t *head = &heap[node].head[zone][order];
+    uint64_t *head = &heap[node].head[zone][order];
 
-    pg->order = (uint8_t)order;
-    pg->node = (uint8_t)node;
-    pg->prev = 0;
-    pg->next = *head;
+    pg->order = order & 0x3f;
+    pg->node = node & 0x3f;
+    page_set_prev(pg, 0);
+    page_set_next(pg, *head);
     if (*head)
-        frame_table[*head].prev = (uint32_t)mfn;
-    *head = (uint32_t)mfn;
+        page_set_prev(&frame_table[*head], mfn);
+    *head = mfn;
     heap[node].orders[zone] |= 1U << order;
 }
 
@@ -92,12 +92,12 @@ static void list_remove(struct page *pg) REQUIRES(heap_lock)
     unsigned int zone = zone_of(page_to_mfn(pg).n);
     struct node_heap *h = &heap[pg->node];
 
-    if (pg->next)
-        frame_table[pg->next].prev = pg->prev;
-    if (pg->prev)
-        frame_table[pg->prev].next = pg->next;
+    if (page_next(pg))
+        page_set_prev(&frame_table[page_next(pg)], page_prev(pg));
+    if (page_prev(pg))
+        page_set_next(&frame_table[page_prev(pg)], page_next(pg));
     else
-        h->head[zone][pg->order] = pg->next;
+        h->head[zone][pg->order] = page_next(pg);
     if (!h->head[zone][pg->order])
         h->orders[zone] &= ~(1U << pg->order);
 }

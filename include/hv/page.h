@@ -27,7 +27,8 @@ struct domain;
 #define SECTION_SHIFT 28 /* 256 MiB of RAM: 2 MiB of frame table, half a MiB of M2P */
 #define SECTION_SIZE (1ULL << SECTION_SHIFT)
 #define SECTION_PAGES (SECTION_SIZE >> PAGE_SHIFT)
-#define MAX_PADDR_BITS 44 /* 16 TiB: frame numbers fit 32 bits */
+#define MAX_PADDR_BITS 45 /* 32 TiB */
+#define FRAME_LINK_BITS 34  /* a frame number in struct page's links */
 
 #define PAGE_REF_COUNT 0x00000000ffffffffULL
 #define PAGE_ALLOCATED (1ULL << 63) /* belongs to owner and is on its page list; holds a reference */
@@ -44,22 +45,44 @@ struct domain;
 struct page {
     uint64_t ref;        /* PAGE_* flags and count; changed atomically */
     uint64_t use;        /* struct page_use as one word; changed atomically */
-    uint32_t next, prev; /* frame numbers: the owner's page list, or a free list; PAGE_LIST_END ends it */
+    uint32_t next_lo, prev_lo; /* with the high bits below: page_next(), page_prev() */
     union {
         uint32_t tlb_stamp; /* while free, or type count 0: tlb_clock when the last guest mapping may have been live */
         uint32_t partial;   /* PARTIAL page table: number of entries validated so far */
     };
     uint16_t owner; /* domain id; DOMID_NONE for nobody */
-    uint8_t order;  /* head of a free block */
-    uint8_t node;   /* NUMA node */
+    uint8_t order : 6, next_hi : 2; /* head of a free block */
+    uint8_t node : 6, prev_hi : 2;  /* NUMA node */
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table's entry");
 
-#define PAGE_LIST_END 0xffffffffU
+_Static_assert(MAX_PADDR_BITS - PAGE_SHIFT < FRAME_LINK_BITS, "a frame number and an end mark fit a link");
+
+/* Links between frames: of the owner's page list, or of a free list; under that list's lock. */
+static inline uint64_t page_next(const struct page *pg)
+{
+    return pg->next_lo | (uint64_t)pg->next_hi << 32;
+}
+static inline uint64_t page_prev(const struct page *pg)
+{
+    return pg->prev_lo | (uint64_t)pg->prev_hi << 32;
+}
+static inline void page_set_next(struct page *pg, uint64_t frame)
+{
+    pg->next_lo = (uint32_t)frame;
+    pg->next_hi = (uint8_t)(frame >> 32 & 3);
+}
+static inline void page_set_prev(struct page *pg, uint64_t frame)
+{
+    pg->prev_lo = (uint32_t)frame;
+    pg->prev_hi = (uint8_t)(frame >> 32 & 3);
+}
+
+#define PAGE_LIST_END (BIT(FRAME_LINK_BITS) - 1)
 #define DOMID_NONE 0x7fff
 
 struct page_list {
-    uint32_t head, tail;
+    uint64_t head, tail;
     uint64_t nr;
 };
 
