@@ -76,8 +76,6 @@ int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work 
     struct page *pg;
     int rc = 0;
 
-    if (unlikely(e->v & L1_DISALLOWED))
-        return -EINVAL;
     pg = mfn_to_page(pte_mfn(*e));
     if (unlikely(!pg || !page_get(pg, owner)))
         return io_get(d, owner, e);

@@ -88,8 +88,7 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
     const uint64_t same = PTE_ADDR | PTE_PRESENT | PTE_CACHE_BITS;
 
     /* The same frame with no more rights: what the old entry holds serves the new one. */
-    if (pte_present(new) && !((old.v ^ new.v) & same) && !(new.v & ~old.v & PTE_RW) && !(new.v & L1_DISALLOWED) &&
-        owner == d) {
+    if (pte_present(new) && !((old.v ^ new.v) & same) && !(new.v & ~old.v & PTE_RW) && owner == d) {
         new.v = pv_l1_adjust(new.v);
         old = swap_entry(p, new, preserve_ad);
         if (old.v & ~new.v & PTE_RW)

@@ -31,10 +31,8 @@ int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work 
 void pv_l1e_put(pte_t e);       /* a present entry that is gone from its table */
 void pv_l1e_put_write(pte_t e); /* an entry with RW that has lost it */
 
-/* Bits that a guest may not set in a present entry. */
-#define PTE_SOFT_HIGH 0x7ff0000000000000ULL /* 52 to 62 */
-#define L1_DISALLOWED (PTE_SOFT_HIGH & ~PTE_GUEST_KERNEL)
-#define TABLE_DISALLOWED (PTE_SOFT_HIGH | PTE_GLOBAL | PTE_PSE | PTE_PCD | PTE_PWT)
+/* Bits that a guest may not set in a present entry above level 1. Bits 53 to 62 are its own: kernels keep notes there. */
+#define TABLE_DISALLOWED (PTE_GLOBAL | PTE_PSE | PTE_PCD | PTE_PWT)
 #define PTE_CACHE_BITS (PTE_PAT | PTE_PCD | PTE_PWT)
 
 /* The guest's kernel runs in ring 3 too: its pages are marked, and only those of its user stay over a change of cr3. */
