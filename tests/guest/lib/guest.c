@@ -135,6 +135,52 @@ void poweroff(void)
         ;
 }
 
+/* --- events and time ---------------------------------------------------------------------------------------------- */
+
+static void count_events(void)
+{
+    struct vcpu_info *vi = my_info();
+    uint64_t words = __atomic_exchange_n(&vi->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+
+    for (unsigned int port = 0; port < EVENT_PORTS; port++)
+        if ((words >> port / 64 & 1) && bit_is_on(shared_info->evtchn_pending, port) &&
+            !bit_is_on(shared_info->evtchn_mask, port)) {
+            bit_flip(shared_info->evtchn_pending, port, false);
+            event_count[port]++;
+        }
+}
+
+static void on_event(void)
+{
+    __atomic_store_n(&my_info()->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+    if (event_hook)
+        event_hook();
+    else
+        count_events();
+}
+
+void events_start(void)
+{
+    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)event_entry };
+
+    hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb);
+}
+
+uint64_t now_ns(void)
+{
+    const volatile struct vcpu_time_info *t = &my_info()->time;
+    uint32_t version;
+    uint64_t ns;
+
+    do {
+        version = t->version;
+        ns = rdtsc() - t->tsc_timestamp;
+        ns = t->tsc_shift < 0 ? ns >> -t->tsc_shift : ns << t->tsc_shift;
+        ns = (uint64_t)((unsigned __int128)ns * t->tsc_to_system_mul >> 32) + t->system_time;
+    } while ((version & 1) || version != t->version);
+    return ns;
+}
+
 /* --- traps -------------------------------------------------------------------------------------------------------- */
 
 trap_fn *trap_handler[256];
@@ -198,52 +244,6 @@ int probe_write(void *p, uint64_t v)
     int vector = PROBE("mov %0, (%1)", : : "r"(v), "r"(p));
 
     return vector < 0 ? 0 : vector;
-}
-
-/* --- events and time ---------------------------------------------------------------------------------------------- */
-
-static void count_events(void)
-{
-    struct vcpu_info *vi = my_info();
-    uint64_t words = __atomic_exchange_n(&vi->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
-
-    for (unsigned int port = 0; port < EVENT_PORTS; port++)
-        if ((words >> port / 64 & 1) && bit_is_on(shared_info->evtchn_pending, port) &&
-            !bit_is_on(shared_info->evtchn_mask, port)) {
-            bit_flip(shared_info->evtchn_pending, port, false);
-            event_count[port]++;
-        }
-}
-
-static void on_event(void)
-{
-    __atomic_store_n(&my_info()->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
-    if (event_hook)
-        event_hook();
-    else
-        count_events();
-}
-
-void events_start(void)
-{
-    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)event_entry };
-
-    hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb);
-}
-
-uint64_t now_ns(void)
-{
-    const volatile struct vcpu_time_info *t = &my_info()->time;
-    uint32_t version;
-    uint64_t ns;
-
-    do {
-        version = t->version;
-        ns = rdtsc() - t->tsc_timestamp;
-        ns = t->tsc_shift < 0 ? ns >> -t->tsc_shift : ns << t->tsc_shift;
-        ns = (uint64_t)((unsigned __int128)ns * t->tsc_to_system_mul >> 32) + t->system_time;
-    } while ((version & 1) || version != t->version);
-    return ns;
 }
 
 /* --- memory ------------------------------------------------------------------------------------------------------- */
