@@ -16,21 +16,32 @@
 #include <hv/guest.h>
 #include <hv/lock.h>
 #include <hv/log.h>
+#include <hv/page.h>
 #include <hv/softirq.h>
 #include <hv/time.h>
 #include <lib/cmdline.h>
 #include <lib/format.h>
 #include <lib/string.h>
 
-#define RING_SIZE 32768U /* a power of two */
+#define BOOT_RING_SIZE 32768U /* powers of two, both */
+#define MAX_RING_SIZE (16U << 20)
 #define INPUT_SIZE 256U
 #define LINE_MAX 512
 #define SWITCH_CHAR 1 /* Ctrl-A, three times */
 #define PREFIX "(granta) "
 
 static DEFINE_SPINLOCK(console_lock, RANK_CONSOLE);
-static char ring[RING_SIZE];
+static char boot_ring[BOOT_RING_SIZE];
+static char *ring = boot_ring;
+static uint32_t ring_size = BOOT_RING_SIZE;
 static uint32_t ring_head, ring_start; /* next byte to write; oldest byte not cleared */
+static uint64_t opt_ring_size;
+PARAM_SIZE("conring_size", opt_ring_size, "size of the console ring that xl dmesg shows");
+
+/* The serial line follows the ring: bytes [sent, ring_head) are still to go out. */
+static uint32_t sent;
+static bool sent_cr;    /* the carriage return before the newline at `sent` has gone out */
+static bool serial_irq; /* the port interrupts when it has room: nobody needs to wait for it */
 static bool panicking;
 
 static struct uart uart;
@@ -63,22 +74,50 @@ PARAM_CUSTOM("com2", parse_com2, "second serial port, used instead of the first"
 
 /* --- output ------------------------------------------------------------------------------------------------------ */
 
-static void send(char c)
+/* Send the byte at `sent`; wait: as long as it takes, within the driver's bound. False: no room now. */
+static bool send_next(bool wait)
 {
-    if (c == '\n')
-        uart_putc(&uart, '\r');
-    uart_putc(&uart, (uint8_t)c);
+    uint8_t c = (uint8_t)ring[sent & (ring_size - 1)];
+    bool cr = c == '\n' && !sent_cr;
+
+    if (cr)
+        c = '\r';
+    if (wait)
+        uart_putc(&uart, c);
+    else if (uart_write_some(&uart, &c, 1) == 0)
+        return false;
+    sent_cr = cr;
+    if (!cr)
+        sent++;
+    return true;
+}
+
+/* With interrupts, what finds no room goes out later; a backlog of half the ring is waited for. */
+static void drain(void)
+{
+    bool later = serial_irq && !panicking;
+
+    if (!uart_up) {
+        sent = ring_head;
+        return;
+    }
+    if ((int32_t)(sent - ring_start) < 0) /* the ring has gone round */
+        sent = ring_start;
+    while (sent != ring_head)
+        if (!send_next(!later || ring_head - sent > ring_size / 2))
+            break;
+    if (serial_irq)
+        uart_set_irqs(&uart, true, sent != ring_head);
 }
 
 static void emit(const char *s, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        ring[ring_head++ & (RING_SIZE - 1)] = s[i];
-        if (ring_head - ring_start > RING_SIZE)
-            ring_start = ring_head - RING_SIZE;
-        if (uart_up)
-            send(s[i]);
+        ring[ring_head++ & (ring_size - 1)] = s[i];
+        if (ring_head - ring_start > ring_size)
+            ring_start = ring_head - ring_size;
     }
+    drain();
 }
 
 static void console_acquire(void) NO_TSA
@@ -197,17 +236,24 @@ void console_input(char c)
     virq_send_global(VIRQ_CONSOLE);
 }
 
-/* From the uart's interrupt, or a poll. */
 void console_service(void *unused)
 {
-    int c;
+    unsigned int events;
 
     (void)unused;
     spin_lock(&console_lock);
-    while (uart_irq_events(&uart) & UART_EVENT_RX && (c = uart_getc(&uart)) >= 0) {
-        spin_unlock(&console_lock);
-        console_input((char)c);
-        spin_lock(&console_lock);
+    while ((events = uart_irq_events(&uart)) != 0) {
+        int c;
+
+        if (events & UART_EVENT_TX)
+            drain();
+        while ((events & UART_EVENT_RX) && (c = uart_getc(&uart)) >= 0) {
+            spin_unlock(&console_lock);
+            console_input((char)c);
+            spin_lock(&console_lock);
+        }
+        if (!(events & (UART_EVENT_RX | UART_EVENT_TX)))
+            break;
     }
     spin_unlock(&console_lock);
 }
@@ -216,11 +262,45 @@ unsigned int console_irq(void) { return uart_up ? com1.irq : 0; }
 
 uint16_t console_uart_io_base(void) { return uart_up ? com1.io_base : 0; }
 
-void console_start_input(void)
+void console_start_interrupts(bool have_irq)
 {
     spin_lock(&console_lock);
+    serial_irq = have_irq && uart_up;
     if (uart_up)
         uart_set_irqs(&uart, true, false);
+    spin_unlock(&console_lock);
+}
+
+void console_sync(void)
+{
+    console_acquire();
+    serial_irq = false;
+    drain();
+    console_release();
+}
+
+void console_grow_ring(void)
+{
+    uint32_t size = BOOT_RING_SIZE;
+    unsigned int order = 0;
+    char *big;
+
+    while (size < opt_ring_size && size < MAX_RING_SIZE)
+        size *= 2;
+    if (size == BOOT_RING_SIZE)
+        return;
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    big = hv_page_alloc(order);
+    if (big == NULL) {
+        log_warn("console: no memory for a ring of %u KiB", size >> 10);
+        return;
+    }
+    spin_lock(&console_lock);
+    for (uint32_t i = ring_start; i != ring_head; i++)
+        big[i & (size - 1)] = ring[i & (ring_size - 1)];
+    ring = big;
+    ring_size = size;
     spin_unlock(&console_lock);
 }
 
@@ -234,9 +314,8 @@ void console_init_early(void)
         return;
     uart_port_io(&io, &com1);
     uart_up = uart_init(&uart, &com1, &io) == 0;
-    if (uart_up) /* what was said before there was a port */
-        for (uint32_t i = ring_start; i != ring_head; i++)
-            send(ring[i & (RING_SIZE - 1)]);
+    sent = ring_start; /* what was said before there was a port */
+    drain();
 }
 
 /* --- what guests and tools ask for ------------------------------------------------------------------------------- */
@@ -262,7 +341,7 @@ static size_t ring_copy(uint32_t *pos, char *buf, size_t n)
     if ((int32_t)(*pos - ring_start) < 0 || (int32_t)(ring_head - *pos) < 0)
         *pos = ring_start;
     while (k < n && *pos != ring_head)
-        buf[k++] = ring[(*pos)++ & (RING_SIZE - 1)];
+        buf[k++] = ring[(*pos)++ & (ring_size - 1)];
     spin_unlock(&console_lock);
     return k;
 }

@@ -165,6 +165,13 @@ CASES = [
     Case("poweroff-pc", "the same on pc", "poweroff", machine="pc", cpus=1, ends=True,
          lines=(r"granta-test: poweroff now",)),
 
+    Case("crash-record", "a crash resets the machine, and the next boot prints what it left",
+         lines=(("@banner", b""), (r"dom0:~# ", CTRL_A), ("@switched", b"C"),
+                r"PANIC: asked for by debug key", r"panic\+0x", r"rebooting",
+                r"the last run crashed", r"\| \*\*\* PANIC: asked for by debug key", r"dom0: init"),
+         qemu_args=["-action", "reboot=reset"], allow=(OUR_PANIC,),
+         skip={"xen": "it keeps no such record"}),
+
     bad("no-module", "no kernel given", kernel="", initrd=""),
     bad("no-notes", "an ELF kernel without Xen notes", kernel="bad-no-notes"),
     bad("truncated", "a bzImage that ends in the middle of its payload", kernel="bad-truncated"),

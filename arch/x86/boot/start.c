@@ -44,7 +44,7 @@ void start_bsp(uint32_t magic, uint32_t info);
 struct boot_info boot_info;
 struct e820 host_e820;
 struct acpi_info acpi_info;
-paddr_t trampoline_pa;
+paddr_t trampoline_pa, crash_record_pa;
 
 const char *hv_command_line(void) { return boot_info.cmdline; }
 
@@ -89,7 +89,8 @@ static void find_memory(void)
                  (unsigned long)(e820_entry_end(&host_e820.entry[i]) - 1), e820_type_name(host_e820.entry[i].type));
     usable = host_e820;
     trampoline_pa = low_page();
-    crash_record_place(direct_va(low_page()));
+    crash_record_pa = low_page();
+    crash_record_place(direct_va(crash_record_pa));
     reserve(0, LOW_MEMORY);
     reserve(IMAGE_PHYS_START, image_end);
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
@@ -192,14 +193,16 @@ static void poll_console(void *unused)
 static void start_console_input(void)
 {
     unsigned int irq = console_irq();
+    bool have_irq;
 
     if (console_uart_io_base() == 0)
         return;
-    if (irq == 0 || irq_request(ioapic_isa_gsi(irq), console_service, NULL)) {
+    have_irq = irq != 0 && irq_request(ioapic_isa_gsi(irq), console_service, NULL) == 0;
+    if (!have_irq) {
         timer_init(&poll_timer, poll_console, NULL, 0);
         timer_set(&poll_timer, time_now() + POLL_PERIOD);
     }
-    console_start_input();
+    console_start_interrupts(have_irq);
 }
 
 /* --- the list ----------------------------------------------------------------------------------------------------- */
@@ -217,6 +220,7 @@ static void noreturn start_on_own_stack(void)
     cpumask_set(&cpu_online_map, 0);
     smp_boot_start();
     dom0_create();
+    debug_keys_init();
     start_console_input();
     idle_loop();
 }
@@ -245,6 +249,7 @@ void start_bsp(uint32_t magic, uint32_t info)
     read_acpi();
     numa_init(&acpi_info);
     start_heap();
+    console_grow_ring();
     percpu_init_bsp();
     cpu_init_tables(0);
     reset_stack_and_call(cpu_stack_top(0), start_on_own_stack);

@@ -10,6 +10,7 @@
 #include <drivers/acpi.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/console.h>
 #include <hv/log.h>
 #include <hv/platform.h>
 
@@ -86,6 +87,7 @@ int arch_enter_sleep(unsigned int state, uint16_t pm1a, uint16_t pm1b, uint32_t 
         return -EINVAL;
     if (state != 5)
         return -ENOSYS;
+    console_sync();
     log_info("power: off, by dom0's firmware tables");
     return power_off((pm1a >> shift) & 7u, (pm1b >> shift) & 7u);
 }
@@ -150,6 +152,7 @@ static void noreturn machine_reset(void)
 
 void arch_machine_shutdown(unsigned int reason)
 {
+    console_sync();
     if (reason == SHUTDOWN_poweroff) {
         log_info("power: off");
         if (acpi_info.have & ACPI_HAVE_S5)

@@ -12,6 +12,7 @@ extern struct boot_info boot_info; /* what the loader said; constant after the f
 extern struct e820 host_e820;      /* the machine's memory map, sane */
 extern struct acpi_info acpi_info;
 extern paddr_t trampoline_pa;      /* a page below 640 KiB for starting cpus */
+extern paddr_t crash_record_pa;    /* another, for crash.c's record */
 
 /* The modules have been used: their memory goes to the allocator. */
 void boot_release_modules(void);
