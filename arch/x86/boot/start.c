@@ -144,12 +144,15 @@ static void read_acpi(void)
 {
     const struct acpi_mem mem = { .map = map_table };
     const char *why = "?";
-    uint64_t rsdp = 0;
+    bool found = boot_info.rsdp_len > 0 &&
+                 acpi_walk_copy(&acpi_info, &mem, boot_info.rsdp, boot_info.rsdp_len, &why) == 0;
 
-    if (boot_info.rsdp_len > 0 && acpi_walk_copy(&acpi_info, &mem, boot_info.rsdp, boot_info.rsdp_len, &why) == 0)
-        return;
-    if (acpi_walk(&acpi_info, &mem, rsdp, &why))
+    if (!found && acpi_walk(&acpi_info, &mem, 0, &why))
         boot_fail("ACPI: %s", why);
+    for (unsigned int i = 0; i < acpi_info.nr_notes; i++)
+        log_warn("ACPI: table %s: %s", acpi_info.note[i].table, acpi_info.note[i].what);
+    if (acpi_info.too_many)
+        log_warn("ACPI: more entries than we keep (%#x); the rest is not used", acpi_info.too_many);
 }
 
 /* --- messages ----------------------------------------------------------------------------------------------------- */

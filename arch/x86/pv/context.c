@@ -107,6 +107,19 @@ static bool load_state(struct vcpu *v, struct vcpu *old)
     return ok;
 }
 
+/* Time and runstate, where the guest's kernel wants them: at addresses that its user's table may not have. */
+static void update_guest_areas(struct vcpu *v)
+{
+    const bool borrow = !v->arch.pv.in_kernel && (v->runstate_guest || v->time_guest);
+
+    if (borrow)
+        write_cr3(mfn_to_paddr(v->arch.pv.kernel_l4));
+    time_update_vcpu(v);
+    vcpu_runstate_to_guest(v);
+    if (borrow)
+        write_cr3(v->arch.cr3);
+}
+
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
     struct cpu_info *info = get_cpu_info();
@@ -127,8 +140,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     info->running = next;
     info->regs = next->arch.regs;
     sched_context_saved(prev);
-    time_update_vcpu(next);
-    vcpu_runstate_to_guest(next);
+    update_guest_areas(next);
     /* SYSRET on AMD takes the hidden part of SS from here, and an interrupt out of ring 3 has left it null. */
     __asm__ volatile("mov %0, %%ss" ::"r"(HV_DS));
     if (!selectors_ok)
