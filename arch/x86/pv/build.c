@@ -10,6 +10,7 @@
 #include <arch/build.h>
 #include <arch/direct.h>
 #include <arch/paging.h>
+#include <arch/pv_hypercall.h>
 #include <arch/pv_mmu.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -241,6 +242,21 @@ static void load_segments(struct builder *b)
         hv_page_free(b->unpacked, b->unpacked_order);
 }
 
+/* Kernels from before 2024 call through a page of ours in their image; newer ones make the calls themselves. */
+static void fill_hypercall_page(struct builder *b)
+{
+    uint64_t va = b->notes.hypercall_page;
+    void *page;
+
+    if (!xen_notes_has(&b->notes, XEN_ELFNOTE_HYPERCALL_PAGE))
+        return;
+    if ((va & PAGE_OFFSET_MASK) || va < b->notes.virt_start || va >= b->notes.virt_end)
+        boot_fail("dom0 kernel: its hypercall page %#lx is not a page of its image", (unsigned long)va);
+    page = page_map(pfn_to_mfn(b, (va - b->lay.va_base) >> PAGE_SHIFT));
+    pv_fill_hypercall_page(page);
+    page_unmap(page);
+}
+
 static void write_p2m_and_m2p(struct builder *b)
 {
     for (unsigned int i = 0; i < b->nr_chunks; i++) {
@@ -394,6 +410,7 @@ void dom0_build_pv(struct domain *d, const struct dom0_input *in)
     plan(b, in, in->nr_pages);
     allocate(b);
     load_segments(b);
+    fill_hypercall_page(b);
     fill(b, b->lay.initrd << PAGE_SHIFT, in->initrd, in->initrd_size);
     write_p2m_and_m2p(b);
     build_page_tables(b);
