@@ -21,6 +21,10 @@ C_SRC := $(sort $(wildcard lib/*.c core/*.c core/toolstack/*.c drivers/*/*.c arc
 S_SRC := $(filter-out %.lds.S,$(sort $(wildcard arch/$(ARCH)/*/*.S)))
 OBJ := $(C_SRC:%.c=$(BUILD)/obj/%.o) $(S_SRC:%.S=$(BUILD)/obj/%.S.o)
 
+# The host programs; before the fragments, whose targets depend on them.
+UNIT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
+FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+
 .DELETE_ON_ERROR:
 .PHONY: all help clean check test unit fuzz static
 
@@ -93,8 +97,6 @@ $(BUILD)/granta.elf: $(OBJ) $(BUILD)/build_info.o $(BUILD)/link.lds tools/symtab
 HOST_CPPFLAGS := -DHOST -Itests/host/include -Itests/unit -Iinclude -Iarch/x86/include -Iarch/x86
 HOST_CFLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
         -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
-UNIT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
-FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
 links = $(shell sed -n 's,^.*links: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 
 define unit_rule

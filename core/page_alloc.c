@@ -446,14 +446,16 @@ static void flush_stale(uint32_t stamp)
 }
 
 /*
- * Memory within the direct map goes first, whatever its node: what lies past it we can only reach through windows, page by
- * page (hosts of more than 4 TiB).
+ * Memory within the direct map goes first, unless a node is wished for: what lies past it we can only reach through windows,
+ * page by page (hosts of more than 4 TiB).
  */
 static struct page *take(const struct request *r, uint32_t flags) REQUIRES(heap_lock)
 {
     struct request near = *r;
     struct page *pg;
 
+    if (flags & 0xff)
+        return take_anywhere(r, flags);
     near.high_zone = MIN(r->high_zone, HV_BITS - 20U);
     near.limit = MIN(r->limit, 1ULL << (HV_BITS - PAGE_SHIFT));
     pg = take_anywhere(&near, flags);
