@@ -21,7 +21,7 @@
 #include <lib/string.h>
 
 #define MAX_NODES 64
-#define NR_ZONES 25
+#define NR_ZONES (MAX_PADDR_BITS - 20 + 1) /* zone z: addresses of z + 20 bits, the top one set */
 #define TINY_ZONE 5 /* first zone that everybody may use: 16 MiB on */
 #define LOWEST_FRAME 0x100
 #define MAX_VIRGIN 1024
