@@ -18,7 +18,7 @@
 #define DESC_DPL (3ULL << 45)
 #define DESC_TYPE(d) (((d) >> 40) & 0xf)
 #define TYPE_CALL_GATE 0xc
-#define GATE_RESERVED (0xe0ULL << 32)
+#define GATE_RESERVED (0xffULL << 32) /* a 64-bit gate has no parameter count */
 #define DESCS_PER_PAGE 512
 #define MAX_GDT_ENTRIES 7168U
 #define MAX_LDT_ENTRIES 8192U
