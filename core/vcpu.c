@@ -199,7 +199,7 @@ int vcpu_map_info(struct vcpu *v, gfn_t gfn, unsigned int offset)
     char *va;
 
     if (offset > PAGE_SIZE - sizeof(*info) || (offset & (_Alignof(struct vcpu_info) - 1)))
-        return -EINVAL;
+        return -ENXIO;
     if (!mfn_eq(v->info_mfn, INVALID_MFN))
         return -EINVAL;
     if (v != current && !bit_test(&v->pause_flags, VPF_DOWN))
