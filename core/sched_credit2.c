@@ -290,7 +290,7 @@ static void c2_yield(struct vcpu *v)
 }
 
 /* A capped domain has time again. */
-void c2_unpark(struct vcpu *v)
+void NO_TSA c2_unpark(struct vcpu *v) /* the lock is the one that v belongs to */
 {
     spinlock_t *l = sched_lock_vcpu(v);
     struct c2_vcpu *cv = c2_of(v);

@@ -51,7 +51,7 @@ const char *cmdline_after_dashes(const char *line)
     char word[WORD_BYTES] = "";
 
     while (next_word(&line, word) != WORD_END) {
-        if (strcmp(word, "--"))
+        if (strcmp(word, "--") != 0)
             continue;
         while (char_is_space(*line))
             line++;
@@ -270,7 +270,7 @@ void cmdline_apply_table(const char *line, cmdline_warn_fn *warn, const struct p
         }
         if (!strcmp(word, "--"))
             break;
-        if (word[0] && strcmp(word, "placeholder"))
+        if (word[0] && strcmp(word, "placeholder") != 0)
             apply_word(&t, word, warn);
     }
 }

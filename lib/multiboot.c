@@ -132,7 +132,7 @@ static void fb_parse(struct boot_info *out, const uint8_t *f, const uint8_t *col
 
 static void vbe_control(struct boot_vbe *vbe, const uint8_t *block)
 {
-    if (memcmp(block, "VESA", 4))
+    if (memcmp(block, "VESA", 4) != 0)
         return;
     vbe->capabilities = get_le32(block + 10);
     vbe->memory_kib = (uint32_t)get_le16(block + 18) * 64;

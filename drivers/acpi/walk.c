@@ -142,7 +142,7 @@ static const char *walk_root(struct acpi_info *info, const struct acpi_mem *mem,
     struct acpi_table root = { 0 };
     const char *what = read_header(mem, phys, &root);
 
-    if (!what && strcmp(root.signature, xsdt ? "XSDT" : "RSDT"))
+    if (!what && strcmp(root.signature, xsdt ? "XSDT" : "RSDT") != 0)
         what = "has a wrong signature";
     if (what || !map_whole(mem, &root, &what))
         return what;
@@ -186,7 +186,7 @@ static void find_s5(struct acpi_info *info, const struct acpi_mem *mem)
     if (info->have & ACPI_HAVE_FADT) {
         const char *what = read_header(mem, info->fadt.dsdt, &dsdt);
 
-        if (!what && strcmp(dsdt.signature, "DSDT"))
+        if (!what && strcmp(dsdt.signature, "DSDT") != 0)
             what = "has a wrong signature";
         if (what)
             add_note(info, "DSDT", what);

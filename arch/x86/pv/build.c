@@ -78,7 +78,7 @@ static void load_kernel_image(struct builder *b, const struct dom0_input *in)
     struct span payload;
     size_t size;
     const char *why = "?";
-    const void *image = in->kernel;
+    const void *image;
 
     if (bzimage_payload(in->kernel, in->kernel_size, &payload, &kind, &size, &why))
         boot_fail("dom0 kernel: %s", why);
