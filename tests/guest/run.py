@@ -17,8 +17,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
-# name: extra QEMU arguments; the default is one cpu
-CPUS = {"smp": 2, "events_smp": 2}
+# name: cpus, and more options for the hypervisor; the default is one cpu with one vcpu
+MACHINE = {"smp": (2, ""), "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
+           "timers": (1, "dom0_max_vcpus=2")}
 
 HYPERVISOR = {
     "granta": ("granta.elf", ["max", STOCK_CPU], "com1=115200,8n1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),
@@ -28,10 +29,10 @@ HYPERVISOR = {
 
 def run(hv, name, cpu):
     image, _, options = HYPERVISOR[hv]
-    n = CPUS.get(name, 1)
+    n, more = MACHINE.get(name, (1, ""))
     cmd = ["qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), "-nic", "none", "-display", "none",
-           "-no-reboot", "-serial", "stdio", "-monitor", "none", "-kernel", os.path.join(BUILD, image), "-append", options,
-           "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
+           "-no-reboot", "-serial", "stdio", "-monitor", "none", "-kernel", os.path.join(BUILD, image),
+           "-append", f"{options} {more}", "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
     p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     timer = threading.Timer(LIMIT, p.kill)
     timer.start()

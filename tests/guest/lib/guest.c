@@ -146,6 +146,7 @@ static void count_events(void)
         if ((words >> port / 64 & 1) && bit_is_on(shared_info->evtchn_pending, port) &&
             !bit_is_on(shared_info->evtchn_mask, port)) {
             bit_flip(shared_info->evtchn_pending, port, false);
+            event_vcpu[port] = (unsigned char)this_vcpu();
             event_count[port]++;
         }
 }
@@ -189,6 +190,8 @@ volatile int probe_vectors[2];
 struct trap_frame last_traps[2];
 void (*event_hook)(void);
 volatile unsigned int event_count[EVENT_PORTS];
+volatile unsigned char event_vcpu[EVENT_PORTS];
+struct vcpu_info *registered_info[2];
 
 void traps_install(void)
 {
@@ -225,7 +228,7 @@ void guest_trap(struct trap_frame *f)
     if (fixup(f))
         return;
     print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name, f->vector, f->error_code, f->rip,
-          shared_info ? shared_info->vcpu_info[0].arch.cr2 : 0, f->rsp);
+          shared_info ? my_info()->arch.cr2 : 0, f->rsp);
     poweroff();
 }
 

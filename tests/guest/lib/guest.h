@@ -131,12 +131,17 @@ static inline unsigned int this_vcpu(void)
 /* A context that runs fn() on vcpu 1's stack and this vcpu's page tables, with the library's traps and events. */
 struct vcpu_guest_context *vcpu_context(void (*fn)(void));
 long vcpu_start(void (*fn)(void)); /* initialise vcpu 1 with that and bring it up */
-static inline struct vcpu_info *my_info(void) { return &shared_info->vcpu_info[this_vcpu()]; }
+extern struct vcpu_info *registered_info[2]; /* by VCPUOP_register_vcpu_info; NULL: the one in shared_info */
+static inline struct vcpu_info *my_info(void)
+{
+    return registered_info[this_vcpu()] ?: &shared_info->vcpu_info[this_vcpu()];
+}
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
 #define EVENT_PORTS 4096
 extern volatile unsigned int event_count[EVENT_PORTS]; /* upcalls that found the port pending and unmasked (2-level) */
+extern volatile unsigned char event_vcpu[EVENT_PORTS]; /* and the vcpu of the last one */
 extern void (*event_hook)(void);                       /* instead of counting */
 void events_start(void); /* register the event callback of vcpu 0; events stay masked */
 static inline void events_on(void)
