@@ -229,10 +229,9 @@ static int clear_or_copy(struct domain *d, uint64_t dst_frame, const uint64_t *s
 static int flush_vcpus(struct domain *d, const struct mmuext_op *op)
 {
     cpumask_t mask;
-    int rc = pv_vcpu_mask(d, handle_addr(op->arg2.vcpumask), &mask);
 
-    if (rc)
-        return rc;
+    if (pv_vcpu_mask(d, handle_addr(op->arg2.vcpumask), &mask))
+        return -EINVAL; /* also when it cannot be read */
     if (op->cmd == MMUEXT_INVLPG_MULTI)
         tlb_flush_va_mask(&mask, op->arg1.linear_addr);
     else
