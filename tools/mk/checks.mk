@@ -4,7 +4,7 @@
 FUZZ_SECONDS ?= 8
 RESULTS := $(BUILD)/results
 
-.PHONY: check unit fuzz-short fuzz static test-guest test ci-clean-results
+.PHONY: proof check unit fuzz-short fuzz static test-guest test ci-clean-results
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tools/mk/*.mk | expand -t 14
@@ -25,7 +25,10 @@ static: ## clang with thread-safety analysis, clang-tidy, cppcheck
 	@mkdir -p $(RESULTS)
 	@tools/run-static $(RESULTS)/static.txt $(filter-out arch/x86/asm_offsets.def.c,$(C_SRC))
 
-check: unit fuzz-short static ## All that runs on the host, in a few minutes
+proof: ## Frama-C proves the page-type transitions
+	@tools/run-proof $(RESULTS)/proof.txt
+
+check: unit fuzz-short static proof check-decompress ## All that runs on the host, in a few minutes
 
 test-guest: all guests ## Test kernels as the first domain in QEMU (HV=granta|xen)
 	@mkdir -p $(RESULTS)
@@ -39,6 +42,7 @@ test: ## Everything: check, test-guest, test-boot
 	@-$(MAKE) --no-print-directory unit
 	@-$(MAKE) --no-print-directory fuzz-short
 	@-$(MAKE) --no-print-directory static
+	@-$(MAKE) --no-print-directory proof
 	@-$(MAKE) --no-print-directory test-guest
 	@-$(MAKE) --no-print-directory test-boot
 	@tools/summary

@@ -7,11 +7,14 @@
 
 #define COUNT_MAX 0xffffff00U
 
+/*@ assigns \nothing;
+    ensures \result == ((PT_L1 <= t <= PT_L4) || t == PT_SEGDESC); */
 static bool needs_check(enum page_type t)
 {
     return page_type_is_table(t) || t == PT_SEGDESC;
 }
 
+/*@ assigns \nothing; */
 static bool needs_flush(struct page_use cur, enum page_type want)
 {
     return cur.type != PT_NONE && cur.type != want;

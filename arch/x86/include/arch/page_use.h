@@ -14,6 +14,8 @@
  * Always: a frame in CHECKING or UNDOING belongs to one cpu and the others wait or are refused; count is 0 only in IDLE, and 1 in
  * CHECKING, PARTIAL and UNDOING; type changes only from IDLE, where it still names the former use; pinned only in VALID, and one
  * of the counts is then the pin's. So a frame is never writable by a guest and a page table at once.
+ *
+ * The contracts between the @ are for Frama-C (make proof): free of run-time errors, and the sentences above, for every input.
  */
 #ifndef ARCH_PAGE_USE_H
 #define ARCH_PAGE_USE_H
@@ -45,21 +47,54 @@ enum use_verdict {
     USE_BROKEN,     /* the request makes no sense in this state: a bug of ours */
 };
 
+/*@ assigns \nothing;
+    ensures \result == (PT_L1 <= t <= PT_L4); */
 static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <= PT_L4; }
 
+/*@ requires \valid(next);
+    assigns *next;
+    ensures next->type == cur.type || cur.state == PS_IDLE;
+    ensures \result == USE_TAKEN && cur.state == PS_VALID ==>
+            next->count == cur.count + 1 && cur.type == want && next->state == PS_VALID;
+    ensures \result == USE_TAKEN && cur.state == PS_IDLE ==> !(PT_L1 <= want <= PT_L4) && want != PT_SEGDESC;
+    ensures \result == USE_TAKEN ==> cur.state == PS_VALID || cur.state == PS_IDLE;
+    ensures \result == USE_OVERFLOW || \result == USE_WRONG_TYPE || \result == USE_WAIT ==> *next == cur; */
 enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct page_use *next);
+/*@ requires \valid(next);
+    assigns *next;
+    ensures next->type == cur.type;
+    ensures \result == USE_DROPPED ==> next->count == cur.count - 1 && next->count >= 1 && next->state == PS_VALID;
+    ensures \result == USE_LAST ==> next->count == 0 && next->state == PS_IDLE && !(PT_L1 <= cur.type <= PT_L4);
+    ensures \result == USE_UNDO_IT ==> next->state == PS_UNDOING && (PT_L1 <= cur.type <= PT_L4); */
 enum use_verdict page_use_put(struct page_use cur, struct page_use *next);
 
 /* The end of a check. REFUSED: the caller goes on undoing what it had accepted, as after USE_UNDO_IT. */
 enum check_result { CHECK_OK, CHECK_REFUSED, CHECK_INTERRUPTED };
+/*@ requires \valid(next) && CHECK_OK <= result <= CHECK_INTERRUPTED;
+    assigns *next;
+    ensures next->type == cur.type && next->count == cur.count;
+    ensures \result != USE_BROKEN ==> cur.state == PS_CHECKING; */
 enum use_verdict page_use_checked(struct page_use cur, enum check_result result, struct page_use *next);
+/*@ requires \valid(next);
+    assigns *next;
+    ensures next->type == cur.type;
+    ensures \result == USE_LAST && !interrupted ==> next->count == 0 && next->state == PS_IDLE; */
 enum use_verdict page_use_undone(struct page_use cur, bool interrupted, struct page_use *next);
 /* Take over a PARTIAL frame to undo it (USE_UNDO_IT); USE_WRONG_TYPE if it is not PARTIAL. */
+/*@ requires \valid(next);
+    assigns *next;
+    ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_reclaim(struct page_use cur, struct page_use *next);
 
 /* Turn the caller's own reference to a VALID table into the pin's. USE_WRONG_TYPE: it is pinned already, or no table. */
+/*@ requires \valid(next);
+    assigns *next;
+    ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_pin(struct page_use cur, struct page_use *next);
 /* Turn the pin's reference into the caller's, to be put. USE_WRONG_TYPE: not pinned. */
+/*@ requires \valid(next);
+    assigns *next;
+    ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_unpin(struct page_use cur, struct page_use *next);
 
 #endif
