@@ -297,14 +297,12 @@ int evtchn_send(struct domain *ld, port_t lport)
     if (unlikely(!chn))
         return -EINVAL;
     spin_lock(&ld->evtchn.lock);
-    if (unlikely(chn->xen_consumer))
-        rc = -EINVAL;
-    else if (likely(chn->state == ECS_INTERDOMAIN))
+    if (likely(chn->state == ECS_INTERDOMAIN && !chn->xen_consumer))
         raise_remote(chn);
     else if (chn->state == ECS_IPI)
         evtchn_raise(ld, chn);
-    else if (chn->state != ECS_UNBOUND)
-        rc = -EINVAL;
+    else if (chn->state != ECS_UNBOUND || chn->xen_consumer)
+        rc = -EINVAL; /* nothing to send on, or an end that is ours and not the guest's */
     spin_unlock(&ld->evtchn.lock);
     return rc;
 }

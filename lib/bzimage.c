@@ -12,7 +12,7 @@
 
 #include <xen/errno.h>
 
-#define SECTOR_SIZE 512u
+#define SECTOR_SIZE 512ul
 #define HEADER_END 0x250u                  /* behind payload_length */
 #define SETUP_SECTS 0x1f1u
 #define BOOT_FLAG 0x1feu                   /* 0xaa55 */

@@ -25,7 +25,7 @@
 #define SLOTS_MODEL_END 14                 /* slots from here on have direct bits */
 #define ALIGN_BITS 4
 #define LITERAL_CODERS_MAX (1u << 4)       /* lc + lp <= 4 in LZMA2 */
-#define LITERAL_CODER_SIZE 0x300
+#define LITERAL_CODER_SIZE 0x300UL
 
 typedef uint16_t prob_t;
 

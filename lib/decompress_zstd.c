@@ -114,7 +114,7 @@ static bool four_streams(struct zstd *z, const uint8_t *in, size_t size, size_t 
     if (size < 6 || n < 3 * share)
         return false;
     for (uint32_t i = 0, at = 6; i < 4; i++) {
-        const size_t part = i < 3 ? get_le16(in + 2 * i) : size - at;
+        const size_t part = i < 3 ? get_le16(in + 2UL * i) : size - at;
         const size_t symbols = i < 3 ? share : n - 3 * share;
 
         if (part > size - at || !huf_decode(&z->huffman, in + at, part, out, symbols))

@@ -253,7 +253,7 @@ static int mb1_modules(const struct source *s)
     if (nr > BOOT_MAX_MODULES)
         return fail(s->out, -E2BIG, "too many boot modules");
     for (uint32_t i = 0; i < nr; i++) {
-        const uint8_t *entry = map_bytes(s, (uint64_t)addr + i * 16, 16);
+        const uint8_t *entry = map_bytes(s, (uint64_t)addr + i * 16ULL, 16);
         struct boot_module *m;
         int rc;
 

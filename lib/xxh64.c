@@ -24,7 +24,7 @@ static uint64_t stripes(const uint8_t **p, size_t *n)
     uint64_t acc;
 
     for (; *n >= 32; *p += 32, *n -= 32)
-        for (int i = 0; i < 4; i++)
+        for (size_t i = 0; i < 4; i++)
             lane[i] = mix(lane[i], get_le64(*p + 8 * i));
 
     acc = rotate(lane[0], 1) + rotate(lane[1], 7) + rotate(lane[2], 12) + rotate(lane[3], 18);

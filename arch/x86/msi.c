@@ -22,7 +22,7 @@
 #define MSIX_CONTROL 2
 #define MSIX_ENABLE 0x8000U
 #define MSIX_MASK_ALL 0x4000U
-#define MSIX_ENTRY_WORDS 4 /* address, upper address, data, vector control */
+#define MSIX_ENTRY_WORDS 4UL /* address, upper address, data, vector control */
 #define MSIX_MASKED 1U
 
 static DEFINE_SPINLOCK(msi_lock, RANK_VECTOR); /* mask, enabled: of all blocks */

@@ -152,7 +152,7 @@ static const char *walk_root(struct acpi_info *info, const struct acpi_mem *mem,
     for (size_t pos = ACPI_HEADER_BYTES; root.length - pos >= step; pos += step) {
         const uint8_t *entry = mem->map(mem->ctx, phys + pos, step);
 
-        if (pos / step > 4 * ACPI_MAX_TABLES) { /* garbage, or a machine we do not know */
+        if (pos / step > 4UL * ACPI_MAX_TABLES) { /* garbage, or a machine we do not know */
             info->too_many |= ACPI_MANY_TABLES;
             break;
         }

@@ -135,7 +135,7 @@ static void load_idt(void)
 
 static void set_gate(unsigned int vector, unsigned int dpl, unsigned int ist)
 {
-    const uint64_t addr = (uintptr_t)idt_entries + 16 * vector;
+    const uint64_t addr = (uintptr_t)idt_entries + 16UL * vector;
 
     idt[vector].lo = (addr & 0xffff) | ((uint64_t)HV_CS << 16) | ((uint64_t)ist << 32) | (0x8eULL << 40) |
                      ((uint64_t)dpl << 45) | ((addr & 0xffff0000) << 32);

@@ -287,7 +287,7 @@ void section_flush(void)
 /* --- contents of frames --------------------------------------------------------------------------------------------- */
 
 /* Frames past the direct map (hosts with more than 5 TiB): WINDOWS per cpu, used as a stack. Slow, but rarely needed. */
-#define WINDOWS 8
+#define WINDOWS 8UL
 
 #ifdef HOST
 static void *window_map(mfn_t mfn) { panic("no windows on the host"); }

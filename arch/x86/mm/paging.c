@@ -91,7 +91,7 @@ void paging_init_early(void)
         hv_l4[HV_FIRST_SLOT + i] = table(hv_l3[i]);
 
     for (unsigned int i = 0; i < LOW_L2_TABLES; i++)
-        hv_l3[262 - HV_FIRST_SLOT][i] = table(&boot_l2[i * PT_ENTRIES]);
+        hv_l3[262 - HV_FIRST_SLOT][i] = table(&boot_l2[(size_t)i * PT_ENTRIES]);
     map_image();
 
     /* The first 2 MiB one to one and executable, for secondary cpus on their way to long mode. */

@@ -13,7 +13,7 @@
 #include <lib/bytes.h>
 #include <lib/string.h>
 
-#define STUB_BYTES 32
+#define STUB_BYTES 32UL
 #define NR_STUBS (PAGE_SIZE / STUB_BYTES)
 #define SYSCALL_LENGTH 2
 

@@ -37,7 +37,7 @@ static inline int read_frame(struct iret_context *f, uint64_t sp)
     guest_words_begin();
 #pragma GCC unroll 9
     for (unsigned int i = 0; i < sizeof(*f) / 8; i++)
-        guest_get_word(word[i], sp + i * 8, fault);
+        guest_get_word(word[i], sp + i * 8UL, fault);
     guest_words_end();
     return 0;
 fault:

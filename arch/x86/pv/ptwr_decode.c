@@ -151,7 +151,7 @@ bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, const 
             s->operand = *reg_ptr(regs, s->reg - 4U) >> 8;
         else
             s->operand = *reg_ptr(regs, s->reg);
-        if (s->op >= STORE_BTS && (s->operand & mask(s->size)) >= s->size * 8U)
+        if (s->op >= STORE_BTS && (s->operand & mask(s->size)) >= s->size * 8UL)
             return false; /* reaches beyond the operand that faulted */
     }
     if (s->op < STORE_BTS)

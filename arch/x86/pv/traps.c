@@ -39,7 +39,7 @@ static inline int write_frame(uint64_t sp, const uint64_t *frame, unsigned int n
     guest_words_begin();
 #pragma GCC unroll 8
     for (unsigned int i = 0; i < n; i++)
-        guest_put_word(sp + i * 8, frame[i], fault);
+        guest_put_word(sp + i * 8UL, frame[i], fault);
     guest_words_end();
     return 0;
 fault:
