@@ -528,9 +528,9 @@ static void vcpu_ops(void)
     {
         struct vcpu_register_vcpu_info r = { .mfn = 5, .offset = 4096 - 63 };
 
-        CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -EINVAL);
+        CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -ENXIO);
         r.offset = 3;
-        CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -EINVAL);
+        CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -ENXIO);
         r.offset = 64;
         r.mfn = 6;
         CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -EINVAL);
