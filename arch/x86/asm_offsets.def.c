@@ -27,9 +27,13 @@ void asm_offsets(void)
     DEFINE(CPU_INFO_SIZE, sizeof(struct cpu_info));
     OFFSET(CPU_INFO_regs, struct cpu_info, regs);
     OFFSET(CPU_INFO_current, struct cpu_info, running);
+    OFFSET(CPU_INFO_view_ok, struct cpu_info, view_ok);
+    OFFSET(CPU_INFO_guest_cr3, struct cpu_info, guest_cr3);
+    OFFSET(CPU_INFO_hv_cr3, struct cpu_info, hv_cr3);
     OFFSET(CPU_INFO_percpu_offset, struct cpu_info, percpu_offset);
 
     OFFSET(VCPU_info, struct vcpu, info);
+    OFFSET(VCPU_cr3, struct vcpu, arch.cr3);
     OFFSET(VCPU_in_kernel, struct vcpu, arch.pv.in_kernel);
     OFFSET(VCPU_nmi_pending, struct vcpu, nmi_pending);
     OFFSET(VCPUINFO_pending, struct vcpu_info, evtchn_upcall_pending);

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run test kernels as the first domain: run.py [--hv granta|xen] [--results FILE] [NAME ...]
+"""Run test kernels as the first domain: run.py [--hv granta|xen] [--option WORD]... [--results FILE] [NAME ...]
 
 Each kernel prints `ok NAME: what` or `FAIL NAME: what` for a check and `done NAME` at its end; a missing `done` is a
-failure with the end of the log. Two run at a time.
+failure with the end of the log. Two run at a time. --option gives the hypervisor one more word, for example xpti=on.
+QEMU_WRAPPER in the environment: words put before QEMU's command line.
 """
 import argparse
 import concurrent.futures
 import os
+import shlex
+import signal
 import subprocess
 import sys
-import threading
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -27,15 +29,23 @@ HYPERVISOR = {
 }
 
 
-def run(hv, name, cpu):
+def end(p):
+    try:
+        os.killpg(p.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def run(hv, name, cpu, more):
     image, _, options = HYPERVISOR[hv]
-    n, more = MACHINE.get(name, (1, ""))
-    cmd = ["qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), "-nic", "none", "-display", "none",
+    n, own = MACHINE.get(name, (1, ""))
+    wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
+    cmd = [*wrapper, "timeout", "--foreground", str(LIMIT),  # counts from QEMU's own start, which a wrapper may delay
+           "qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), "-nic", "none", "-display", "none",
            "-no-reboot", "-serial", "stdio", "-monitor", "none", "-kernel", os.path.join(BUILD, image),
-           "-append", f"{options} {more}", "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
-    p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    timer = threading.Timer(LIMIT, p.kill)
-    timer.start()
+           "-append", " ".join([options, own, *more]), "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
+    p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                         start_new_session=True)
     lines, done = [], False
     for raw in p.stdout:
         line = raw.decode(errors="replace").rstrip()
@@ -46,13 +56,12 @@ def run(hv, name, cpu):
         if "halted" in line or "PANIC" in line or "crashed" in line and line.startswith("(XEN)"):
             time.sleep(0.5)
             break
-    p.kill()
+    end(p)
     rest = p.stdout.read().decode(errors="replace").splitlines()
-    timer.cancel()
     p.wait()
     lines += [] if done else rest
     os.makedirs(os.path.join(BUILD, "logs"), exist_ok=True)
-    kind = "max" if cpu == "max" else "plain"
+    kind = ",".join(["max" if cpu == "max" else "plain", *more])
     with open(f"{BUILD}/logs/guest-{hv}-{name}-{kind}.log", "w") as f:
         f.write("\n".join(lines) + "\n")
     results = [l.replace(f" {name}:", f" guest/{name}[{kind}]:", 1) for l in lines if l.startswith(("ok ", "FAIL ", "skip "))]
@@ -64,6 +73,7 @@ def run(hv, name, cpu):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--hv", default=os.environ.get("HV", "granta"), choices=HYPERVISOR)
+    ap.add_argument("--option", action="append", default=[])
     ap.add_argument("--results")
     ap.add_argument("name", nargs="*")
     args = ap.parse_args()
@@ -71,7 +81,7 @@ def main():
     jobs = [(n, c) for n in names for c in HYPERVISOR[args.hv][1]]
     out = []
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for results in pool.map(lambda j: run(args.hv, *j), jobs):
+        for results in pool.map(lambda j: run(args.hv, *j, args.option), jobs):
             out += results
             for line in results:
                 if args.name or not line.startswith("ok "):

@@ -15,6 +15,7 @@
 #include <arch/page_type.h>
 #include <arch/paging.h>
 #include <arch/tlb.h>
+#include <arch/xpti.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
@@ -117,6 +118,8 @@ void tlb_flush_local(void)
     last_flush = ++tlb_clock;
 }
 void tlb_switch_cr3(uint64_t cr3) { tlb_flush_local(); }
+void xpti_base_changed(bool kernel) {}
+void xpti_l4_written(const struct domain *d, mfn_t l4, unsigned int slot, pte_t e) { panic("no domain here is kept apart"); }
 void tlb_flush_va_local(uint64_t va) {}
 void tlb_flush_va_mask(const cpumask_t *mask, uint64_t va) {}
 void tlb_flush_mask(const cpumask_t *mask)

@@ -23,7 +23,11 @@ SECTIONS
     .text : AT(ADDR(.text) - IMAGE_VIRT_START) ALIGN(4096) {
         KEEP(*(.multiboot))
         *(.head.text)
+        . = ALIGN(4096); /* its pages stay mapped while a guest runs apart (xpti=) */
+        __entry_start = .;
         *(.entry.text)
+        . = ALIGN(4096);
+        __entry_end = .;
         *(.text .text.*)
         *(.fixup)
         . = ALIGN(4096);

@@ -20,6 +20,7 @@
 #include <arch/percpu.h>
 #include <arch/pv_mmu.h>
 #include <arch/smpboot.h>
+#include <arch/xpti.h>
 #include <arch/topology.h>
 #include <drivers/acpi.h>
 #include <hv/console.h>
@@ -247,6 +248,7 @@ void start_bsp(uint32_t magic, uint32_t info)
         boot_fail("command line: %s", bad_option);
     features_apply_options();
     features_report();
+    xpti_init();
     find_memory();
     crash_record_report();
     read_acpi();
@@ -255,5 +257,6 @@ void start_bsp(uint32_t magic, uint32_t info)
     console_grow_ring();
     percpu_init_bsp();
     cpu_init_tables(0);
+    xpti_init_cpu(0);
     reset_stack_and_call(cpu_stack_top(0), start_on_own_stack);
 }

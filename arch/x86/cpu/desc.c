@@ -4,7 +4,8 @@
  * "Segmented Virtual Memory" and §8.4 "Vectors".
  *
  * A cpu's page holds its part of the GDT at offset 0 and the TSS behind it. Guests' GDTs show the page (read-only, supervisor)
- * as page 14; GDT_LIMIT ends before the TSS, so nothing in it can be loaded as a descriptor.
+ * as page 14; GDT_LIMIT ends before the TSS, so nothing in it can be loaded as a descriptor. The page and the IDT stay mapped while a
+ * guest runs apart (xpti=), read-only: so the page lies beside the stack, and busy and accessed bits are set once here.
  */
 #include <arch/cpu.h>
 #include <arch/desc.h>
@@ -68,7 +69,8 @@ extern char idt_entries[], syscall_entry[], syscall32_entry[], sysenter_entry[];
 
 static struct gate idt[256] __attribute__((aligned(4096)));
 static struct cpu_tables boot_tables;
-static struct cpu_tables *tables[NR_CPUS];
+static struct cpu_tables *tables[NR_CPUS]; /* at STACK_TABLES of the stack */
+static mfn_t tables_mfn[NR_CPUS];
 
 static void lgdt(uint64_t base)
 {
@@ -141,6 +143,8 @@ static void set_gate(unsigned int vector, unsigned int dpl, unsigned int ist)
                      ((uint64_t)dpl << 45) | ((addr & 0xffff0000) << 32);
     idt[vector].hi = addr >> 32;
 }
+
+uint64_t idt_address(void) { return (uintptr_t)idt; }
 
 void idt_init(void)
 {
@@ -237,15 +241,28 @@ uint64_t cpu_base_cr4(void)
            (cpu_features.xsave ? X86_CR4_OSXSAVE : 0);
 }
 
+static void make_tables(unsigned int cpu)
+{
+    const uint64_t va = STACK_VIRT(cpu) + STACK_TABLES;
+    void *page;
+
+    if (tables[cpu])
+        return;
+    page = hv_page_alloc(0);
+    if (!page)
+        panic("cpu%u: out of memory for its GDT", cpu);
+    tables_mfn[cpu] = paddr_to_mfn(direct_pa(page));
+    if (hv_map(va, tables_mfn[cpu], 1, HV_RW))
+        panic("cpu%u: out of memory to map its GDT", cpu);
+    tables[cpu] = (struct cpu_tables *)va;
+}
+
 void cpu_init_tables(unsigned int cpu)
 {
     const uint64_t stack = ((uintptr_t)cpu_stack_top(cpu) - 1) & ~(STACK_SIZE - 1ULL);
     struct cpu_info *info = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 
-    if (!tables[cpu])
-        tables[cpu] = hv_page_alloc(0);
-    if (!tables[cpu])
-        panic("cpu%u: out of memory for its GDT", cpu);
+    make_tables(cpu);
     fill_tables(tables[cpu], stack);
     load_tables(tables[cpu]);
     load_idt();
@@ -257,7 +274,7 @@ void cpu_init_tables(unsigned int cpu)
     fpu_init_cpu();
 }
 
-mfn_t cpu_gdt_frame(unsigned int cpu) { return paddr_to_mfn(direct_pa(tables[cpu])); }
+mfn_t cpu_gdt_frame(unsigned int cpu) { return tables_mfn[cpu]; }
 
 void gdt_load_own(unsigned int cpu) { lgdt((uintptr_t)tables[cpu] - GDT_RESERVED_OFFSET); }
 void gdt_load_vcpu(const struct vcpu *v) { lgdt(GDT_VIRT(v->id)); }

@@ -26,18 +26,16 @@ static unsigned int order_of(size_t size)
     return order;
 }
 
-static uint64_t stack_base(unsigned int cpu) { return STACK_VIRT_START + (uint64_t)cpu * STACK_STRIDE; }
-
 void *cpu_stack_top(unsigned int cpu)
 {
-    return (void *)(stack_base(cpu) + STACK_SIZE - sizeof(struct cpu_info));
+    return (void *)(STACK_VIRT(cpu) + STACK_INFO);
 }
 
 /* All but the guard page, whose frame is given back. */
 static int stack_alloc(unsigned int cpu)
 {
     struct page *pg = page_alloc(STACK_ORDER, 0);
-    uint64_t va = stack_base(cpu);
+    uint64_t va = STACK_VIRT(cpu);
     const unsigned long below = STACK_GUARD / PAGE_SIZE, pages = STACK_SIZE / PAGE_SIZE;
     mfn_t mfn;
     int rc;

@@ -15,6 +15,7 @@
 #include <arch/irq.h>
 #include <arch/paging.h>
 #include <arch/smpboot.h>
+#include <arch/xpti.h>
 #include <drivers/acpi.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
@@ -137,6 +138,7 @@ void ap_entry(unsigned int cpu)
 {
     write_once(ap_state[cpu], AP_ARRIVED);
     cpu_init_tables(cpu);
+    xpti_init_cpu(cpu);
     apic_init_cpu();
     time_init_cpu();
     apic_timer_init_cpu();

@@ -16,6 +16,7 @@
 #include <arch/policy.h>
 #include <arch/pv.h>
 #include <arch/regs.h>
+#include <arch/xpti.h>
 #include <hv/domain.h>
 #include <hv/log.h>
 #include <hv/sched.h>
@@ -71,6 +72,7 @@ static void load_address_space(struct vcpu *v, unsigned int cpu)
     cpumask_set_atomic(&v->domain->dirty_cpus, cpu);
     gdt_load_own(cpu);
     write_cr3(v->arch.cr3);
+    xpti_load(v);
     gdt_load_vcpu(v);
     ldt_load(v);
 }
@@ -158,6 +160,7 @@ static void sync_here(void *data)
     this_cpu(loaded) = NULL;
     gdt_load_own(smp_processor_id());
     write_cr3(own_cr3());
+    xpti_load(NULL);
     note_unloaded(v, NULL);
 }
 

@@ -13,6 +13,7 @@
 #include <arch/pv.h>
 #include <arch/pv_mmu.h>
 #include <arch/regs.h>
+#include <arch/xpti.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
@@ -46,6 +47,7 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
     a->emulation_flags = config->arch.emulation_flags;
     a->msr_relaxed = config->arch.misc_flags & XEN_X86_MSR_RELAXED;
     a->pirq_eoi_mfn = INVALID_MFN;
+    a->xpti = xpti_for(d);
     rc = domain_policy_init(d);
     if (rc)
         return rc;

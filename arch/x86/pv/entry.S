@@ -8,11 +8,19 @@
  * when the frame is complete.
  *
  * GS.base is always the guest's: per-cpu data is found from %rsp. DS, ES, FS and GS selectors are the guest's too.
+ *
+ * With xpti= the guest runs on a view of its page table (arch/xpti.h) that has little of ours: .entry.text, the page of struct
+ * cpu_info, the IST stacks, GDT, TSS, IDT, system call stubs. cpu_info->hv_cr3 is then set, from before the view is loaded until after
+ * our table is, and whatever comes in loads it before it touches anything else: TO_HV_CR3, or, where the hypervisor was
+ * interrupted and may have been on its way, LEAVE_VIEW and BACK_TO_VIEW.
  */
 #include <arch/layout.h>
 #include "asm_offsets.h"
 
 #define REGS_TO_CURRENT (CPU_INFO_current - CPU_INFO_regs)
+#define REGS_TO_VIEW_OK (CPU_INFO_view_ok - CPU_INFO_regs)
+#define REGS_TO_GUEST_CR3 (CPU_INFO_guest_cr3 - CPU_INFO_regs)
+#define REGS_TO_HV_CR3 (CPU_INFO_hv_cr3 - CPU_INFO_regs)
 #define VECTOR_DB 1
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
@@ -63,6 +71,43 @@
 .Lno_smap\@:
 .endm
 
+/* From a guest: rsp = &cpu_info->regs, all registers are saved. Clobbers rcx. A misprediction here sees no more than the guest. */
+.macro TO_HV_CR3
+        cmpq    $0, REGS_TO_HV_CR3(%rsp)
+        jne     .Lload\@
+.Lloaded\@:
+        .subsection 1
+.Lload\@:
+        mov     REGS_TO_HV_CR3(%rsp), %rcx
+        mov     %rcx, %cr3
+        movq    $0, REGS_TO_HV_CR3(%rsp)
+        jmp     .Lloaded\@
+        .previous
+.endm
+
+/* From anywhere, on any of the cpu's stacks: rbx = hv_cr3 as it was, r12 = cr3 as it was if that is not 0. Clobbers rax. */
+.macro LEAVE_VIEW
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        mov     1 - CPU_INFO_SIZE + CPU_INFO_hv_cr3(%rax), %rbx
+        test    %rbx, %rbx
+        jz      .Lleft\@
+        mov     %cr3, %r12
+        mov     %rbx, %cr3
+        movq    $0, 1 - CPU_INFO_SIZE + CPU_INFO_hv_cr3(%rax)
+.Lleft\@:
+.endm
+
+.macro BACK_TO_VIEW
+        test    %rbx, %rbx
+        jz      .Lback\@
+        mov     %rsp, %rax
+        or      $(STACK_SIZE - 1), %rax
+        mov     %rbx, 1 - CPU_INFO_SIZE + CPU_INFO_hv_cr3(%rax)
+        mov     %r12, %cr3
+.Lback\@:
+.endm
+
         .section .entry.text, "ax", @progbits
 
 /*
@@ -77,11 +122,12 @@ syscall_entry:
         push    %rcx
         pushq   $-1                     /* entry_vector: ENTRY_SYSCALL */
         PUSH_GPRS
+        TO_HV_CR3
         mov     REGS_TO_CURRENT(%rsp), %rbx
         cmpb    $0, VCPU_in_kernel(%rbx)
         je      user_syscall
 
-        push    %rax                    /* alignment */
+        push    %rax                    /* alignment; with the arguments, ENTRY_PAD bytes */
         push    %r9
         push    %r8
         push    %r10
@@ -92,7 +138,7 @@ syscall_entry:
         mov     %rax, %rsi
         mov     %rsp, %rdx
         call    hypercall_dispatch      /* (v, number, arguments) */
-        add     $56, %rsp
+        add     $ENTRY_PAD, %rsp
         cmp     $-ERESTART_VALUE, %rax  /* rewound: rax stays the number */
         je      exit_to_guest
         mov     %rax, UREGS_rax(%rsp)
@@ -115,6 +161,9 @@ exit_to_guest:
         jne     exit_work
 
 restore_guest:
+        cmpq    $0, REGS_TO_GUEST_CR3(%rsp)
+        jne     load_view
+restore_registers:
         /*
          * SYSRET if we came by SYSCALL and nobody has changed what it does not restore: who does so also changes entry_vector,
          * or leaves rcx = rip, r11 = rflags, flat segments.
@@ -141,10 +190,27 @@ iret_to_guest:                          /* a fault here is the guest's: see pv_i
 
 exit_work:                              /* softirqs, events, NMIs; may switch to another vcpu and not return */
         mov     %rsp, %rdi
-        sub     $8, %rsp
+        sub     $ENTRY_PAD, %rsp
         call    pv_exit_work            /* (regs); until there is nothing left */
-        add     $8, %rsp
+        add     $ENTRY_PAD, %rsp
         jmp     restore_guest
+
+load_view:                              /* the user's view or, a page behind it, the kernel's */
+        movzbl  VCPU_in_kernel(%rbx), %eax
+        cmpb    $0, REGS_TO_VIEW_OK(%rsp, %rax)
+        je      make_view
+        shl     $12, %eax
+        add     REGS_TO_GUEST_CR3(%rsp), %rax
+        mov     VCPU_cr3(%rbx), %rcx
+        mov     %rcx, REGS_TO_HV_CR3(%rsp)
+        mov     %rax, %cr3
+        jmp     restore_registers
+make_view:
+        mov     %rbx, %rdi
+        sub     $ENTRY_PAD, %rsp
+        call    xpti_make_view          /* (v) */
+        add     $ENTRY_PAD, %rsp
+        jmp     load_view
 
 /* Start or continue current on a fresh stack, with the registers in cpu_info->regs. */
         .globl  guest_resume
@@ -159,9 +225,9 @@ return_to_guest:
 user_syscall:                           /* rbx = current */
         mov     %rbx, %rdi
         mov     %rsp, %rsi
-        sub     $8, %rsp
+        sub     $ENTRY_PAD, %rsp
         call    pv_user_syscall         /* (v, regs) */
-        add     $8, %rsp
+        add     $ENTRY_PAD, %rsp
         jmp     exit_to_guest
 
 /* SYSCALL from 32-bit code: as above, but never a hypercall. */
@@ -173,11 +239,12 @@ syscall32_entry:
         push    %rcx
         pushq   $-1                     /* into the guest's kernel, which is 64-bit: SYSRET will do */
         PUSH_GPRS
+        TO_HV_CR3
         mov     REGS_TO_CURRENT(%rsp), %rdi
         mov     %rsp, %rsi
-        sub     $8, %rsp
+        sub     $ENTRY_PAD, %rsp
         call    pv_syscall32            /* (v, regs) */
-        add     $8, %rsp
+        add     $ENTRY_PAD, %rsp
         jmp     return_to_guest
 
 /* SYSENTER (Intel): rsp = &regs.es from the MSR. It saves nothing, and leaves TF, NT and AC as they are. */
@@ -194,29 +261,36 @@ sysenter_entry:
         PUSH_GPRS
         pushq   $2
         popfq
+        TO_HV_CR3
         mov     REGS_TO_CURRENT(%rsp), %rdi
         mov     %rsp, %rsi
-        sub     $8, %rsp
+        sub     $ENTRY_PAD, %rsp
         call    pv_sysenter             /* (v, regs) */
-        add     $8, %rsp
+        add     $ENTRY_PAD, %rsp
         jmp     return_to_guest
 
 /* Exceptions: error_code and entry_vector are on the stack. */
 common_exception:
         PUSH_GPRS
+        testb   $3, UREGS_cs(%rsp)
+        jz      exception_from_hv
+        TO_HV_CR3
         cld
         CLEAR_AC
         mov     %rsp, %rdi
-        testb   $3, UREGS_cs(%rsp)
-        jz      exception_from_hv
-        sub     $8, %rsp
+        sub     $ENTRY_PAD, %rsp
         call    pv_exception            /* (regs) */
-        add     $8, %rsp
+        add     $ENTRY_PAD, %rsp
         jmp     return_to_guest
-exception_from_hv:
-        sub     $8, %rsp
+exception_from_hv:                      /* IRET to a guest faults with the guest's view loaded */
+        LEAVE_VIEW
+        cld
+        CLEAR_AC
+        mov     %rsp, %rdi
+        sub     $ENTRY_PAD, %rsp
         call    hv_exception            /* (regs): fixes regs up, or does not return */
-        add     $8, %rsp
+        add     $ENTRY_PAD, %rsp
+        BACK_TO_VIEW
 return_to_hv:
         POP_GPRS
         add     $8, %rsp
@@ -224,25 +298,36 @@ return_to_hv:
 
 common_interrupt:
         PUSH_GPRS
+        testb   $3, UREGS_cs(%rsp)
+        jz      interrupt_from_hv
+        TO_HV_CR3
+        cld
+        CLEAR_AC
+        mov     %rsp, %rdi
+        sub     $ENTRY_PAD, %rsp
+        call    irq_dispatch            /* (regs) */
+        add     $ENTRY_PAD, %rsp
+        jmp     return_to_guest
+interrupt_from_hv:                      /* interrupts are off while a view is loaded here */
         cld
         CLEAR_AC
         mov     %rsp, %rdi
         sub     $8, %rsp
         call    irq_dispatch            /* (regs) */
         add     $8, %rsp
-        testb   $3, UREGS_cs(%rsp)
-        jnz     return_to_guest
         jmp     return_to_hv
 
 /* NMI, #DF, #MC, and #DB that hit the hypervisor: on their own stacks, and straight back. */
 common_ist:
         PUSH_GPRS
+        LEAVE_VIEW
         cld
         CLEAR_AC
         mov     %rsp, %rdi
         sub     $8, %rsp
         call    ist_exception           /* (regs) */
         add     $8, %rsp
+        BACK_TO_VIEW
         jmp     return_to_hv
 
 /*

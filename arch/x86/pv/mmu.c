@@ -7,6 +7,7 @@
 #include <arch/paging.h>
 #include <arch/pv_mmu.h>
 #include <arch/tlb.h>
+#include <arch/xpti.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
@@ -107,7 +108,18 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
     return 0;
 }
 
-static int upper_update(struct domain *d, pte_t *p, unsigned int level, uint64_t val, bool preserve_ad, struct pt_work *w)
+/* An entry above level 1, in table; what it held may still be in use by other cpus' TLBs, but in no page table. */
+static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int level, pte_t new, bool preserve_ad)
+{
+    const pte_t old = swap_entry(p, new, preserve_ad);
+
+    if (level == 4 && unlikely(d->arch.xpti))
+        xpti_l4_written(d, table, ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p), (pte_t){ read_once(p->v) });
+    return old;
+}
+
+static int upper_update(struct domain *d, mfn_t table, pte_t *p, unsigned int level, uint64_t val, bool preserve_ad,
+                        struct pt_work *w)
 {
     unsigned int slot = ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p);
     pte_t new = { val }, old = { read_once(p->v) };
@@ -120,7 +132,7 @@ static int upper_update(struct domain *d, pte_t *p, unsigned int level, uint64_t
             return -EINVAL;
         new.v |= PTE_USER;
         if (pte_present(old) && !((old.v ^ new.v) & (PTE_ADDR | PTE_PRESENT))) {
-            (void)swap_entry(p, new, preserve_ad);
+            (void)swap_upper(d, table, p, level, new, preserve_ad);
             return 0;
         }
         child = mfn_to_page(pte_mfn(new));
@@ -134,7 +146,7 @@ static int upper_update(struct domain *d, pte_t *p, unsigned int level, uint64_t
             return rc;
         }
     }
-    old = swap_entry(p, new, preserve_ad && pte_present(new));
+    old = swap_upper(d, table, p, level, new, preserve_ad && pte_present(new));
     if (pte_present(old)) {
         child = mfn_to_page_known(pte_mfn(old));
         w->parked = NULL;
@@ -232,7 +244,7 @@ static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preser
     va = page_map(page_to_mfn(pg));
     p = (pte_t *)(void *)(va + (ptr & PAGE_OFFSET_MASK & ~7ULL));
     rc = level == 1 ? pv_l1_update(u->d, u->owner, p, val, preserve_ad, &u->work)
-                    : upper_update(u->d, p, level, val, preserve_ad, &u->work);
+                    : upper_update(u->d, page_to_mfn(pg), p, level, val, preserve_ad, &u->work);
     page_unmap(va);
     return rc;
 }

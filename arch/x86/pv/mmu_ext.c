@@ -7,6 +7,7 @@
 #include <arch/pv_mmu.h>
 #include <arch/desc.h>
 #include <arch/tlb.h>
+#include <arch/xpti.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
@@ -166,6 +167,7 @@ static int new_base(struct vcpu *v, mfn_t mfn)
             v->arch.pv.kernel_l4 = mfn;
             pv_update_cr3(v);
             tlb_switch_cr3(v->arch.cr3);
+            xpti_base_changed(true);
             put_l4(v, d, old, &w);
         }
         spin_unlock(&d->arch.pt_lock);
@@ -190,6 +192,7 @@ static int new_user_base(struct vcpu *v, uint64_t frame)
     pv_park_refused(v, rc, &w);
     if (rc == 0) {
         v->arch.pv.user_l4 = mfn;
+        xpti_base_changed(false);
         put_l4(v, d, old, &w);
     }
     spin_unlock(&d->arch.pt_lock);

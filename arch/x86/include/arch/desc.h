@@ -15,6 +15,7 @@ struct vcpu;
 #define IST_MC 3
 #define IST_DB 4
 
+uint64_t idt_address(void); /* a page */
 void idt_init(void);                     /* boot cpu, first: exceptions of ours are reported from here on */
 void cpu_init_tables(unsigned int cpu);  /* on that cpu, on any stack: GDT, TSS, IDT, SYSCALL, CR4, EFER, PAT, XCR0 */
 mfn_t cpu_gdt_frame(unsigned int cpu);   /* its page of the GDT */

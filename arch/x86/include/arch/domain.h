@@ -72,6 +72,7 @@ struct arch_domain {
     uint8_t pit_ch2_latch;
     struct { uint8_t mode, lsb_pending, latched; uint16_t count, latch; int64_t start; uint8_t gate, out; } pit2;
     bool msr_relaxed;
+    bool xpti;                 /* its vcpus run on views of their page tables (arch/xpti.h) */
     uint32_t emulation_flags;
     mfn_t pirq_eoi_mfn;        /* PHYSDEVOP_pirq_eoi_gmfn: bitmap page; INVALID_MFN none */
     uint64_t *pirq_eoi_map;

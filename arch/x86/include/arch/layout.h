@@ -41,8 +41,8 @@
 #define LDT_VIRT(vcpu_id) (GDT_VIRT(vcpu_id) + 0x10000)
 
 /*
- * A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info at the very top.
- * Page 0: #DB (lower half), #DF (upper half); page 1: NMI; page 2: #MC; page 3: guard; pages 4-7: the stack.
+ * A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info in the top page.
+ * Page 0: #DB (lower half), #DF (upper half); page 1: NMI; page 2: #MC; page 3: guard; pages 4-6: the stack; page 7: struct cpu_info.
  */
 #define STACK_ORDER 3
 #define STACK_SIZE 0x8000
@@ -51,7 +51,16 @@
 #define STACK_IST_NMI 0x2000
 #define STACK_IST_MC 0x3000
 #define STACK_GUARD 0x3000 /* this page is to be unmapped */
-#define STACK_STRIDE 0x10000 /* stacks are mapped this far apart: the gap is a guard */
+#define STACK_INFO 0x7000 /* the page of struct cpu_info */
+#define STACK_VIRT(cpu) (STACK_VIRT_START + (unsigned long)(cpu) * STACK_STRIDE)
+#define STACK_STRIDE 0x10000 /* stacks are mapped this far apart: the gap is a guard, but for a page */
+#define STACK_TABLES 0xc000 /* in the gap: the cpu's part of the GDT, and its TSS */
+
+/*
+ * What entry.S leaves between a guest's frame and a C function's: nothing of C's stays in the page of the frame. The smallest
+ * that holds what a fault of IRET pushes below the frame (48 bytes by the cpu, 120 by us), is 8 modulo 16, and keeps rsp aligned.
+ */
+#define ENTRY_PAD 56
 
 /* Our selectors, in the reserved part of every vcpu's GDT (FIRST_RESERVED_GDT_BYTE 0xe000). */
 #define HV_CS 0xe008
