@@ -35,6 +35,7 @@ all: $(BUILD)/granta.elf
 -include tools/mk/boot-tests.mk
 -include tools/mk/guest-tests.mk
 -include tools/mk/checks.mk
+-include tools/mk/bench.mk
 
 # --- the hypervisor ---------------------------------------------------------------------------------------------------
 
