@@ -17,9 +17,9 @@ struct cpupool {
 };
 
 static DEFINE_SPINLOCK(pools_lock, RANK_CPUPOOL);
-static struct cpupool pools[MAX_POOLS] = { [0] = { .exists = true } };
+static struct cpupool pools[MAX_POOLS] GUARDED_BY(pools_lock) = { [0] = { .exists = true } };
 
-static struct cpupool *pool_of(uint32_t id)
+static struct cpupool *pool_of(uint32_t id) REQUIRES(pools_lock)
 {
     return id < MAX_POOLS && pools[id].exists ? &pools[id] : NULL;
 }
@@ -174,7 +174,7 @@ int cpupool_destroy(uint32_t id)
     return rc;
 }
 
-static bool cpu_is_free(uint32_t cpu)
+static bool cpu_is_free(uint32_t cpu) REQUIRES(pools_lock)
 {
     if (cpu >= NR_CPUS || !cpumask_test(&cpu_online_map, cpu))
         return false;
@@ -184,7 +184,7 @@ static bool cpu_is_free(uint32_t cpu)
     return true;
 }
 
-static uint32_t first_free_cpu(void)
+static uint32_t first_free_cpu(void) REQUIRES(pools_lock)
 {
     for_each_cpu (cpu, &cpu_online_map)
         if (cpu_is_free(cpu))

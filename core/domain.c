@@ -31,8 +31,8 @@ struct domain *dom0, *idle_domain, *dom_xen, *dom_io;
 static struct domain **chunks[NR_CHUNKS];
 static DEFINE_SPINLOCK(table_lock, RANK_DOMLIST); /* changes of the table */
 
-static struct domain *graveyard;
 static DEFINE_SPINLOCK(graveyard_lock, RANK_LEAF);
+static struct domain *graveyard GUARDED_BY(graveyard_lock);
 
 /* --- the table ----------------------------------------------------------------------------------------------------- */
 

@@ -136,7 +136,7 @@ void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state st
     d->evtchn.ops->init(d, chn);
 }
 
-static void port_free(struct domain *d, struct evtchn *chn)
+static void port_free(struct domain *d, struct evtchn *chn) REQUIRES(d->evtchn.lock)
 {
     d->evtchn.ops->clear_pending(d, chn); /* nothing may show when the port is bound again */
     if (!chn->xen_consumer)
@@ -149,7 +149,7 @@ static void port_free(struct domain *d, struct evtchn *chn)
 }
 
 /* What the port was bound to forgets it. */
-static void port_unbind(struct domain *d, struct evtchn *chn)
+static void port_unbind(struct domain *d, struct evtchn *chn) REQUIRES(d->evtchn.lock)
 {
     switch ((enum evtchn_state)chn->state) {
     case ECS_INTERDOMAIN: {
@@ -177,7 +177,7 @@ static void port_unbind(struct domain *d, struct evtchn *chn)
     }
 }
 
-static void close_locked(struct domain *d, struct evtchn *chn)
+static void close_locked(struct domain *d, struct evtchn *chn) REQUIRES(d->evtchn.lock)
 {
     port_unbind(d, chn);
     port_free(d, chn);

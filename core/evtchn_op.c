@@ -37,6 +37,7 @@ static int op_alloc_unbound(struct domain *ld, void *arg)
 }
 
 static int connect(struct domain *ld, struct domain *rd, port_t rport, port_t *lport)
+    REQUIRES(ld->evtchn.lock, rd->evtchn.lock)
 {
     struct evtchn *rchn = evtchn_get(rd, rport), *lchn;
     int rc = evtchn_port_alloc(ld, &lchn);
@@ -73,6 +74,7 @@ static int op_bind_interdomain(struct domain *ld, void *arg)
 }
 
 static int bind_virq(struct domain *d, struct vcpu *v, unsigned int virq, port_t *port)
+    REQUIRES(d->evtchn.lock)
 {
     struct evtchn *chn;
     int rc;
@@ -160,6 +162,7 @@ void evtchn_send_pirq(struct domain *d, unsigned int pirq)
 }
 
 static int bind_pirq(struct domain *d, struct vcpu *v, const struct evtchn_bind_pirq *op, port_t *port)
+    REQUIRES(d->evtchn.lock)
 {
     port_t *slot = evtchn_pirq_slot(d, op->pirq);
     struct evtchn *chn;
@@ -273,7 +276,7 @@ static int op_status(struct domain *ld, void *arg)
     return rc;
 }
 
-static int rebind(struct domain *d, struct evtchn *chn, struct vcpu *v)
+static int rebind(struct domain *d, struct evtchn *chn, struct vcpu *v) REQUIRES(d->evtchn.lock)
 {
     if (chn->xen_consumer)
         return -EINVAL;

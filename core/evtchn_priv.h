@@ -44,12 +44,13 @@ static inline void evtchn_wake_pollers(struct domain *d, port_t port)
 }
 
 /* evtchn.c; the event lock is held, of both ends where an interdomain channel changes */
-int evtchn_port_alloc(struct domain *d, struct evtchn **out) must_check;
-void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state state, unsigned int vcpu);
+int evtchn_port_alloc(struct domain *d, struct evtchn **out) REQUIRES(d->evtchn.lock) must_check;
+void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state state, unsigned int vcpu)
+    REQUIRES(d->evtchn.lock);
 int evtchn_close(struct domain *d, port_t port, bool by_guest);
 
 /* evtchn_op.c: the slot for a pirq's port, NULL when out of range or memory. */
-port_t *evtchn_pirq_slot(struct domain *d, unsigned int pirq);
+port_t *evtchn_pirq_slot(struct domain *d, unsigned int pirq) REQUIRES(d->evtchn.lock);
 
 /* virq.c */
 bool virq_is_global(unsigned int virq);
@@ -59,6 +60,6 @@ void virq_forget_handler(struct domain *d);
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *op);
 int evtchn_fifo_expand_array(struct domain *d, uint64_t gfn);
 /* Give back all pages of the guest; no port is open. The event lock is held. */
-void evtchn_fifo_exit(struct domain *d);
+void evtchn_fifo_exit(struct domain *d) REQUIRES(d->evtchn.lock);
 
 #endif

@@ -113,18 +113,18 @@ int gnttab_grow(struct domain *d, uint32_t nr_frames)
 
 int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *mfn)
 {
-    struct gnttab *gt = d->gnttab;
-    struct page_vec *v = status ? &gt->status : &gt->shared;
+    const struct gnttab *gt = d->gnttab;
+    const struct page_vec *v = status ? &gt->status : &gt->shared;
     /* A status frame serves this many frames of entries. */
     uint64_t need = status ? frame * (STATUS_PER_FRAME / V2_PER_FRAME) + 1 : frame + 1ULL;
     int rc = -EINVAL;
 
-    spin_lock(&gt->lock);
+    spin_lock(&d->gnttab->lock);
     if (need <= gt->max_frames && (!status || gt->version == 2))
         rc = gnttab_grow(d, (uint32_t)need);
     if (!rc)
         *mfn = gnttab_page_mfn(v->page[index_nospec(frame, v->nr)]);
-    spin_unlock(&gt->lock);
+    spin_unlock(&d->gnttab->lock);
     return rc;
 }
 
@@ -149,9 +149,9 @@ int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_mapt
     gt->free_handle = NO_HANDLE;
     d->gnttab = gt;
 
-    spin_lock(&gt->lock);
+    spin_lock(&d->gnttab->lock);
     rc = gnttab_grow(d, MIN(max_frames, 1U));
-    spin_unlock(&gt->lock);
+    spin_unlock(&d->gnttab->lock);
     if (rc)
         gnttab_exit(d);
     return rc;

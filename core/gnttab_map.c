@@ -40,7 +40,7 @@ static struct track *track_at(const struct gnttab *gt, uint32_t handle)
 }
 
 /* A new page of free handles, in rising order. */
-static bool track_grow(struct gnttab *gt)
+static bool track_grow(struct gnttab *gt) REQUIRES(gt->track_lock)
 {
     uint32_t first = gt->track.nr * (uint32_t)TRACK_PER_PAGE;
     void *page, **slot;

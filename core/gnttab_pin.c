@@ -150,6 +150,7 @@ static void unpin_locked(struct gnttab *gt, grant_ref_t ref, struct active *act,
 }
 
 static int16_t pin_locked(struct domain *d, grant_ref_t ref, const struct grant_request *r, struct grant_hold *hold)
+    REQUIRES(d->gnttab->lock)
 {
     struct gnttab *gt = d->gnttab;
     struct grant_step step;

@@ -65,8 +65,8 @@ struct gnttab {
 
 /* gnttab.c */
 void **page_vec_slot(struct page_vec *v, uint32_t i); /* makes room; NULL: out of memory */
-int gnttab_grow(struct domain *d, uint32_t nr_frames); /* lock held */
-int gnttab_grow_status(struct domain *d, uint32_t nr_frames);
+int gnttab_grow(struct domain *d, uint32_t nr_frames) REQUIRES(d->gnttab->lock); /* lock held */
+int gnttab_grow_status(struct domain *d, uint32_t nr_frames) REQUIRES(d->gnttab->lock);
 mfn_t gnttab_page_mfn(const void *va);
 static inline uint32_t gnttab_nr_refs(const struct gnttab *gt)
 {

@@ -199,7 +199,7 @@ static void drop_status(struct gnttab *gt)
     }
 }
 
-static int change_version(struct domain *d, uint8_t version)
+static int change_version(struct domain *d, uint8_t version) REQUIRES(d->gnttab->lock)
 {
     struct gnttab *gt = d->gnttab;
     struct saved_entry saved[RESERVED] = { { .frame = 0 } };
@@ -234,13 +234,13 @@ int gnttab_op_set_version(struct batch *b, void *arg)
     struct gnttab *gt = b->d->gnttab;
     int rc = -EINVAL;
 
-    spin_lock(&gt->lock);
+    spin_lock(&b->d->gnttab->lock);
     if (op->version == 2 && gt->max_version < 2)
         rc = -ENOSYS; /* as before there was such a call */
     else if (op->version == 1 || op->version == 2)
         rc = change_version(b->d, (uint8_t)op->version);
     op->version = gt->version;
-    spin_unlock(&gt->lock);
+    spin_unlock(&b->d->gnttab->lock);
     return rc;
 }
 
@@ -253,7 +253,7 @@ static bool is_pinned(const struct gnttab *gt, grant_ref_t ref)
     return act && act->pins;
 }
 
-static int16_t swap(struct gnttab *gt, grant_ref_t a, grant_ref_t b)
+static int16_t swap(struct gnttab *gt, grant_ref_t a, grant_ref_t b) REQUIRES(gt->lock)
 {
     if (a >= gnttab_nr_refs(gt) || b >= gnttab_nr_refs(gt))
         return GNTST_bad_gntref;

@@ -67,7 +67,7 @@ void rangeset_free(struct rangeset *r)
 }
 
 /* Index of the first range that ends at or after n. */
-static uint32_t find(const struct rangeset *r, uint64_t n)
+static uint32_t find(const struct rangeset *r, uint64_t n) REQUIRES(r->lock)
 {
     uint32_t low = 0, high = r->nr;
 
@@ -84,13 +84,14 @@ static uint32_t find(const struct rangeset *r, uint64_t n)
 
 /* Replace ranges from..to-1 by the nr given ones. */
 static void splice(struct rangeset *r, uint32_t from, uint32_t to, const struct range *with, uint32_t nr)
+    REQUIRES(r->lock)
 {
     memmove(&r->range[from + nr], &r->range[to], (r->nr - to) * sizeof(*with));
     memcpy(&r->range[from], with, nr * sizeof(*with));
     r->nr = r->nr - (to - from) + nr;
 }
 
-static void add_locked(struct rangeset *r, uint64_t first, uint64_t last)
+static void add_locked(struct rangeset *r, uint64_t first, uint64_t last) REQUIRES(r->lock)
 {
     /* Ranges that overlap or touch become part of the new one. */
     uint32_t from = find(r, first ? first - 1 : 0), to = from;
@@ -104,7 +105,7 @@ static void add_locked(struct rangeset *r, uint64_t first, uint64_t last)
     splice(r, from, to, &all, 1);
 }
 
-static void remove_locked(struct rangeset *r, uint64_t first, uint64_t last)
+static void remove_locked(struct rangeset *r, uint64_t first, uint64_t last) REQUIRES(r->lock)
 {
     uint32_t from = find(r, first), to = from, nr = 0;
     struct range keep[2];

@@ -64,14 +64,14 @@ static struct timer *heap_merge(struct timer *list)
     return root;
 }
 
-static void heap_insert(struct timer_cpu *tc, struct timer *t)
+static void heap_insert(struct timer_cpu *tc, struct timer *t) REQUIRES(tc->lock)
 {
     t->child = t->next = t->prev = NULL;
     t->queued = true;
     tc->root = tc->root ? heap_meld(tc->root, t) : t;
 }
 
-static void heap_remove(struct timer_cpu *tc, struct timer *t)
+static void heap_remove(struct timer_cpu *tc, struct timer *t) REQUIRES(tc->lock)
 {
     struct timer *sub = heap_merge(t->child);
 
@@ -107,7 +107,7 @@ static struct timer_cpu *NO_TSA lock_cpu_of(const struct timer *t)
 }
 
 /* Make sure that the cpu wakes up for its earliest timer. Called with its lock held. */
-static void program(struct timer_cpu *tc, unsigned int cpu)
+static void program(struct timer_cpu *tc, unsigned int cpu) REQUIRES(tc->lock)
 {
     if (!tc->root || tc->root->deadline >= read_once(tc->programmed))
         return;
@@ -124,7 +124,7 @@ void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cp
     *t = (struct timer){ .deadline = NS_NEVER, .fn = fn, .data = data, .cpu = cpu };
 }
 
-static void set_locked(struct timer_cpu *tc, struct timer *t, ns_t deadline)
+static void set_locked(struct timer_cpu *tc, struct timer *t, ns_t deadline) REQUIRES(tc->lock)
 {
     if (t->queued)
         heap_remove(tc, t);
@@ -195,7 +195,7 @@ void timer_kill(struct timer *t)
     } while (wait_callback(t));
 }
 
-static void NO_TSA timer_softirq(void)
+static void timer_softirq(void)
 {
     unsigned int cpu = smp_processor_id();
     struct timer_cpu *tc = &this_cpu(timer_cpu);

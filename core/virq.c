@@ -10,7 +10,7 @@
 #include <hv/errno.h>
 
 static DEFINE_SPINLOCK(handler_lock, RANK_VIRQ);
-static struct domain *handler[NR_VIRQS]; /* NULL: dom0 */
+static struct domain *handler[NR_VIRQS] GUARDED_BY(handler_lock); /* NULL: dom0 */
 
 bool virq_is_global(unsigned int virq)
 {

@@ -38,9 +38,9 @@ static uint64_t tsc_hz;
 static struct clocksource platform;
 static struct timer steer_timer;
 
-static DEFINE_SPINLOCK(platform_lock, RANK_LEAF); /* the two below */
-static uint64_t platform_last, platform_ns;
-static struct timescale platform_scale;
+static DEFINE_SPINLOCK(platform_lock, RANK_LEAF);
+static uint64_t platform_last GUARDED_BY(platform_lock), platform_ns GUARDED_BY(platform_lock);
+static struct timescale platform_scale GUARDED_BY(platform_lock);
 
 /* --- reading ---------------------------------------------------------------------------------------------------- */
 
@@ -271,8 +271,10 @@ static void start_counting(uint64_t hz)
     *t = (struct cpu_time){ .tsc_base = tsc, .scale = timescale_from_hz(hz), .hz = hz, .last_tsc = tsc };
     if (platform.hz == 0)
         return;
+    spin_lock(&platform_lock);
     platform_scale = timescale_from_hz(platform.hz);
     platform_last = platform.read();
+    spin_unlock(&platform_lock);
 }
 
 /* Words of the cpu are free; a measurement costs 10 ms. Without a known LAPIC rate there is a measurement in any case. */

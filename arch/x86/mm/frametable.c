@@ -321,7 +321,7 @@ static void window_unmap(const void *va)
 #define LONG_WINDOWS 65536U
 #define LONG_WINDOW_START (WINDOW_VIRT_START + NR_CPUS * WINDOWS * PAGE_SIZE)
 static DEFINE_SPINLOCK(long_lock, RANK_LEAF);
-static uint64_t long_used[LONG_WINDOWS / 64];
+static uint64_t long_used[LONG_WINDOWS / 64] GUARDED_BY(long_lock);
 
 static void *long_map(mfn_t mfn)
 {

@@ -150,6 +150,7 @@ void page_put_type(struct page *pg)
 /* --- what a table refers to ----------------------------------------------------------------------------------------------- */
 
 static int l1_check(struct page *pg, pte_t *table, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     w->budget -= PT_ENTRIES;
     for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
@@ -169,6 +170,7 @@ static int l1_check(struct page *pg, pte_t *table, struct domain *d, struct pt_w
 
 /* Reference the table that an entry of a table of `level` refers to. */
 static int child_get(struct domain *d, unsigned int level, pte_t e, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     struct page *child = e.v & TABLE_DISALLOWED ? NULL : mfn_to_page(pte_mfn(e));
     int rc;
@@ -182,6 +184,7 @@ static int child_get(struct domain *d, unsigned int level, pte_t e, struct pt_wo
 }
 
 static int upper_check(struct page *pg, unsigned int level, pte_t *table, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
         pte_t e = { read_once(table[i].v) };
@@ -206,6 +209,7 @@ static int upper_check(struct page *pg, unsigned int level, pte_t *table, struct
 }
 
 static int table_check(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     pte_t *table = page_map(page_to_mfn(pg));
     int rc = level == 1 ? l1_check(pg, table, d, w) : upper_check(pg, level, table, d, w);
@@ -216,6 +220,7 @@ static int table_check(struct page *pg, unsigned int level, struct domain *d, st
 
 /* The table behind the entry where the work stopped may have been left half way as well. */
 static int undo_stopped_child(struct page *pg, unsigned int level, pte_t *table, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     pte_t e = { pg->partial < PT_ENTRIES ? table[pg->partial].v : 0 };
     struct page *child;
@@ -233,6 +238,7 @@ static int undo_stopped_child(struct page *pg, unsigned int level, pte_t *table,
 
 /* Give back entry i of a table. False: a table below it has been left half undone. */
 static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     struct page *child;
 
@@ -252,6 +258,7 @@ static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domai
 
 /* True when all is given back; else page->partial says how far it came. */
 static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     if (undo_stopped_child(pg, level, table, d, w))
         return false;
@@ -270,6 +277,7 @@ static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, stru
 
 /* The frame is in UNDOING and ours. */
 static void undo(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     pte_t *table = page_map(page_to_mfn(pg));
     bool done = undo_entries(pg, level, table, d, w);
@@ -290,6 +298,7 @@ static void undo(struct page *pg, unsigned int level, struct domain *d, struct p
 
 /* The frame is in CHECKING and ours. */
 static int check(struct page *pg, unsigned int level, struct page_use former, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     struct page_use next;
     int rc;

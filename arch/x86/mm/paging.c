@@ -140,7 +140,7 @@ void paging_map_ram(paddr_t start, paddr_t end)
 
 #define POOL_MAX 64
 static DEFINE_SPINLOCK(pool_lock, RANK_LEAF);
-static paddr_t pool[POOL_MAX];
+static paddr_t pool[POOL_MAX] GUARDED_BY(pool_lock);
 static unsigned int pool_nr;
 
 void hv_map_pool_add(paddr_t frame)

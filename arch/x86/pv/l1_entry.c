@@ -59,6 +59,7 @@ static int cache_choice(struct domain *d, struct page *pg)
 }
 
 static int writable_get(struct domain *d, struct page *pg, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     int rc = page_get_type(pg, PT_WRITABLE);
 

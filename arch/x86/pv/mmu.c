@@ -110,6 +110,7 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
 
 /* An entry above level 1, in table; what it held may still be in use by other cpus' TLBs, but in no page table. */
 static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int level, pte_t new, bool preserve_ad)
+    REQUIRES(d->arch.pt_lock)
 {
     const pte_t old = swap_entry(p, new, preserve_ad);
 
@@ -119,7 +120,7 @@ static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int le
 }
 
 static int upper_update(struct domain *d, mfn_t table, pte_t *p, unsigned int level, uint64_t val, bool preserve_ad,
-                        struct pt_work *w)
+                        struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     unsigned int slot = ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p);
     pte_t new = { val }, old = { read_once(p->v) };
@@ -224,6 +225,7 @@ static int plain_store(struct page *pg, uint64_t ptr, uint64_t val)
 
 /* Under the pt_lock: a table in force, which somebody references, stays one without our reference. */
 static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preserve_ad)
+    REQUIRES(u->d->arch.pt_lock)
 {
     struct page *pg = mfn_to_page(_mfn(ptr >> PAGE_SHIFT));
     unsigned int level;
@@ -261,7 +263,7 @@ static int machphys_store(struct update *u, uint64_t ptr, uint64_t pfn)
     return 0;
 }
 
-static int one_update(struct update *u, const struct mmu_update *req)
+static int one_update(struct update *u, const struct mmu_update *req) REQUIRES(u->d->arch.pt_lock)
 {
     uint64_t ptr = req->ptr & ~7ULL;
 
@@ -492,6 +494,7 @@ long hc_update_va_mapping_otherdomain(struct vcpu *v, const uint64_t arg[])
 
 /* The L1 entry that a grant operation names. Under the pt_lock; to be unmapped. */
 static pte_t *grant_entry(struct vcpu *v, uint64_t addr, bool contains_pte)
+    REQUIRES(v->domain->arch.pt_lock)
 {
     struct page *pg;
     char *va;
@@ -512,21 +515,20 @@ static pte_t *grant_entry(struct vcpu *v, uint64_t addr, bool contains_pte)
 
 int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t flags)
 {
-    struct domain *d = v->domain;
     pte_t *p, old = { 0 };
 
-    spin_lock(&d->arch.pt_lock);
+    spin_lock(&v->domain->arch.pt_lock);
     p = grant_entry(v, addr, contains_pte);
     if (p != NULL) {
         old = swap_entry(p, pte_make(mfn, flags), false);
         page_unmap(p);
     }
-    spin_unlock(&d->arch.pt_lock);
+    spin_unlock(&v->domain->arch.pt_lock);
     if (p == NULL)
         return -EINVAL;
     if (pte_present(old)) {
         pv_l1e_put(old);
-        tlb_flush_mask(&d->dirty_cpus);
+        tlb_flush_mask(&v->domain->dirty_cpus);
     }
     return 0;
 }
@@ -536,6 +538,7 @@ int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, ui
  * is no such entry, or it is the same one, whose frame the caller is about to let go of.
  */
 static bool take_replacement(struct vcpu *v, const pte_t *p, uint64_t new_addr, pte_t *val)
+    REQUIRES(v->domain->arch.pt_lock)
 {
     pte_t *from;
 
@@ -553,11 +556,10 @@ static bool take_replacement(struct vcpu *v, const pte_t *p, uint64_t new_addr, 
 
 int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr)
 {
-    struct domain *d = v->domain;
     int rc = -EINVAL;
     pte_t *p;
 
-    spin_lock(&d->arch.pt_lock);
+    spin_lock(&v->domain->arch.pt_lock);
     p = grant_entry(v, addr, contains_pte);
     if (p != NULL) {
         pte_t e = { read_once(p->v) }, new;
@@ -568,7 +570,7 @@ int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, 
         }
         page_unmap(p);
     }
-    spin_unlock(&d->arch.pt_lock);
+    spin_unlock(&v->domain->arch.pt_lock);
     return rc;
 }
 

@@ -29,7 +29,7 @@ void pv_update_cr3(struct vcpu *v)
 }
 
 /* Page and type reference to a top-level table. Under the pt_lock. */
-static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w)
+static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     struct page *pg = mfn_to_page(mfn);
     int rc;
@@ -44,6 +44,7 @@ static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w)
 
 /* Give back what get_l4() gave; what cannot be undone in one go is parked with who, which has nothing parked. */
 static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     w->parked = NULL;
     page_table_put(pg, d, w);
@@ -53,6 +54,7 @@ static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struc
 }
 
 static void put_l4(struct vcpu *who, struct domain *d, mfn_t mfn, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock)
 {
     if (!mfn_eq(mfn, INVALID_MFN))
         put_table(who, d, mfn_to_page_known(mfn), w);

@@ -35,9 +35,10 @@ static bool decode_at(struct store *s, const struct cpu_user_regs *regs)
 }
 
 /* What the guest has mapped at va: its leaf entry, {0} if nothing. */
-static pte_t leaf_at(struct vcpu *v, uint64_t va)
+static pte_t leaf_at(struct domain *d, const struct vcpu *v, uint64_t va)
+    REQUIRES(d->arch.pt_lock)
 {
-    pte_t *p = pv_l1_entry(v->domain, v->arch.pv.kernel_l4, va), e = { 0 };
+    pte_t *p = pv_l1_entry(d, v->arch.pv.kernel_l4, va), e = { 0 };
 
     if (p != NULL) {
         e.v = read_once(p->v);
@@ -47,7 +48,8 @@ static pte_t leaf_at(struct vcpu *v, uint64_t va)
 }
 
 /* The store to part of the entry at p, as an update of the entry. Under the pt_lock. */
-static bool store_to_entry(struct domain *d, pte_t *p, unsigned int shift, const struct store *s, struct cpu_user_regs *regs)
+static bool store_to_entry(struct domain *d, pte_t *p, unsigned int shift, const struct store *s,
+                           struct cpu_user_regs *regs) REQUIRES(d->arch.pt_lock)
 {
     uint64_t m = s->size == 8 ? ~0ULL : ((1ULL << (s->size * 8)) - 1), part;
     struct pt_work w = { .budget = PT_BUDGET };
@@ -73,7 +75,7 @@ bool pv_ptwr_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     pte_t e;
 
     spin_lock(&d->arch.pt_lock);
-    e = leaf_at(v, cr2);
+    e = leaf_at(d, v, cr2);
     if (pte_present(e) && !(e.v & PTE_RW))
         pg = mfn_to_page(pte_mfn(e));
     if (pg == NULL || read_once(pg->owner) != d->id || page_table_level(pg) != 1 || !page_get(pg, d)) {
@@ -106,7 +108,7 @@ bool pv_mmio_ro_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     if (!v->domain->is_hardware || mmio_ro_ranges == NULL)
         return false;
     spin_lock(&v->domain->arch.pt_lock);
-    e = leaf_at(v, cr2);
+    e = leaf_at(v->domain, v, cr2);
     spin_unlock(&v->domain->arch.pt_lock);
     if (!pte_present(e) || (e.v & PTE_RW) || !rangeset_contains(mmio_ro_ranges, pte_mfn(e).n, pte_mfn(e).n))
         return false;

@@ -9,10 +9,10 @@
 #ifndef ARCH_PAGE_TYPE_H
 #define ARCH_PAGE_TYPE_H
 
+#include <hv/domain.h>
 #include <hv/page.h>
 #include <arch/page_use.h>
 
-struct domain;
 
 #ifdef HOST
 extern int host_pt_budget; /* tests stop work everywhere */
@@ -35,11 +35,13 @@ int page_get_type(struct page *pg, enum page_type type) must_check;
 void page_put_type(struct page *pg);
 
 /* Page tables. 0, -EINVAL and the like, or -ERESTART: call again (the work done so far is kept in the frame). */
-int page_table_get(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w) must_check;
+int page_table_get(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock) must_check;
 /* May leave the table in w->parked. */
-void page_table_put(struct page *pg, struct domain *d, struct pt_work *w);
+void page_table_put(struct page *pg, struct domain *d, struct pt_work *w) REQUIRES(d->arch.pt_lock);
 /* Go on undoing a PARTIAL table; nothing to do if it is not one any more. -ERESTART: not finished. */
-int page_table_reclaim(struct page *pg, struct domain *d, struct pt_work *w) must_check;
+int page_table_reclaim(struct page *pg, struct domain *d, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock) must_check;
 
 bool page_pin(struct page *pg);   /* the caller's reference becomes the pin's; false: pinned already */
 bool page_unpin(struct page *pg); /* and back; false: not pinned */

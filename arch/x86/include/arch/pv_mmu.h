@@ -27,7 +27,8 @@ void pv_mmu_init(void);                 /* boot: the set above */
  * Take what a present L1 entry of d's refers to, a frame of owner's (d, a domain that d's user controls, dom_io, dom_xen),
  * and make the entry what the hardware shall see. -EINVAL, -EPERM, -ERESTART.
  */
-int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w) must_check;
+int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock) must_check;
 void pv_l1e_put(pte_t e);       /* a present entry that is gone from its table */
 void pv_l1e_put_write(pte_t e); /* an entry with RW that has lost it */
 
@@ -48,12 +49,13 @@ static inline bool pv_hv_slot(unsigned int slot) { return slot - HV_FIRST_SLOT <
 
 void pv_init_l4_slots(struct domain *d, pte_t *l4); /* our part of an L4 of the domain's */
 /* Leaf entry of a guest address in the domain's page table; NULL: no L1 there, or ours. Under the pt_lock. */
-pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va);
+pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va) REQUIRES(d->arch.pt_lock);
 /* Replace an entry of a validated L1 by what the guest asks for, with all checks. Under the pt_lock of d. */
 int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
-    must_check;
+    REQUIRES(d->arch.pt_lock) must_check;
 /* The same for val made from old; -EAGAIN: the entry is not old any more (the hardware set a bit). */
-int pv_l1_modify(struct domain *d, pte_t *p, pte_t old, uint64_t val, struct pt_work *w) must_check;
+int pv_l1_modify(struct domain *d, pte_t *p, pte_t old, uint64_t val, struct pt_work *w)
+    REQUIRES(d->arch.pt_lock) must_check;
 
 /* Cpus on which the vcpus named by a guest's bitmap may have translations. -EFAULT. */
 int pv_vcpu_mask(struct domain *d, uint64_t bitmap, cpumask_t *cpus) must_check;
