@@ -118,11 +118,12 @@ static bool same_fpu(const struct state *s)
 
 static bool same_segments(const struct state *s)
 {
-    unsigned int es, want = this_vcpu() ? 0xe02b : 0;
+    unsigned int es, want = this_vcpu() ? 0xe02b : 0, lo, hi;
     uint64_t fs, gs;
 
     __asm__ volatile("mov %%es, %0\n mov %%fs:0, %1\n mov %%gs:0, %2" : "=r"(es), "=r"(fs), "=r"(gs));
-    return (es & 0xfffc) == (want & 0xfffc) && fs == s->word && gs == s->word;
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0xc0000102));
+    return (es & 0xfffc) == (want & 0xfffc) && fs == s->word && gs == s->word && ((uint64_t)hi << 32 | lo) == s->word >> 24;
 }
 
 /* One round; `loses` has a bit for each register that the way through may change. */
@@ -156,6 +157,7 @@ static void set_segments(struct state *s)
     __asm__ volatile("mov %0, %%es" : : "r"(this_vcpu() ? 0xe02b : 0));
     hypercall(__HYPERVISOR_set_segment_base, SEGBASE_FS, &s->word);
     hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, &s->word);
+    hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, s->word >> 24); /* user mode's, where nothing is */
 }
 
 static void verdict(struct state *s, const char *what)

