@@ -32,24 +32,27 @@
 
 static DEFINE_SPINLOCK(console_lock, RANK_CONSOLE);
 static char boot_ring[BOOT_RING_SIZE];
-static char *ring = boot_ring;
-static uint32_t ring_size = BOOT_RING_SIZE;
-static uint32_t ring_head, ring_start; /* next byte to write; oldest byte not cleared */
+static char *ring GUARDED_BY(console_lock) = boot_ring;
+static uint32_t ring_size GUARDED_BY(console_lock) = BOOT_RING_SIZE;
+static uint32_t ring_head GUARDED_BY(console_lock);  /* next byte to write */
+static uint32_t ring_start GUARDED_BY(console_lock); /* oldest byte not cleared */
 static uint64_t opt_ring_size;
 PARAM_SIZE("conring_size", opt_ring_size, "size of the console ring that xl dmesg shows");
 
 /* The serial line follows the ring: bytes [sent, ring_head) are still to go out. */
-static uint32_t sent;
-static bool sent_cr;    /* the carriage return before the newline at `sent` has gone out */
-static bool serial_irq; /* the port interrupts when it has room: nobody needs to wait for it */
+static uint32_t sent GUARDED_BY(console_lock);
+/* The carriage return before the newline at `sent` has gone out. */
+static bool sent_cr GUARDED_BY(console_lock);
+/* The port interrupts when it has room: nobody needs to wait for it. */
+static bool serial_irq GUARDED_BY(console_lock);
 static bool panicking;
 
 static struct uart uart;
 static bool uart_up;
 static struct uart_config com1;
 
-static char input[INPUT_SIZE];
-static uint32_t input_prod, input_cons;
+static char input[INPUT_SIZE] GUARDED_BY(console_lock);
+static uint32_t input_prod GUARDED_BY(console_lock), input_cons GUARDED_BY(console_lock);
 static unsigned int switch_count;
 static bool input_to_hv;
 
@@ -75,7 +78,7 @@ PARAM_CUSTOM("com2", parse_com2, "second serial port, used instead of the first"
 /* --- output ------------------------------------------------------------------------------------------------------ */
 
 /* Send the byte at `sent`; wait: as long as it takes, within the driver's bound. False: no room now. */
-static bool send_next(bool wait)
+static bool send_next(bool wait) REQUIRES(console_lock)
 {
     uint8_t c = (uint8_t)ring[sent & (ring_size - 1)];
     bool cr = c == '\n' && !sent_cr;
@@ -93,7 +96,7 @@ static bool send_next(bool wait)
 }
 
 /* With interrupts, what finds no room goes out later; a backlog of half the ring is waited for. */
-static void drain(void)
+static void drain(void) REQUIRES(console_lock)
 {
     bool later = serial_irq && !panicking;
 
@@ -110,7 +113,7 @@ static void drain(void)
         uart_set_irqs(&uart, true, sent != ring_head);
 }
 
-static void emit(const char *s, size_t n)
+static void emit(const char *s, size_t n) REQUIRES(console_lock)
 {
     for (size_t i = 0; i < n; i++) {
         ring[ring_head++ & (ring_size - 1)] = s[i];
@@ -120,13 +123,14 @@ static void emit(const char *s, size_t n)
     drain();
 }
 
-static void console_acquire(void) NO_TSA
+/* Not analysed: the cpu that panics goes on without the lock, whose holder may be dead. */
+static void console_acquire(void) ACQUIRES(console_lock) NO_TSA
 {
     if (!panicking)
         spin_lock(&console_lock);
 }
 
-static void console_release(void) NO_TSA
+static void console_release(void) RELEASES(console_lock) NO_TSA
 {
     if (!panicking)
         spin_unlock(&console_lock);
@@ -314,8 +318,10 @@ void console_init_early(void)
         return;
     uart_port_io(&io, &com1);
     uart_up = uart_init(&uart, &com1, &io) == 0;
+    spin_lock(&console_lock);
     sent = ring_start; /* what was said before there was a port */
     drain();
+    spin_unlock(&console_lock);
 }
 
 /* --- what guests and tools ask for ------------------------------------------------------------------------------- */
@@ -346,9 +352,19 @@ static size_t ring_copy(uint32_t *pos, char *buf, size_t n)
     return k;
 }
 
+static uint32_t oldest(void)
+{
+    uint32_t pos;
+
+    spin_lock(&console_lock);
+    pos = ring_start;
+    spin_unlock(&console_lock);
+    return pos;
+}
+
 int console_read_ring(struct xen_sysctl_readconsole *op)
 {
-    uint32_t pos = op->incremental ? op->index : ring_start, done = 0;
+    uint32_t pos = op->incremental ? op->index : oldest(), done = 0;
     char chunk[256];
 
     while (done < op->count) {

@@ -89,7 +89,10 @@ static bool link_after(event_word_t *tail, port_t port)
     return true;
 }
 
-/* Lock the queues that the event was last on and goes to; returns the former's vcpu state, NULL if it keeps moving. */
+/*
+ * Lock the queues that the event was last on and goes to; returns the former's vcpu state, NULL if it keeps moving.
+ * NO_TSA, as its caller: one lock or two, as it turns out.
+ */
 static NO_TSA struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const struct evtchn *chn,
                                                     struct evtchn_fifo_vcpu *to)
 {

@@ -591,13 +591,14 @@ uint64_t heap_total_pages(void)
 
 /* --- pages for ourselves -------------------------------------------------------------------------------------------- */
 
-/* Called back from section_build(): the lock is ours. */
+/* Called back from section_build(): the lock is ours. NO_TSA: the way here leads through frametable.c. */
 static void *pt_pool_take(void) NO_TSA
 {
     BUG_ON(!nr_pt_pool);
     return direct_va(mfn_to_paddr(_mfn(pt_pool[--nr_pt_pool])));
 }
 
+/* NO_TSA: only the holder of the lock finds both true, and he needs no lock to read them. */
 static bool am_building(void) NO_TSA
 {
     return read_once(building) && spin_is_mine(&heap_lock);

@@ -122,7 +122,7 @@ static void remove_locked(struct rangeset *r, uint64_t first, uint64_t last) REQ
 }
 
 /* Returns with the lock held and room for one more range, or with -ENOMEM and without the lock. */
-static int NO_TSA lock_with_room(struct rangeset *r)
+static int lock_with_room(struct rangeset *r) TRY_ACQUIRES(0, r->lock)
 {
     for (;;) {
         struct range *bigger, *old;
@@ -158,7 +158,7 @@ static int NO_TSA lock_with_room(struct rangeset *r)
     }
 }
 
-int NO_TSA rangeset_add(struct rangeset *r, uint64_t first, uint64_t last)
+int rangeset_add(struct rangeset *r, uint64_t first, uint64_t last)
 {
     int rc;
 
@@ -172,7 +172,7 @@ int NO_TSA rangeset_add(struct rangeset *r, uint64_t first, uint64_t last)
     return 0;
 }
 
-int NO_TSA rangeset_remove(struct rangeset *r, uint64_t first, uint64_t last)
+int rangeset_remove(struct rangeset *r, uint64_t first, uint64_t last)
 {
     int rc;
 

@@ -32,6 +32,7 @@ static spinlock_t *lock_of_cpu(unsigned int cpu)
     return per_cpu(sched_cpu, cpu).lock;
 }
 
+/* NO_TSA here and below: the lock is that of the cpu that v happens to be at. */
 spinlock_t *NO_TSA sched_lock_vcpu(struct vcpu *v)
 {
     for (;;) {
@@ -239,7 +240,7 @@ static void switch_records(struct sched_cpu *sc, struct vcpu *prev, struct vcpu 
     sc->curr = next;
 }
 
-void NO_TSA schedule(void)
+void schedule(void)
 {
     unsigned int cpu = smp_processor_id();
     struct sched_cpu *sc = &this_cpu(sched_cpu);

@@ -64,10 +64,9 @@ uint32_t c2_cap_get(struct c2_dom *cd)
     return read_once(cd->cap);
 }
 
-/* With the lock held: hand out a part, after what is owed. */
-static void take_locked(struct c2_vcpu *cv)
+/* Hand out a part, after what is owed. */
+static void take_locked(struct c2_dom *cd, struct c2_vcpu *cv) REQUIRES(cd->lock)
 {
-    struct c2_dom *cd = cv->dom;
     ns_t part = MAX(cd->per_period / (ns_t)MAX(cd->domain->max_vcpus, 1U), QUOTA_MIN);
     ns_t want = MIN(part - cv->quota, cd->budget);
 
@@ -94,7 +93,7 @@ bool c2_cap_take(struct c2_vcpu *cv)
     if (cv->quota > 0)
         return true;
     spin_lock(&cd->lock);
-    take_locked(cv);
+    take_locked(cd, cv);
     spin_unlock(&cd->lock);
     return cv->quota > 0;
 }

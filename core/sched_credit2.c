@@ -471,7 +471,7 @@ static bool move_one(struct c2_group *from, const cpumask_t *cpus)
     return false;
 }
 
-static void NO_TSA steal(struct c2_group *g, unsigned int cpu)
+static void steal(struct c2_group *g, unsigned int cpu)
 {
     cpumask_t me;
 
@@ -501,7 +501,7 @@ static void load_of(const struct c2_group *g, uint32_t *load, uint32_t *cpus)
 }
 
 /* Vcpus wait here: give one to the first group where it would still be less crowded. */
-static void NO_TSA push(struct c2_group *g)
+static void push(struct c2_group *g)
 {
     uint32_t load, cpus, other_load, other_cpus;
 

@@ -57,7 +57,10 @@ DECLARE_PER_CPU(struct sched_cpu, sched_cpu);
 
 extern const struct sched_ops sched_credit2, sched_null;
 
-/* Lock the runqueue that v belongs to now. Unlock what it returns. */
+/*
+ * Lock the runqueue that v belongs to now. Unlock what it returns. Which lock that is only run time knows, so callers
+ * are NO_TSA.
+ */
 spinlock_t *sched_lock_vcpu(struct vcpu *v);
 /* Under the lock: v moves to another cpu, which must have the same lock or both be held. */
 void sched_set_cpu(struct vcpu *v, unsigned int cpu);

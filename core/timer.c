@@ -93,6 +93,7 @@ static void heap_remove(struct timer_cpu *tc, struct timer *t) REQUIRES(tc->lock
 
 /* --- timers ------------------------------------------------------------------------------------------------------ */
 
+/* Returns with the lock of the cpu that t is at; NO_TSA, as its callers: only run time knows which. */
 static struct timer_cpu *NO_TSA lock_cpu_of(const struct timer *t)
 {
     for (;;) {
@@ -148,7 +149,7 @@ void timer_stop(struct timer *t)
     timer_set(t, NS_NEVER);
 }
 
-void NO_TSA timer_migrate(struct timer *t, unsigned int cpu)
+void timer_migrate(struct timer *t, unsigned int cpu)
 {
     struct timer_cpu *from, *to = &per_cpu(timer_cpu, cpu);
     unsigned int old;

@@ -21,6 +21,7 @@ struct pci_config pci_hw;
 static DEFINE_SPINLOCK(ports_lock, RANK_HW);
 static struct pci_dev *bucket[BUCKETS];
 
+/* NO_TSA: drivers/pci takes and gives the lock through these pointers. */
 static void NO_TSA ports_take(void *ctx) { spin_lock(&ports_lock); }
 static void NO_TSA ports_give(void *ctx) { spin_unlock(&ports_lock); }
 

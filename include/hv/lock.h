@@ -41,6 +41,12 @@ enum lock_rank {
     RANK_LEAF
 };
 
+/*
+ * For clang's thread-safety analysis (make static): which lock a variable or a function wants. It compares expressions as
+ * they are written, so a lock is named the same way where it is taken and where it is wanted. A member of a struct cannot
+ * name the lock beside it (C, clang 14): a comment at the lock lists its members, and the functions that use them carry
+ * REQUIRES. NO_TSA is for locks that only run time knows; the reason stands beside it.
+ */
 #if defined(__clang__)
 #define TSA(x) __attribute__((x))
 #else
