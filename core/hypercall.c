@@ -18,8 +18,8 @@
 
 /* A handler is never switched away from, so this belongs to the cpu as long as a multicall is at work. */
 struct multicall {
-    bool active, restarted;
-    uint64_t arg[HYPERCALL_MAX_ARGS];
+    struct multicall_entry *entry; /* our copy of the one that runs; NULL: none */
+    bool restarted;                /* it was interrupted, and its arguments are the new ones */
 };
 static DEFINE_PER_CPU(struct multicall, multicall);
 
@@ -79,9 +79,9 @@ long hypercall_continue(struct vcpu *v, unsigned int nr_args, ...)
     for (unsigned int i = 0; i < nr_args; i++)
         arg[i] = va_arg(ap, uint64_t);
     va_end(ap);
-    if (mc->active) {
+    if (mc->entry) {
         for (unsigned int i = 0; i < nr_args; i++)
-            mc->arg[i] = arg[i];
+            mc->entry->args[i] = arg[i];
         mc->restarted = true;
     } else {
         arch_hypercall_rewind(v, nr_args, arg);
@@ -93,27 +93,22 @@ long hypercall_continue(struct vcpu *v, unsigned int nr_args, ...)
 
 _Static_assert(sizeof(struct multicall_entry) == 64, "public xen.h: of a 64-bit guest");
 
-static long run_entry(struct vcpu *v, const struct multicall_entry *e)
+static long run_entry(struct vcpu *v, struct multicall_entry *e)
 {
     struct multicall *mc = &this_cpu(multicall);
-    uint64_t arg[HYPERCALL_MAX_ARGS];
     long rc;
 
-    for (unsigned int i = 0; i < HYPERCALL_MAX_ARGS; i++)
-        arg[i] = mc->arg[i] = e->args[i];
-    mc->active = true;
+    mc->entry = e;
     mc->restarted = false;
-    rc = hypercall_dispatch(v, e->op, arg);
-    mc->active = false;
+    rc = hypercall_dispatch(v, e->op, e->args);
+    mc->entry = NULL;
     return rc;
 }
 
 /* The entry was interrupted: its new arguments go into the guest's array, and this multicall starts again at it. */
-static long continue_entry(struct vcpu *v, uint64_t entry, uint64_t nr)
+static long continue_entry(struct vcpu *v, uint64_t entry, const struct multicall_entry *e, uint64_t nr)
 {
-    const struct multicall *mc = &this_cpu(multicall);
-
-    if (guest_write(entry + offsetof(struct multicall_entry, args), mc->arg, sizeof(mc->arg)))
+    if (guest_write(entry + offsetof(struct multicall_entry, args), e->args, sizeof(e->args)))
         return -EFAULT;
     return hypercall_continue(v, 2, entry, nr);
 }
@@ -123,7 +118,7 @@ long hc_multicall(struct vcpu *v, const uint64_t arg[])
     const uint64_t list = arg[0];
     const uint32_t nr = (uint32_t)arg[1];
 
-    if (this_cpu(multicall).active)
+    if (this_cpu(multicall).entry)
         return -EINVAL;
     for (uint32_t i = 0; i < nr; i++) {
         const uint64_t entry = guest_elem(list, i, sizeof(struct multicall_entry));
@@ -138,7 +133,7 @@ long hc_multicall(struct vcpu *v, const uint64_t arg[])
         if (e.op == __HYPERVISOR_iret && is_pv(v->domain))
             return rc; /* the guest is somewhere else now */
         if (rc == -ERESTART && this_cpu(multicall).restarted)
-            return continue_entry(v, entry, nr - i);
+            return continue_entry(v, entry, &e, nr - i);
         e.result = (unsigned long)rc;
         if (guest_write(entry + offsetof(struct multicall_entry, result), &e.result, sizeof(e.result)))
             return -EFAULT;
