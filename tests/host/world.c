@@ -161,8 +161,12 @@ void arch_page_put(struct page *pg, bool writable)
 
 static bool alloc_fails(void)
 {
-    if (world.fail_after == 0)
+    if (world.fail_after == 0) {
+        world.failed++;
+        if (world.fail_one)
+            world.fail_after = -1;
         return true;
+    }
     if (world.fail_after > 0)
         world.fail_after--;
     world.allocations++;

@@ -17,6 +17,8 @@ struct world {
     unsigned int unblocks, kicks, crashes, preempts; /* calls since the start */
     struct vcpu *last_kicked;
     int fail_after;            /* this many allocations succeed, then none; -1: all do */
+    bool fail_one;             /* only one fails, then all succeed again */
+    unsigned int failed;       /* allocations that failed */
     unsigned int allocations;  /* live: hv_alloc() and hv_page_alloc() */
     unsigned int preempt_at;   /* preempt_wanted() says yes each n-th time; 0 never */
     unsigned int nr_cont;      /* arguments of the last hypercall_continue() */
