@@ -43,6 +43,7 @@ test: ## Everything: check, test-guest, test-boot
 	@-$(MAKE) --no-print-directory fuzz-short
 	@-$(MAKE) --no-print-directory static
 	@-$(MAKE) --no-print-directory proof
+	@-$(MAKE) --no-print-directory check-decompress
 	@-$(MAKE) --no-print-directory test-guest
 	@-$(MAKE) --no-print-directory test-boot
 	@tools/summary
