@@ -175,7 +175,8 @@ void xpti_init_cpu(unsigned int cpu)
         panic("cpu%u: out of memory for xpti", cpu);
     show_image(w->l4);
     show_stack(w->l4, cpu);
-    memcpy(w->l4 + PT_ENTRIES, w->l4, PAGE_SIZE);
+    for (unsigned int i = 0; i < PT_ENTRIES; i++)
+        w->l4[PT_ENTRIES + i] = w->l4[i];
 }
 
 /* --- what they show ------------------------------------------------------------------------------------------------ */
@@ -223,7 +224,7 @@ void xpti_make_view(struct vcpu *v)
     spin_lock(&v->domain->arch.pt_lock);
     spin_lock(&w->lock);
     write_once(w->source[kernel].n, l4.n);
-    copy_slots(w->l4 + kernel * PT_ENTRIES, from);
+    copy_slots(w->l4 + (kernel ? PT_ENTRIES : 0), from);
     spin_unlock(&w->lock);
     spin_unlock(&v->domain->arch.pt_lock);
     page_unmap(from);
