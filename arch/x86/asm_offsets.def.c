@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Offsets of C structures that the assembly uses; compiled to text, from which the Makefile makes asm_offsets.h. */
+/*
+ * Offsets of C structures that the assembly uses; compiled to text, from which the Makefile makes
+ * asm_offsets.h. A string, since clang reads even what it only writes to a file.
+ */
 #include <arch/cpu.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 
-#define DEFINE(sym, value) __asm__ volatile("\n->" #sym " %0" ::"i"((long)(value)))
+#define DEFINE(sym, value) \
+    __asm__ volatile(".ascii \"->" #sym " %0\"" ::"i"((long)(value)))
 #define OFFSET(sym, type, member) DEFINE(sym, offsetof(type, member))
 
 void asm_offsets(void);
