@@ -2,6 +2,7 @@
 /* See gnttab_entry.h. Errors are those of Xen 4.17. */
 #include "gnttab_entry.h"
 
+/*@ assigns \nothing; */
 static enum grant_kind kind_of(uint16_t flags)
 {
     if ((flags & GTF_type_mask) == GTF_transitive)
@@ -9,6 +10,8 @@ static enum grant_kind kind_of(uint16_t flags)
     return flags & GTF_sub_page ? GRANT_SUB_PAGE : GRANT_PAGE;
 }
 
+/*@ requires \valid_read(r);
+    assigns \nothing; */
 static bool kind_will_do(enum grant_kind kind, const struct grant_request *r)
 {
     switch (kind) {
@@ -22,6 +25,10 @@ static bool kind_will_do(enum grant_kind kind, const struct grant_request *r)
     return false;
 }
 
+/*@ requires \valid_read(s) && \valid_read(r);
+    assigns \nothing;
+    ensures \result ==> s->domid == r->domid;
+    ensures \result && (r->add & PIN_WRITERS) != 0 ==> (s->flags & GTF_readonly) == 0; */
 static bool entry_permits(const struct grant_state *s, const struct grant_request *r)
 {
     uint16_t type = s->flags & GTF_type_mask;

@@ -48,9 +48,32 @@ struct grant_step {
     uint8_t kind;
 };
 
-/* GNTST_okay and what is to be done, or why not. */
+/*
+ * GNTST_okay and what is to be done, or why not. The proof takes from the unit test what its prover
+ * cannot see, the third requirement: fields whose top bits are clear have room for a few units more.
+ */
+/*@ requires \valid_read(s) && \valid_read(r) && \valid(next);
+    requires \separated(s, next) && \separated(r, next);
+    requires (s->pins & PIN_FULL) == 0 ==> s->pins + r->add <= UINT64_MAX;
+    assigns *next;
+    ensures \result == GNTST_okay || \result == GNTST_general_error;
+    ensures \result == GNTST_okay ==> next->pins == (uint64_t)(s->pins + r->add);
+    ensures \result == GNTST_okay && s->pins != 0 ==>
+            s->pinned_by == r->domid && (s->pins & PIN_FULL) == 0;
+    ensures \result == GNTST_okay && s->pins == 0 ==> next->set != 0;
+    ensures \result == GNTST_okay && (r->add & PIN_WRITERS) != 0 && (s->pins & PIN_WRITERS) == 0 ==>
+            next->set != 0;
+    ensures \result == GNTST_okay && next->set != 0 ==> s->domid == r->domid;
+    ensures \result == GNTST_okay && next->set != 0 && (r->add & PIN_WRITERS) != 0 ==>
+            (s->flags & GTF_readonly) == 0; */
 int16_t grant_entry_take(const struct grant_state *s, const struct grant_request *r, struct grant_step *next);
 /* The bits to clear when drop (pins that there are) is taken off; *pins is changed. */
+/*@ requires \valid(pins) && drop <= *pins;
+    assigns *pins;
+    ensures *pins == \old(*pins) - drop;
+    ensures *pins == 0 ==> \result == (GTF_reading | GTF_writing);
+    ensures *pins != 0 && (*pins & PIN_WRITERS) == 0 ==> \result == GTF_writing;
+    ensures (*pins & PIN_WRITERS) != 0 ==> \result == 0; */
 uint16_t grant_entry_drop(uint64_t *pins, uint64_t drop);
 
 #endif
