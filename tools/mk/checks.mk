@@ -25,7 +25,7 @@ static: ## clang with thread-safety analysis, clang-tidy, cppcheck
 	@mkdir -p $(RESULTS)
 	@tools/run-static $(RESULTS)/static.txt $(filter-out arch/x86/asm_offsets.def.c,$(C_SRC))
 
-proof: ## Frama-C proves the page-type transitions
+proof: ## Frama-C proves the page-type transitions and the rules of grants
 	@tools/run-proof $(RESULTS)/proof.txt
 
 check: unit fuzz-short static proof check-decompress ## All that runs on the host, in a few minutes

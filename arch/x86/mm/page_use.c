@@ -71,16 +71,21 @@ enum use_verdict page_use_put(struct page_use cur, struct page_use *next)
 
 enum use_verdict page_use_checked(struct page_use cur, enum check_result result, struct page_use *next)
 {
-    static const uint8_t state[] = { [CHECK_OK] = PS_VALID, [CHECK_REFUSED] = PS_UNDOING, [CHECK_INTERRUPTED] = PS_PARTIAL };
-    static const uint8_t verdict[] = {
-        [CHECK_OK] = USE_TAKEN, [CHECK_REFUSED] = USE_UNDO_IT, [CHECK_INTERRUPTED] = USE_LAST
-    };
-
     *next = cur;
     if (cur.state != PS_CHECKING || (result == CHECK_INTERRUPTED && !page_type_is_table(cur.type)))
         return USE_BROKEN;
-    next->state = state[result];
-    return verdict[result];
+    switch (result) {
+    case CHECK_OK:
+        next->state = PS_VALID;
+        return USE_TAKEN;
+    case CHECK_REFUSED:
+        next->state = PS_UNDOING;
+        return USE_UNDO_IT;
+    case CHECK_INTERRUPTED:
+        next->state = PS_PARTIAL;
+        return USE_LAST;
+    }
+    return USE_BROKEN;
 }
 
 enum use_verdict page_use_undone(struct page_use cur, bool interrupted, struct page_use *next)

@@ -47,12 +47,20 @@ enum use_verdict {
     USE_BROKEN,     /* the request makes no sense in this state: a bug of ours */
 };
 
+/* What always holds, for the prover (make proof): every transition keeps it. */
+/*@ predicate use_holds(struct page_use u) =
+        u.type < NR_PAGE_TYPES && u.state < NR_PAGE_STATES && u.pinned <= 1 &&
+        (u.count == 0 <==> u.state == PS_IDLE) &&
+        (u.state == PS_CHECKING || u.state == PS_PARTIAL || u.state == PS_UNDOING ==> u.count == 1) &&
+        (u.pinned == 1 ==> u.state == PS_VALID && PT_L1 <= u.type <= PT_L4); */
+
 /*@ assigns \nothing;
     ensures \result == (PT_L1 <= t <= PT_L4); */
 static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <= PT_L4; }
 
-/*@ requires \valid(next);
+/*@ requires \valid(next) && PT_NONE <= want < NR_PAGE_TYPES;
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type || cur.state == PS_IDLE;
     ensures \result == USE_TAKEN && cur.state == PS_VALID ==>
             next->count == cur.count + 1 && cur.type == want && next->state == PS_VALID;
@@ -62,6 +70,7 @@ static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <
 enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct page_use *next);
 /*@ requires \valid(next);
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type;
     ensures \result == USE_DROPPED ==> next->count == cur.count - 1 && next->count >= 1 && next->state == PS_VALID;
     ensures \result == USE_LAST ==> next->count == 0 && next->state == PS_IDLE && !(PT_L1 <= cur.type <= PT_L4);
@@ -72,28 +81,33 @@ enum use_verdict page_use_put(struct page_use cur, struct page_use *next);
 enum check_result { CHECK_OK, CHECK_REFUSED, CHECK_INTERRUPTED };
 /*@ requires \valid(next) && CHECK_OK <= result <= CHECK_INTERRUPTED;
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type && next->count == cur.count;
     ensures \result != USE_BROKEN ==> cur.state == PS_CHECKING; */
 enum use_verdict page_use_checked(struct page_use cur, enum check_result result, struct page_use *next);
 /*@ requires \valid(next);
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type;
     ensures \result == USE_LAST && !interrupted ==> next->count == 0 && next->state == PS_IDLE; */
 enum use_verdict page_use_undone(struct page_use cur, bool interrupted, struct page_use *next);
 /* Take over a PARTIAL frame to undo it (USE_UNDO_IT); USE_WRONG_TYPE if it is not PARTIAL. */
 /*@ requires \valid(next);
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_reclaim(struct page_use cur, struct page_use *next);
 
 /* Turn the caller's own reference to a VALID table into the pin's. USE_WRONG_TYPE: it is pinned already, or no table. */
 /*@ requires \valid(next);
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_pin(struct page_use cur, struct page_use *next);
 /* Turn the pin's reference into the caller's, to be put. USE_WRONG_TYPE: not pinned. */
 /*@ requires \valid(next);
     assigns *next;
+    ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_unpin(struct page_use cur, struct page_use *next);
 
