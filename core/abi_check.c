@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sizes and offsets of the published ABI that this code relies on, asserted at compile time: a libxen-dev of another release
- * fails here, with a name, instead of in a guest. No code.
+ * Sizes and offsets of the published ABI that this code relies on, asserted at compile time: a
+ * libxen-dev of another release fails here, with a name, instead of in a guest. No code.
  */
 #include <abi.h>
 #include <xen/arch-x86/cpuid.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The console: every byte goes to the ring (xl dmesg) and to the serial line; input comes from the serial line.
+ * The console: every byte goes to the ring (xl dmesg) and to the serial line; input comes from the
+ * serial line.
  *
- * The ring's positions are free-running 32-bit byte counts: the ring holds [head - size, head) at most, and a reader
- * that fell behind starts at the oldest byte. Everything below is under console_lock, but for the panicking cpu.
+ * The ring's positions are free-running 32-bit byte counts: the ring holds [head - size, head) at
+ * most, and a reader that fell behind starts at the oldest byte. Everything below is under
+ * console_lock, but for the panicking cpu.
  */
 #include <abi.h>
 #include <xen/sysctl.h>
@@ -75,9 +77,12 @@ PARAM_CUSTOM("console", parse_console, "where to print: com1, com2, vga, none");
 PARAM_CUSTOM("com1", parse_com1, "first serial port: <baud>,<8n1>,<io base>,<irq>");
 PARAM_CUSTOM("com2", parse_com2, "second serial port, used instead of the first");
 
-/* --- output ------------------------------------------------------------------------------------------------------ */
+/* --- output ----------------------------------------------------------------------------------- */
 
-/* Send the byte at `sent`; wait: as long as it takes, within the driver's bound. False: no room now. */
+/*
+ * Send the byte at `sent`; wait: as long as it takes, within the driver's bound. False: no room
+ * now.
+ */
 static bool send_next(bool wait) REQUIRES(console_lock)
 {
     uint8_t c = (uint8_t)ring[sent & (ring_size - 1)];
@@ -198,7 +203,7 @@ void guest_log(enum log_level level, const char *fmt, ...)
 
 void console_panic_mode(void) { panicking = true; }
 
-/* --- input ------------------------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static char pending_key;
 static void run_key(void *unused)
@@ -324,7 +329,7 @@ void console_init_early(void)
     spin_unlock(&console_lock);
 }
 
-/* --- what guests and tools ask for ------------------------------------------------------------------------------- */
+/* --- what guests and tools ask for ------------------------------------------------------------ */
 
 /* Take up to n bytes of input. */
 size_t console_take_input(char *buf, size_t n)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The console_io hypercall: dom0's own console lines, and input for it. Other domains have none in this build (-EPERM). */
+/*
+ * The console_io hypercall: dom0's own console lines, and input for it. Other domains have none in
+ * this build (-EPERM).
+ */
 #include <abi.h>
 #include <hv/console.h>
 #include <hv/domain.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cpu pools. The policy knows nothing of them: a pool only narrows the affinity of its domains' vcpus (hard_effective).
- * Whoever changes a pool then has its members look again; domctl and sysctl make one change at a time.
+ * Cpu pools. The policy knows nothing of them: a pool only narrows the affinity of its domains'
+ * vcpus (hard_effective). Whoever changes a pool then has its members look again; domctl and sysctl
+ * make one change at a time.
  */
 #include <hv/cpupool.h>
 #include <hv/domain.h>
@@ -64,7 +65,7 @@ int cpupool_info(uint32_t from, uint32_t *id, uint32_t *nr_domains, cpumask_t *c
     return rc;
 }
 
-/* --- domains ------------------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 int cpupool_join(struct domain *d, uint32_t id)
 {
@@ -131,7 +132,7 @@ int cpupool_move_domain(struct domain *d, uint32_t id)
     return rc;
 }
 
-/* --- pools and their cpus ------------------------------------------------------------------------------------------ */
+/* --- pools and their cpus --------------------------------------------------------------------- */
 
 int cpupool_create(uint32_t *id, uint32_t policy)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The debug keys about domains, vcpus, memory and events, and those that end it all. Each prints; none changes a guest. */
+/*
+ * The debug keys about domains, vcpus, memory and events, and those that end it all. Each prints;
+ * none changes a guest.
+ */
 #include <arch/cpu.h>
 #include <hv/console.h>
 #include <hv/domain.h>
@@ -24,7 +27,7 @@ static void each_domain(void (*fn)(struct domain *d))
     }
 }
 
-/* --- q: domains --------------------------------------------------------------------------------------------------- */
+/* --- q: domains ------------------------------------------------------------------------------- */
 
 static void show_vcpu(struct vcpu *v)
 {
@@ -53,7 +56,7 @@ static void show_domain(struct domain *d)
 
 static void key_domains(char key) { each_domain(show_domain); }
 
-/* --- d: registers ------------------------------------------------------------------------------------------------- */
+/* --- d: registers ----------------------------------------------------------------------------- */
 
 static void show_registers(struct domain *d)
 {
@@ -72,7 +75,7 @@ static void show_registers(struct domain *d)
 
 static void key_registers(char key) { each_domain(show_registers); }
 
-/* --- m: memory ---------------------------------------------------------------------------------------------------- */
+/* --- m: memory -------------------------------------------------------------------------------- */
 
 static void key_memory(char key)
 {
@@ -83,7 +86,7 @@ static void key_memory(char key)
                  (unsigned long)heap_node_free_pages(n));
 }
 
-/* --- e: event channels -------------------------------------------------------------------------------------------- */
+/* --- e: event channels ------------------------------------------------------------------------ */
 
 static void show_ports(struct domain *d)
 {
@@ -105,7 +108,7 @@ static void show_ports(struct domain *d)
 
 static void key_events(char key) { each_domain(show_ports); }
 
-/* --- the end ------------------------------------------------------------------------------------------------------ */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void key_crash(char key) { panic("asked for by debug key"); }
 

@@ -2,9 +2,10 @@
 /*
  * Making, finding and freeing domains.
  *
- * Domains are found through a table by id that is read without lock. A reader takes its reference by incrementing a count
- * that is not 0; a domain whose count reached 0 leaves the table and is freed only after every cpu has answered a
- * cross-call: cpus answer where they wait, never between reading the table and taking the reference.
+ * Domains are found through a table by id that is read without lock. A reader takes its reference
+ * by incrementing a count that is not 0; a domain whose count reached 0 leaves the table and is
+ * freed only after every cpu has answered a cross-call: cpus answer where they wait, never between
+ * reading the table and taking the reference.
  */
 #include <arch/cpu.h>
 #include <hv/hypercall.h>
@@ -34,7 +35,7 @@ static DEFINE_SPINLOCK(table_lock, RANK_DOMLIST); /* changes of the table */
 static DEFINE_SPINLOCK(graveyard_lock, RANK_LEAF);
 static struct domain *graveyard GUARDED_BY(graveyard_lock);
 
-/* --- the table ----------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 struct domain *domain_peek(domid_t id)
 {
@@ -107,7 +108,7 @@ struct domain *domain_get_target(domid_t id)
     return current->domain;
 }
 
-/* --- freeing ------------------------------------------------------------------------------------------------------- */
+/* --- freeing ---------------------------------------------------------------------------------- */
 
 void *object_alloc(size_t size)
 {
@@ -194,7 +195,7 @@ void domain_put(struct domain *d)
     tasklet_schedule(&undertaker);
 }
 
-/* --- making -------------------------------------------------------------------------------------------------------- */
+/* --- making ----------------------------------------------------------------------------------- */
 
 static struct domain *alloc_struct(domid_t id, uint32_t max_vcpus)
 {
@@ -260,7 +261,8 @@ static int make_parts(struct domain *d)
     if (!d->iomem_caps || !d->irq_caps || !d->shared_info)
         return -ENOMEM;
     for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1; /* those of vcpus that will never be, too */
+        /* those of vcpus that will never be, too */
+        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
     return 0;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What happens to a domain while it lives: pause, shutdown, resume, crash, kill. Pauses are counted; a vcpu runs only when its own
- * count, its domain's and its flags are all clear. Death is a sequence of preemptible steps, each of which may be called again.
+ * What happens to a domain while it lives: pause, shutdown, resume, crash, kill. Pauses are
+ * counted; a vcpu runs only when its own count, its domain's and its flags are all clear. Death is
+ * a sequence of preemptible steps, each of which may be called again.
  */
 #include <hv/atomic.h>
 #include <hv/domain.h>
@@ -19,7 +20,7 @@
 
 #define MAX_CONTROLLER_PAUSES 254
 
-/* --- pause -------------------------------------------------------------------------------------------------------- */
+/* --- pause ------------------------------------------------------------------------------------ */
 
 void vcpu_pause_nosync(struct vcpu *v)
 {
@@ -102,11 +103,11 @@ int domain_unpause_by_controller(struct domain *d)
     return 0;
 }
 
-/* --- shutdown ----------------------------------------------------------------------------------------------------- */
+/* --- shutdown --------------------------------------------------------------------------------- */
 
 /*
- * A domain may be shut down or crashed from anywhere, with locks held: it stops at once, and what needs locks of its own
- * (telling the toolstack, switching the machine off) follows from a softirq.
+ * A domain may be shut down or crashed from anywhere, with locks held: it stops at once, and what
+ * needs locks of its own (telling the toolstack, switching the machine off) follows from a softirq.
  */
 static void tell_shutdown(void *data)
 {
@@ -155,7 +156,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     domain_shutdown(d, SHUTDOWN_crash);
 }
 
-/* --- death -------------------------------------------------------------------------------------------------------- */
+/* --- death ------------------------------------------------------------------------------------ */
 
 /* Once: nothing of it runs any more. */
 static void start_dying(struct domain *d)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Event channels: ports, their life, and sending. The hypercall's operations are in evtchn_op.c, virqs in virq.c, the two
- * ways of telling a guest in evtchn_2l.c and evtchn_fifo.c.
+ * Event channels: ports, their life, and sending. The hypercall's operations are in evtchn_op.c,
+ * virqs in virq.c, the two ways of telling a guest in evtchn_2l.c and evtchn_fifo.c.
  *
- * Always: both ends of an interdomain channel name each other; a port's state changes under its domain's event lock, and
- * to or from ECS_INTERDOMAIN under both domains' locks. last_vcpu and last_priority outlive a port's closing, as the
- * guest's queue may still hold it (evtchn_fifo.c).
+ * Always: both ends of an interdomain channel name each other; a port's state changes under its
+ * domain's event lock, and to or from ECS_INTERDOMAIN under both domains' locks. last_vcpu and
+ * last_priority outlive a port's closing, as the guest's queue may still hold it (evtchn_fifo.c).
  */
 #include "evtchn_priv.h"
 
@@ -21,15 +21,16 @@
 static evtchn_consumer *consumers[MAX_CONSUMERS]; /* set once each, never cleared */
 static DEFINE_SPINLOCK(consumers_lock, RANK_VIRQ);
 
-/* --- vcpu side ------------------------------------------------------------------------------------------------------ */
+/* --- vcpu side -------------------------------------------------------------------------------- */
 
 void vcpu_mark_events_pending(struct vcpu *v)
 {
     if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         return;
     /*
-     * Pairs with vcpu_block(), which sets the flag and then looks at upcall_pending. The current vcpu may have blocked
-     * and still be current, when a timer of its own goes off on the way to the scheduler.
+     * Pairs with vcpu_block(), which sets the flag and then looks at upcall_pending. The current
+     * vcpu may have blocked and still be current, when a timer of its own goes off on the way to
+     * the scheduler.
      */
     if (read_once(v->pause_flags) & (BIT(VPF_BLOCKED) | BIT(VPF_POLL)))
         vcpu_unblock(v);
@@ -67,7 +68,7 @@ void evtchn_wake_pollers_slow(struct domain *d, port_t port)
     }
 }
 
-/* --- ports ---------------------------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 bool evtchn_port_is_valid(const struct domain *d, port_t port)
 {
@@ -183,7 +184,10 @@ static void close_locked(struct domain *d, struct evtchn *chn) REQUIRES(d->evtch
     port_free(d, chn);
 }
 
-/* The port is interdomain, to another domain: both locks are wanted, in address order, and ours has been let go. */
+/*
+ * The port is interdomain, to another domain: both locks are wanted, in address order, and ours has
+ * been let go.
+ */
 static bool close_with_peer(struct domain *d, struct evtchn *chn, struct domain *peer)
 {
     bool same;
@@ -225,7 +229,10 @@ int evtchn_close(struct domain *d, port_t port, bool by_guest)
     return -EAGAIN;
 }
 
-/* Close all ports from *next on. Two calls may be at it at once: each looks at its own copy of the number. */
+/*
+ * Close all ports from *next on. Two calls may be at it at once: each looks at its own copy of the
+ * number.
+ */
 static int close_range(struct domain *d, port_t *next, bool by_guest)
 {
     unsigned int closed = 0;
@@ -276,7 +283,7 @@ int evtchn_reset(struct domain *d)
     return rc;
 }
 
-/* --- sending -------------------------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static void raise_remote(const struct evtchn *lchn)
 {
@@ -323,7 +330,7 @@ int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port)
     return rc;
 }
 
-/* --- channels that end in the hypervisor ---------------------------------------------------------------------------- */
+/* --- channels that end in the hypervisor ------------------------------------------------------ */
 
 /* Number of fn, from 1; 0 when the table is full. */
 static uint8_t consumer_number(evtchn_consumer *fn)
@@ -375,7 +382,7 @@ void evtchn_send_from_xen(struct domain *d, port_t port)
     spin_unlock(&d->evtchn.lock);
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static size_t group_table_size(const struct evtchn_domain *e)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The 2-level ABI: a pending and a mask bit for each port in shared_info, and for each vcpu a word whose bit n says that
- * word n of them has something for it (public xen.h, struct shared_info). The order of the guest's view: pending bit,
- * selector bit, upcall_pending; each only if the one before was not set yet.
+ * The 2-level ABI: a pending and a mask bit for each port in shared_info, and for each vcpu a word
+ * whose bit n says that word n of them has something for it (public xen.h, struct shared_info). The
+ * order of the guest's view: pending bit, selector bit, upcall_pending; each only if the one before
+ * was not set yet.
  */
 #include "evtchn_priv.h"
 
@@ -76,7 +77,9 @@ static bool is_busy(const struct domain *d, const struct evtchn *chn)
 
 void evtchn_2l_vcpu_info_moved(struct vcpu *v)
 {
-    /* Whatever was raised while we copied must not be lost: let the guest look at everything once. */
+    /*
+     * Whatever was raised while we copied must not be lost: let the guest look at everything once.
+     */
     __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
     write_once(v->info->evtchn_upcall_pending, 0);
     vcpu_mark_events_pending(v);

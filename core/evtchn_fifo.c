@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The FIFO ABI (public event_channel.h): a word for each port in an array of the guest's pages, and for each vcpu a control
- * block with the heads of 16 queues by priority. We append at the tail, the guest takes from the head.
+ * The FIFO ABI (public event_channel.h): a word for each port in an array of the guest's pages, and
+ * for each vcpu a control block with the heads of 16 queues by priority. We append at the tail, the
+ * guest takes from the head.
  *
- * An event that is unmasked and not yet LINKED is put on the queue (vcpu, priority) that it is bound to. Which queue an event
- * was last put on is remembered in last_vcpu and last_priority, since the tail of that queue may still be this event: a
- * tail that moves to another queue must be forgotten by the first, or the next append would link into the wrong one.
+ * An event that is unmasked and not yet LINKED is put on the queue (vcpu, priority) that it is
+ * bound to. Which queue an event was last put on is remembered in last_vcpu and last_priority,
+ * since the tail of that queue may still be this event: a tail that moves to another queue must be
+ * forgotten by the first, or the next append would link into the wrong one.
  *
- * The guest writes these words at any time, also in ways that the protocol forbids: every loop over them is bounded, no
- * value read from them is used but LINKED, MASKED and PENDING, and what goes wrong is that guest's own queue.
+ * The guest writes these words at any time, also in ways that the protocol forbids: every loop over
+ * them is bounded, no value read from them is used but LINKED, MASKED and PENDING, and what goes
+ * wrong is that guest's own queue.
  *
- * Locks: a vcpu's lock protects its 16 tails, and last_vcpu/last_priority of the events whose last_vcpu it is. The event
- * lock protects the pages' coming and going; they go only when no port is open, so senders may use them without it.
+ * Locks: a vcpu's lock protects its 16 tails, and last_vcpu/last_priority of the events whose
+ * last_vcpu it is. The event lock protects the pages' coming and going; they go only when no port
+ * is open, so senders may use them without it.
  */
 #include "evtchn_priv.h"
 
@@ -65,8 +69,8 @@ static inline uint32_t fetch_clear(event_word_t *word, uint32_t bits)
 }
 
 /*
- * Make the tail's word lead to port, if it is still LINKED; false: it is not, so the queue is empty. The first try is
- * plain; then we hold the guest off by BUSY.
+ * Make the tail's word lead to port, if it is still LINKED; false: it is not, so the queue is
+ * empty. The first try is plain; then we hold the guest off by BUSY.
  */
 static bool link_after(event_word_t *tail, port_t port)
 {
@@ -90,8 +94,8 @@ static bool link_after(event_word_t *tail, port_t port)
 }
 
 /*
- * Lock the queues that the event was last on and goes to; returns the former's vcpu state, NULL if it keeps moving.
- * NO_TSA, as its caller: one lock or two, as it turns out.
+ * Lock the queues that the event was last on and goes to; returns the former's vcpu state, NULL if
+ * it keeps moving. NO_TSA, as its caller: one lock or two, as it turns out.
  */
 static NO_TSA struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const struct evtchn *chn,
                                                     struct evtchn_fifo_vcpu *to)
@@ -113,7 +117,10 @@ static NO_TSA struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const
     return NULL;
 }
 
-/* Append to v's queue; true if that queue was empty, so that the vcpu must be told. Both locks are held. */
+/*
+ * Append to v's queue; true if that queue was empty, so that the vcpu must be told. Both locks are
+ * held.
+ */
 static bool append(struct vcpu *v, struct evtchn *chn, struct evtchn_fifo_vcpu *from, unsigned int priority)
 {
     struct evtchn_fifo_vcpu *to = v->evtchn_fifo;
@@ -139,7 +146,10 @@ static NO_TSA void enqueue(struct vcpu *v, struct evtchn *chn, event_word_t *wor
     unsigned int priority = read_once(chn->priority) % EVTCHN_FIFO_MAX_QUEUES;
     bool first = false;
 
-    /* Without a control block there is no queue: the event stays PENDING, for the guest to find when it unmasks. */
+    /*
+     * Without a control block there is no queue: the event stays PENDING, for the guest to find
+     * when it unmasks.
+     */
     if (unlikely(!to || !to->block))
         return;
     from = lock_queues(v->domain, chn, to);
@@ -157,7 +167,10 @@ static NO_TSA void enqueue(struct vcpu *v, struct evtchn *chn, event_word_t *wor
         vcpu_mark_events_pending(v);
 }
 
-/* There is no word yet: remember. True if the page has come in between and nobody will look at what we remember. */
+/*
+ * There is no word yet: remember. True if the page has come in between and nobody will look at what
+ * we remember.
+ */
 static bool remember(const struct domain *d, struct evtchn *chn)
 {
     __atomic_store_n(&chn->pending, true, __ATOMIC_SEQ_CST); /* pairs with raise_remembered() */
@@ -229,7 +242,8 @@ static int set_priority(struct domain *d, struct evtchn *chn, unsigned int prior
 {
     if (priority > EVTCHN_FIFO_PRIORITY_MIN)
         return -EINVAL;
-    write_once(chn->priority, (uint8_t)priority); /* takes effect when the event is next put on a queue */
+    /* takes effect when the event is next put on a queue */
+    write_once(chn->priority, (uint8_t)priority);
     return 0;
 }
 
@@ -245,9 +259,12 @@ const struct evtchn_ops evtchn_fifo_ops = {
     .nr_ports = EVTCHN_FIFO_PORTS,
 };
 
-/* --- setting up ----------------------------------------------------------------------------------------------------- */
+/* --- setting up ------------------------------------------------------------------------------- */
 
-/* The first control block switches the domain over. Ports stay; an event pending in the bitmap is remembered. */
+/*
+ * The first control block switches the domain over. Ports stay; an event pending in the bitmap is
+ * remembered.
+ */
 static int switch_to_fifo(struct domain *d)
 {
     struct evtchn_fifo *f = hv_alloc(sizeof(*f));
@@ -261,7 +278,8 @@ static int switch_to_fifo(struct domain *d)
         chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     }
     d->evtchn.fifo = f;
-    __atomic_store_n(&d->evtchn.ops, &evtchn_fifo_ops, __ATOMIC_RELEASE); /* senders may have the peer's lock only */
+    /* senders may have the peer's lock only */
+    __atomic_store_n(&d->evtchn.ops, &evtchn_fifo_ops, __ATOMIC_RELEASE);
     return 0;
 }
 

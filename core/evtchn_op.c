@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HYPERVISOR_event_channel_op: one row and one function for each operation (public event_channel.h). The argument is
- * copied in, the function works on our copy, and what the row names is copied back on success.
+ * HYPERVISOR_event_channel_op: one row and one function for each operation (public
+ * event_channel.h). The argument is copied in, the function works on our copy, and what the row
+ * names is copied back on success.
  */
 #include "evtchn_priv.h"
 
@@ -19,7 +20,7 @@ static bool may_act_on(const struct domain *d, const struct domain *target)
     return d == target || d->is_privileged;
 }
 
-/* --- making channels ------------------------------------------------------------------------------------------------ */
+/* --- making channels -------------------------------------------------------------------------- */
 
 static int op_alloc_unbound(struct domain *ld, void *arg)
 {
@@ -126,7 +127,7 @@ static int op_bind_ipi(struct domain *d, void *arg)
     return rc;
 }
 
-/* --- pirqs ---------------------------------------------------------------------------------------------------------- */
+/* --- pirqs ------------------------------------------------------------------------------------ */
 
 port_t *evtchn_pirq_slot(struct domain *d, unsigned int pirq)
 {
@@ -175,7 +176,10 @@ static int bind_pirq(struct domain *d, struct vcpu *v, const struct evtchn_bind_
     rc = evtchn_port_alloc(d, &chn);
     if (rc)
         return rc;
-    /* Before the interrupt can come: it finds the port, which tells the guest as soon as it is open. */
+    /*
+     * Before the interrupt can come: it finds the port, which tells the guest as soon as it is
+     * open.
+     */
     chn->u.pirq.irq = op->pirq;
     evtchn_port_open(d, chn, ECS_PIRQ, v->id);
     rc = pirq_guest_bind(v, op->pirq, op->flags & BIND_PIRQ__WILL_SHARE);
@@ -202,7 +206,7 @@ static int op_bind_pirq(struct domain *d, void *arg)
     return rc;
 }
 
-/* --- ports that there are ------------------------------------------------------------------------------------------- */
+/* --- ports that there are --------------------------------------------------------------------- */
 
 static int op_close(struct domain *d, void *arg)
 {
@@ -325,7 +329,10 @@ static int op_unmask(struct domain *d, void *arg)
     if (!chn)
         return -EINVAL;
     spin_lock(&d->evtchn.lock);
-    /* A free port has nobody to tell; its number may be too high for the 2-level bitmaps after a reset. */
+    /*
+     * A free port has nobody to tell; its number may be too high for the 2-level bitmaps after a
+     * reset.
+     */
     if (chn->port < d->evtchn.ops->nr_ports)
         d->evtchn.ops->unmask(d, chn);
     spin_unlock(&d->evtchn.lock);
@@ -347,7 +354,7 @@ static int op_set_priority(struct domain *d, void *arg)
     return rc;
 }
 
-/* --- the whole of a domain ------------------------------------------------------------------------------------------ */
+/* --- the whole of a domain -------------------------------------------------------------------- */
 
 static int reset(struct domain *ld, domid_t id, bool anew)
 {
@@ -389,7 +396,7 @@ static int op_expand_array(struct domain *d, void *arg)
     return evtchn_fifo_expand_array(d, ((const struct evtchn_expand_array *)arg)->array_gfn);
 }
 
-/* --- the table ------------------------------------------------------------------------------------------------------ */
+/* --- the table -------------------------------------------------------------------------------- */
 
 struct row {
     int (*fn)(struct domain *d, void *arg);

@@ -8,7 +8,10 @@
 
 extern const struct evtchn_ops evtchn_2l_ops, evtchn_fifo_ops;
 
-/* A port's struct evtchn, NULL for a number that was never in use. It stays where it is as long as the domain does. */
+/*
+ * A port's struct evtchn, NULL for a number that was never in use. It stays where it is as long as
+ * the domain does.
+ */
 static inline struct evtchn *evtchn_get(const struct domain *d, port_t port)
 {
     const struct evtchn_domain *e = &d->evtchn;
@@ -25,7 +28,10 @@ static inline struct vcpu *evtchn_vcpu(const struct domain *d, uint32_t id)
     return id < d->max_vcpus ? read_once(d->vcpu[index_nospec(id, d->max_vcpus)]) : NULL;
 }
 
-/* Tell the vcpu that the port is bound to. The port cannot go away: the caller holds its lock or its peer's. */
+/*
+ * Tell the vcpu that the port is bound to. The port cannot go away: the caller holds its lock or
+ * its peer's.
+ */
 static inline void evtchn_raise(const struct domain *d, struct evtchn *chn)
 {
     struct vcpu *v = d->vcpu[chn->notify_vcpu];
@@ -36,7 +42,10 @@ static inline void evtchn_raise(const struct domain *d, struct evtchn *chn)
 
 void evtchn_wake_pollers_slow(struct domain *d, port_t port);
 
-/* An event has become pending: pairs with the barrier in evtchn_poll_start(), through the caller's atomic access. */
+/*
+ * An event has become pending: pairs with the barrier in evtchn_poll_start(), through the caller's
+ * atomic access.
+ */
 static inline void evtchn_wake_pollers(struct domain *d, port_t port)
 {
     if (unlikely(read_once(d->evtchn.nr_pollers)))

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Grant tables: the tables themselves, their growth and end. References in use are in gnttab_pin.c, mappings in
- * gnttab_map.c, copies in gnttab_copy.c, what a guest asks about its table in gnttab_table.c, the rules of an entry in
- * gnttab_entry.c.
+ * Grant tables: the tables themselves, their growth and end. References in use are in gnttab_pin.c,
+ * mappings in gnttab_map.c, copies in gnttab_copy.c, what a guest asks about its table in
+ * gnttab_table.c, the rules of an entry in gnttab_entry.c.
  *
- * The frames of entries are ours and shared with the domain. That sharing ends when the domain dies, so that it does not keep
- * the domain; the memory stays until gnttab_exit(), since others' mappings still clear their bits in it.
+ * The frames of entries are ours and shared with the domain. That sharing ends when the domain
+ * dies, so that it does not keep the domain; the memory stays until gnttab_exit(), since others'
+ * mappings still clear their bits in it.
  */
 #include "gnttab_priv.h"
 
@@ -18,7 +19,7 @@ mfn_t gnttab_page_mfn(const void *va)
     return paddr_to_mfn(direct_pa(va));
 }
 
-/* --- vectors of pages ----------------------------------------------------------------------------------------------- */
+/* --- vectors of pages ------------------------------------------------------------------------- */
 
 static unsigned int order_of(uint64_t bytes)
 {
@@ -128,7 +129,7 @@ int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *m
     return rc;
 }
 
-/* --- life ----------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Copying between frames, each named by a grant or, in the caller's own memory, by its frame number. Both ends are taken, then
- * the bytes move. A batch keeps its ends from element to element, as network backends copy many pieces of one page.
+ * Copying between frames, each named by a grant or, in the caller's own memory, by its frame
+ * number. Both ends are taken, then the bytes move. A batch keeps its ends from element to element,
+ * as network backends copy many pieces of one page.
  *
- * A transitive grant lends another domain's grant on: both references are pinned while the copy lasts.
+ * A transitive grant lends another domain's grant on: both references are pinned while the copy
+ * lasts.
  */
 #include "gnttab_priv.h"
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rules of one granted reference, without locks or memory: what the granter's shared entry and the uses that there
- * are already allow, and what the entry must say afterwards.
+ * The rules of one granted reference, without locks or memory: what the granter's shared entry and
+ * the uses that there are already allow, and what the entry must say afterwards.
  *
  *                       take                             take
  *   entry permits ──────────────▶ reading, pins > 0 ──────────────▶ reading + writing, write pins > 0
  *        ▲          read access                      write access        │
  *        └──────────── drop of the last pin ◀── drop of the last write pin
  *
- * Always: GTF_reading is set while there is a pin, GTF_writing while there is a write pin; the granter may take the grant
- * back only when both are clear. While there are pins, the frame is the one recorded at the first of them.
+ * Always: GTF_reading is set while there is a pin, GTF_writing while there is a write pin; the
+ * granter may take the grant back only when both are clear. While there are pins, the frame is the
+ * one recorded at the first of them.
  */
 #ifndef CORE_GNTTAB_ENTRY_H
 #define CORE_GNTTAB_ENTRY_H
@@ -38,19 +39,25 @@ struct grant_state {
 struct grant_request {
     domid_t domid;  /* who asks */
     uint64_t add;   /* PIN_* units */
-    bool copy;      /* for a copy: parts of a page and, unless no_transitive, grants of grants will do */
+    /* for a copy: parts of a page and, unless no_transitive, grants of grants will do */
+    bool copy;
     bool no_transitive;
 };
 
 struct grant_step {
     uint64_t pins; /* afterwards */
-    uint16_t set;  /* bits that the shared entry (v1) or the status word (v2) must get first; 0: do not look at it again */
+    /*
+     * bits that the shared entry (v1) or the status word (v2) must get first; 0: do not look at it
+     * again
+     */
+    uint16_t set;
     uint8_t kind;
 };
 
 /*
  * GNTST_okay and what is to be done, or why not. The proof takes from the unit test what its prover
- * cannot see, the third requirement: fields whose top bits are clear have room for a few units more.
+ * cannot see, the third requirement: fields whose top bits are clear have room for a few units
+ * more.
  */
 /*@ requires \valid_read(s) && \valid_read(r) && \valid(next);
     requires \separated(s, next) && \separated(r, next);

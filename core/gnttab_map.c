@@ -2,13 +2,14 @@
 /*
  * Mapping granted frames, and taking the mappings out again.
  *
- * A mapping is a handle of the mapping domain (struct track) and a pin of the granter's reference. It keeps a reference on
- * the granter, which therefore stays, as a zombie if need be, with its table. For each use there is a page reference, with a
- * writable type unless read-only. That of a host mapping in a PV guest belongs to the page-table entry from
- * arch_gnttab_map() until arch_gnttab_unmap(); a guest that overwrites the entry drops the reference and keeps the pin.
+ * A mapping is a handle of the mapping domain (struct track) and a pin of the granter's reference.
+ * It keeps a reference on the granter, which therefore stays, as a zombie if need be, with its
+ * table. For each use there is a page reference, with a writable type unless read-only. That of a
+ * host mapping in a PV guest belongs to the page-table entry from arch_gnttab_map() until
+ * arch_gnttab_unmap(); a guest that overwrites the entry drops the reference and keeps the pin.
  *
- * Unmapping goes in two steps: the entries of a batch go first, then the TLBs are flushed, and only then pins and pages
- * are let go: the granter reuses the frame when it sees its bits clear.
+ * Unmapping goes in two steps: the entries of a batch go first, then the TLBs are flushed, and only
+ * then pins and pages are let go: the granter reuses the frame when it sees its bits clear.
  */
 #include "gnttab_priv.h"
 
@@ -19,7 +20,8 @@
 #define TRACK_FLAGS 0x1fU
 #define RELEASES_A_TIME 32
 
-static bool owns_pages(const struct domain *d) /* the page references of its host mappings are ours, not its tables' */
+/* the page references of its host mappings are ours, not its tables' */
+static bool owns_pages(const struct domain *d)
 {
     return is_hvm(d);
 }
@@ -32,7 +34,7 @@ static uint64_t pins_for(uint32_t flags)
            (flags & GNTMAP_device_map ? (ro ? PIN_DEV_READ : PIN_DEV_WRITE) : 0);
 }
 
-/* --- handles -------------------------------------------------------------------------------------------------------- */
+/* --- handles ---------------------------------------------------------------------------------- */
 
 static struct track *track_at(const struct gnttab *gt, uint32_t handle)
 {
@@ -126,7 +128,7 @@ static bool handle_claim(struct gnttab *gt, uint32_t handle, struct track *out)
     return ok;
 }
 
-/* --- map ------------------------------------------------------------------------------------------------------------ */
+/* --- map -------------------------------------------------------------------------------------- */
 
 static struct domain *granter_get(struct batch *b, domid_t id)
 {
@@ -201,7 +203,7 @@ int gnttab_op_map(struct batch *b, void *arg)
     return 0;
 }
 
-/* --- unmap ---------------------------------------------------------------------------------------------------------- */
+/* --- unmap ------------------------------------------------------------------------------------ */
 
 /* Let go what has been taken out of u->track and flushed: bits of u->done. */
 static void release(struct domain *d, struct unmap *u)
@@ -237,7 +239,10 @@ void gnttab_finish_unmaps(struct batch *b)
     b->nr_unmaps = 0;
 }
 
-/* Take out what the addresses name: host_addr 0 leaves the host mapping, dev_bus_addr 0 the device's. */
+/*
+ * Take out what the addresses name: host_addr 0 leaves the host mapping, dev_bus_addr 0 the
+ * device's.
+ */
 static int16_t take_out(struct unmap *u, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr)
 {
     struct track *t = &u->track;
@@ -299,9 +304,12 @@ int gnttab_op_replace(struct batch *b, void *arg)
     return 0;
 }
 
-/* --- a domain dies -------------------------------------------------------------------------------------------------- */
+/* --- a domain dies ---------------------------------------------------------------------------- */
 
-/* Its page tables are its own affair: host mappings of a PV guest lose their references when the tables go. */
+/*
+ * Its page tables are its own affair: host mappings of a PV guest lose their references when the
+ * tables go.
+ */
 static void release_dying(struct domain *d, struct unmap *u)
 {
     struct track *t = &u->track;

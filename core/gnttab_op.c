@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HYPERVISOR_grant_table_op: an array of elements of one operation, each copied in, done, and its results copied back. The
- * call fails as a whole only for what is not an element's own fault. Between elements it may stop and be continued
- * with the rest of the array.
+ * HYPERVISOR_grant_table_op: an array of elements of one operation, each copied in, done, and its
+ * results copied back. The call fails as a whole only for what is not an element's own fault.
+ * Between elements it may stop and be continued with the rest of the array.
  */
 #include "gnttab_priv.h"
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Taking and dropping uses of granted references: the shell around gnttab_entry.c. It reads the shared entry, which the
- * granter may change at any time, makes the rules' verdict true by compare-and-swap, and takes the page references.
+ * Taking and dropping uses of granted references: the shell around gnttab_entry.c. It reads the
+ * shared entry, which the granter may change at any time, makes the rules' verdict true by
+ * compare-and-swap, and takes the page references.
  *
- * The granter's table lock is held throughout, so of ours nothing changes meanwhile. Of the entry only flags and domid decide;
- * frame and the like are read once, at the first pin, and recorded.
+ * The granter's table lock is held throughout, so of ours nothing changes meanwhile. Of the entry
+ * only flags and domid decide; frame and the like are read once, at the first pin, and recorded.
  */
 #include "gnttab_priv.h"
 
@@ -31,7 +32,8 @@ static int16_t take_v1(struct gnttab *gt, grant_ref_t ref, const struct active *
     uint32_t *head = entry_head(gt, ref), now = read_once(*head);
 
     for (unsigned int i = 0; i < CAS_TRIES; i++) {
-        struct grant_state s = state_of(now & ~(uint32_t)GTF_sub_page, act); /* no such thing in version 1 */
+        /* no such thing in version 1 */
+        struct grant_state s = state_of(now & ~(uint32_t)GTF_sub_page, act);
         int16_t status;
 
         if ((now & GTF_type_mask) == GTF_transitive)
@@ -104,7 +106,10 @@ static bool record(const struct gnttab *gt, grant_ref_t ref, const struct grant_
     return act->gfn == frame;
 }
 
-/* One page reference for each use. Why it failed, if it did: no such page, or one that cannot be writable. */
+/*
+ * One page reference for each use. Why it failed, if it did: no such page, or one that cannot be
+ * writable.
+ */
 static int16_t get_pages(struct domain *d, struct active *act, const struct grant_request *r, bool first,
                          struct page **out)
 {

@@ -102,18 +102,24 @@ static inline struct active *gnttab_active(const struct gnttab *gt, grant_ref_t 
 /* A use of a reference: what it needs to be dropped again. */
 struct grant_hold {
     struct active entry; /* as recorded */
-    struct page *pg;     /* with as many references (and writable types) as r->add has units; NULL: transitive */
+    /* with as many references (and writable types) as r->add has units; NULL: transitive */
+    struct page *pg;
 };
 int16_t gnttab_pin(struct domain *d, grant_ref_t ref, const struct grant_request *r, struct grant_hold *hold);
-void gnttab_unpin(struct domain *d, grant_ref_t ref, uint64_t pins); /* page references are the caller's */
+/* page references are the caller's */
+void gnttab_unpin(struct domain *d, grant_ref_t ref, uint64_t pins);
 
-/* The operations, one element each; the status is in the element, a negative return value fails the call. */
+/*
+ * The operations, one element each; the status is in the element, a negative return value fails the
+ * call.
+ */
 
 #define UNMAPS_A_FLUSH 32
 
 struct unmap {
     struct track track;
-    uint32_t handle, done; /* GNTMAP_device_map, GNTMAP_host_map: taken out, references still held */
+    /* GNTMAP_device_map, GNTMAP_host_map: taken out, references still held */
+    uint32_t handle, done;
 };
 
 struct copy_end {

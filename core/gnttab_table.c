@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a domain asks of its grant table as a whole: its frames, size and version. The first 8 entries are the toolstack's
- * (console, xenstore) and survive a change of version; there are no other grants in use at that time.
+ * What a domain asks of its grant table as a whole: its frames, size and version. The first 8
+ * entries are the toolstack's (console, xenstore) and survive a change of version; there are no
+ * other grants in use at that time.
  */
 #include "gnttab_priv.h"
 
@@ -122,7 +123,7 @@ int gnttab_op_get_version(struct batch *b, void *arg)
     return 0;
 }
 
-/* --- change of version ---------------------------------------------------------------------------------------------- */
+/* --- change of version ------------------------------------------------------------------------ */
 
 struct saved_entry {
     uint64_t frame;
@@ -244,7 +245,7 @@ int gnttab_op_set_version(struct batch *b, void *arg)
     return rc;
 }
 
-/* --- swap ----------------------------------------------------------------------------------------------------------- */
+/* --- swap ------------------------------------------------------------------------------------- */
 
 static bool is_pinned(const struct gnttab *gt, grant_ref_t ref)
 {

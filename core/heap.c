@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Small objects out of pages: a class of sizes per page, free objects linked inside the page by their offset.
+ * Small objects out of pages: a class of sizes per page, free objects linked inside the page by
+ * their offset.
  *
- * What a page is used for stands in its struct page, which nobody else needs for a page of ours: order is 1 + the class
- * (0 for a plain page, LARGE + order for an allocation of whole pages), use holds the number of objects in use and the first
- * free one, next and prev link the pages of a class that have room. Memory is zeroed when it is handed out.
+ * What a page is used for stands in its struct page, which nobody else needs for a page of ours:
+ * order is 1 + the class (0 for a plain page, LARGE + order for an allocation of whole pages), use
+ * holds the number of objects in use and the first free one, next and prev link the pages of a
+ * class that have room. Memory is zeroed when it is handed out.
  */
 #include <arch/direct.h>
 #include <hv/lock.h>
@@ -119,7 +121,8 @@ void *hv_alloc(size_t size)
 
     if (c == NR_CLASSES)
         return alloc_pages(size);
-    if (!read_once(with_room[c]) && !(fresh = slab_new(c))) /* outside the lock: the page allocator's comes first */
+    /* outside the lock: the page allocator's comes first */
+    if (!read_once(with_room[c]) && !(fresh = slab_new(c)))
         return NULL;
     spin_lock(&slab_lock);
     if (fresh)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hypercall table, dispatch, multicall, and how an interrupted call goes on. docs/hypercalls.md says where each handler is.
+ * The hypercall table, dispatch, multicall, and how an interrupted call goes on. docs/hypercalls.md
+ * says where each handler is.
  *
- * A call that stops early rewinds the guest to the call instruction with new arguments. Inside a multicall the entry in the
- * guest's array gets them instead, and the multicall is what is rewound, to that entry. So all progress is the guest's.
+ * A call that stops early rewinds the guest to the call instruction with new arguments. Inside a
+ * multicall the entry in the guest's array gets them instead, and the multicall is what is rewound,
+ * to that entry. So all progress is the guest's.
  */
 #include <abi.h>
 #include <arch/hypercall.h>
@@ -16,7 +18,10 @@
 #include <hv/softirq.h>
 #include <stdarg.h>
 
-/* A handler is never switched away from, so this belongs to the cpu as long as a multicall is at work. */
+/*
+ * A handler is never switched away from, so this belongs to the cpu as long as a multicall is at
+ * work.
+ */
 struct multicall {
     struct multicall_entry *entry; /* our copy of the one that runs; NULL: none */
     bool restarted;                /* it was interrupted, and its arguments are the new ones */
@@ -89,7 +94,7 @@ long hypercall_continue(struct vcpu *v, unsigned int nr_args, ...)
     return -ERESTART;
 }
 
-/* --- multicall ----------------------------------------------------------------------------------------------------------- */
+/* --- multicall -------------------------------------------------------------------------------- */
 
 _Static_assert(sizeof(struct multicall_entry) == 64, "public xen.h: of a 64-bit guest");
 
@@ -105,7 +110,10 @@ static long run_entry(struct vcpu *v, struct multicall_entry *e)
     return rc;
 }
 
-/* The entry was interrupted: its new arguments go into the guest's array, and this multicall starts again at it. */
+/*
+ * The entry was interrupted: its new arguments go into the guest's array, and this multicall starts
+ * again at it.
+ */
 static long continue_entry(struct vcpu *v, uint64_t entry, const struct multicall_entry *e, uint64_t nr)
 {
     if (guest_write(entry + offsetof(struct multicall_entry, args), e->args, sizeof(e->args)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a cpu does when no vcpu wants it. Interrupts are off when it looks for work and come on with the halt itself (STI
- * takes effect after HLT has begun), so that a wake-up between look and halt is not lost.
+ * What a cpu does when no vcpu wants it. Interrupts are off when it looks for work and come on with
+ * the halt itself (STI takes effect after HLT has begun), so that a wake-up between look and halt
+ * is not lost.
  */
 #include <arch/cpu.h>
 #include <hv/sched.h>

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ticket spinlocks. Waiters are served in order of arrival; while they wait they serve cross-calls made to their cpu.
+ * Ticket spinlocks. Waiters are served in order of arrival; while they wait they serve cross-calls
+ * made to their cpu.
  *
- * Debug builds keep the locks that each cpu holds or waits for and check, before waiting, that the new rank is above
- * all of them: a cycle between cpus cannot form. A lock that is waited for counts as held, so a function that is
- * served from the wait loop is checked against it as well. A failed trylock waits for nothing and needs no check.
+ * Debug builds keep the locks that each cpu holds or waits for and check, before waiting, that the
+ * new rank is above all of them: a cycle between cpus cannot form. A lock that is waited for counts
+ * as held, so a function that is served from the wait loop is checked against it as well. A failed
+ * trylock waits for nothing and needs no check.
  */
 #include <hv/lock.h>
 #include <hv/log.h>
@@ -128,10 +130,16 @@ bool NO_TSA spin_trylock(spinlock_t *l)
 {
     uint16_t serving = read_once(l->serving), next = serving;
 
-    /* next only grows and meets serving again only when the lock is free: if it still equals it, we take that ticket. */
+    /*
+     * next only grows and meets serving again only when the lock is free: if it still equals it, we
+     * take that ticket.
+     */
     if (!__atomic_compare_exchange_n(&l->next, &next, (uint16_t)(serving + 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
-    /* serving may have moved before the exchange (65536 tickets later): then wait for our turn like anyone else. */
+    /*
+     * serving may have moved before the exchange (65536 tickets later): then wait for our turn like
+     * anyone else.
+     */
     while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != serving)
         cpu_wait();
     write_once(l->owner, (int16_t)smp_processor_id());

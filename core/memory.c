@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The memory_op hypercall: dispatch and the reservation calls. A domain's frames are charged by page_assign(); a frame leaves its
- * owner when the allocation's reference is dropped here and goes back to the allocator with the last mapping.
+ * The memory_op hypercall: dispatch and the reservation calls. A domain's frames are charged by
+ * page_assign(); a frame leaves its owner when the allocation's reference is dropped here and goes
+ * back to the allocator with the last mapping.
  *
- * The command's upper bits hold the extent to continue from (public memory.h leaves them to us): progress lives in the arguments.
+ * The command's upper bits hold the extent to continue from (public memory.h leaves them to us):
+ * progress lives in the arguments.
  */
 #include <hv/memory.h>
 
@@ -53,7 +55,7 @@ int memory_release_frame(struct domain *d, mfn_t mfn)
     return 0;
 }
 
-/* --- reservations ------------------------------------------------------------------------------------------------- */
+/* --- reservations ----------------------------------------------------------------------------- */
 
 struct reservation {
     struct vcpu *v;
@@ -133,7 +135,7 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
     return rc;
 }
 
-/* --- questions ---------------------------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
 {
@@ -195,7 +197,7 @@ static long claim_pages(struct vcpu *v, uint64_t arg)
     return rc;
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------------------------- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 long hc_memory_op(struct vcpu *v, const uint64_t args[])
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * XENMEM_exchange: give frames back and get as many others, contiguous or below an address, in one step. A chunk is the larger
- * of the two extents; chunk by chunk, first everything that can fail (allocation, checks of what is given), then the exchange.
- * What the caller sees is nr_exchanged: the extents done, all of them on success.
+ * XENMEM_exchange: give frames back and get as many others, contiguous or below an address, in one
+ * step. A chunk is the larger of the two extents; chunk by chunk, first everything that can fail
+ * (allocation, checks of what is given), then the exchange. What the caller sees is nr_exchanged:
+ * the extents done, all of them on success.
  */
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -47,7 +48,10 @@ static void drop_given(struct exchange *x, uint64_t nr)
         page_put(x->given[nr]);
 }
 
-/* Reference every frame of the chunk that starts at input extent first; they must be the domain's and unused by others. */
+/*
+ * Reference every frame of the chunk that starts at input extent first; they must be the domain's
+ * and unused by others.
+ */
 static int take_given(struct exchange *x, uint64_t first)
 {
     uint64_t n = 0;
@@ -67,7 +71,10 @@ static int take_given(struct exchange *x, uint64_t first)
                 return -EINVAL;
             }
             x->given[n++] = pg;
-            /* The allocation's reference and ours: anything more is a mapping that would outlive the exchange. */
+            /*
+             * The allocation's reference and ours: anything more is a mapping that would outlive
+             * the exchange.
+             */
             if ((read_once(pg->ref) & PAGE_XEN) || (read_once(pg->ref) & PAGE_REF_COUNT) != 2) {
                 drop_given(x, n);
                 return -EINVAL;
@@ -107,7 +114,9 @@ static void give_back(struct exchange *x)
     }
 }
 
-/* The new extents become the domain's, at the pfns that it named; it learns their machine frames. */
+/*
+ * The new extents become the domain's, at the pfns that it named; it learns their machine frames.
+ */
 static int hand_over(struct exchange *x, uint64_t first_out)
 {
     int fault = 0;
@@ -115,7 +124,8 @@ static int hand_over(struct exchange *x, uint64_t first_out)
     for (unsigned int i = 0; i < x->nr_out; i++) {
         xen_pfn_t pfn = 0, mfn = page_to_mfn(x->got[i]).n;
 
-        if (page_assign(x->d, x->got[i], x->out_order)) { /* only a dying domain's can fail: it has just given as many */
+        /* only a dying domain's can fail: it has just given as many */
+        if (page_assign(x->d, x->got[i], x->out_order)) {
             free_allocated(x, i);
             return -EINVAL;
         }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Memory maps that guests ask for (E820 form), and resources of other domains that the toolstack maps. */
+/*
+ * Memory maps that guests ask for (E820 form), and resources of other domains that the toolstack
+ * maps.
+ */
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/gnttab.h>
@@ -97,7 +100,7 @@ long memory_map_set(struct vcpu *v, uint64_t arg)
     return rc;
 }
 
-/* --- resources ---------------------------------------------------------------------------------------------------- */
+/* --- resources -------------------------------------------------------------------------------- */
 
 static long resource_frames(struct domain *d, const struct xen_mem_acquire_resource *r)
 {

@@ -2,11 +2,13 @@
 /*
  * Owners of frames and references to them.
  *
- * A frame's reference count says how many mappings, type references and hypercalls in flight want it to stay; whoever drops the
- * last one gives it back. A domain with frames (its own, or ours shared with it) cannot go away: the first frame takes a
- * reference to it, the last drops it. That last drop may come from anywhere, under any lock, so it is left to a tasklet.
+ * A frame's reference count says how many mappings, type references and hypercalls in flight want
+ * it to stay; whoever drops the last one gives it back. A domain with frames (its own, or ours
+ * shared with it) cannot go away: the first frame takes a reference to it, the last drops it. That
+ * last drop may come from anywhere, under any lock, so it is left to a tasklet.
  *
- * owner_of[] maps an owner's id to its struct while it has frames; ids are not reused before the domain is gone.
+ * owner_of[] maps an owner's id to its struct while it has frames; ids are not reused before the
+ * domain is gone.
  */
 #include <arch/direct.h>
 #include <arch/page_type.h>
@@ -21,9 +23,10 @@
 #define REF_LIMIT 0xfffffff0U
 
 static struct domain *owner_of[NR_OWNERS];
-static uint64_t released[NR_OWNERS / 64]; /* owners whose last frame went: the tasklet drops the reference */
+/* owners whose last frame went: the tasklet drops the reference */
+static uint64_t released[NR_OWNERS / 64];
 
-/* --- lists ---------------------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static struct page *at(uint64_t frame)
 {
@@ -72,7 +75,7 @@ struct page *page_list_next(const struct page *pg)
     return at(page_next(pg));
 }
 
-/* --- owners ------------------------------------------------------------------------------------------------------- */
+/* --- owners ----------------------------------------------------------------------------------- */
 
 static void put_released(void *data)
 {
@@ -111,7 +114,8 @@ static void owner_release(struct domain *d) REQUIRES(d->page_lock)
     if (has_frames(d))
         return;
     if (__atomic_fetch_or(&released[d->id / 64], BIT(d->id % 64), __ATOMIC_ACQ_REL) & BIT(d->id % 64))
-        BUG_ON(__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST) == 0); /* gained and lost frames again: two to drop */
+        /* gained and lost frames again: two to drop */
+        BUG_ON(__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST) == 0);
     tasklet_schedule(&released_tasklet);
 }
 
@@ -177,7 +181,10 @@ static void free_owned(struct page *pg, uint64_t ref)
     page_free(pg, 0);
 }
 
-/* The last reference of a page of ours that was shared is gone: it stays ours, unless we have let go of it too. */
+/*
+ * The last reference of a page of ours that was shared is gone: it stays ours, unless we have let
+ * go of it too.
+ */
 static void free_shared(struct page *pg, uint64_t ref)
 {
     struct domain *d = page_owner(pg);
@@ -213,7 +220,7 @@ void page_unshare(void *va)
     page_clear_allocated(pg);
 }
 
-/* --- references ----------------------------------------------------------------------------------------------------- */
+/* --- references ------------------------------------------------------------------------------- */
 
 bool page_get(struct page *pg, const struct domain *d)
 {

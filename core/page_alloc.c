@@ -2,17 +2,20 @@
 /*
  * The page allocator: buddy lists per NUMA node, fed on demand from virgin RAM.
  *
- * RAM is at first only noted as ranges. When the lists cannot serve a request (or only with lower memory than need be), the
- * highest fitting section (256 MiB) of virgin RAM is taken into use: its part of the frame table and M2P is built and the rest
- * of it goes to the lists as maximal blocks. So neither boot time nor our own memory grow with RAM that nobody uses.
+ * RAM is at first only noted as ranges. When the lists cannot serve a request (or only with lower
+ * memory than need be), the highest fitting section (256 MiB) of virgin RAM is taken into use: its
+ * part of the frame table and M2P is built and the rest of it goes to the lists as maximal blocks.
+ * So neither boot time nor our own memory grow with RAM that nobody uses.
  *
- * Zones are powers of two of the machine address: zone z holds frames [2^(z+7), 2^(z+8)), so that any ALLOC_BITS() is a
- * bound on the zone number. Blocks never cross a zone or a node. Requests without an address limit go from high memory to
- * low and never below TINY_ZONE, which is kept for devices with narrow DMA.
+ * Zones are powers of two of the machine address: zone z holds frames [2^(z+7), 2^(z+8)), so that
+ * any ALLOC_BITS() is a bound on the zone number. Blocks never cross a zone or a node. Requests
+ * without an address limit go from high memory to low and never below TINY_ZONE, which is kept for
+ * devices with narrow DMA.
  *
- * Frame 0 is never in the allocator (nothing below 1 MiB is), so 0 ends the free lists, and zeroed lists are empty.
- * A free block is described by its head's struct page; those of its other frames have ref == 0, as allocated ones have that
- * nobody owns. Free memory holds old bytes (PAGE_DIRTY) until it is scrubbed, on allocation.
+ * Frame 0 is never in the allocator (nothing below 1 MiB is), so 0 ends the free lists, and zeroed
+ * lists are empty. A free block is described by its head's struct page; those of its other frames
+ * have ref == 0, as allocated ones have that nobody owns. Free memory holds old bytes (PAGE_DIRTY)
+ * until it is scrubbed, on allocation.
  */
 #include <arch/frametable.h>
 #include <arch/tlb.h>
@@ -26,7 +29,8 @@
 #define LOWEST_FRAME 0x100
 #define MAX_VIRGIN 1024
 #define HV_BITS 42 /* the direct map ends at 5 TiB */
-#define HUGE_CARVES 8 /* sections taken into use to serve one request larger than a section's blocks */
+/* sections taken into use to serve one request larger than a section's blocks */
+#define HUGE_CARVES 8
 
 #define FRAME_END(mfn, order) ((mfn) + (1ULL << (order)))
 
@@ -69,7 +73,7 @@ static unsigned int node_of(uint64_t mfn)
     return 0;
 }
 
-/* --- free lists --------------------------------------------------------------------------------------------------- */
+/* --- free lists ------------------------------------------------------------------------------- */
 
 static void list_push(uint64_t mfn, unsigned int order, unsigned int node) REQUIRES(heap_lock)
 {
@@ -174,7 +178,10 @@ static struct page *block_take(unsigned int node, unsigned int order, unsigned i
     return pg;
 }
 
-/* Highest zone in [lowest, highest] with a block that is large enough; 0: none (zone 0 is always empty). */
+/*
+ * Highest zone in [lowest, highest] with a block that is large enough; 0: none (zone 0 is always
+ * empty).
+ */
 static unsigned int zone_with(unsigned int node, unsigned int order, unsigned int lowest, unsigned int highest)
     REQUIRES(heap_lock)
 {
@@ -196,7 +203,7 @@ static void add_range(uint64_t start, uint64_t end, unsigned int node, uint64_t 
     }
 }
 
-/* --- virgin memory -------------------------------------------------------------------------------------------------- */
+/* --- virgin memory ---------------------------------------------------------------------------- */
 
 static void virgin_update(unsigned int node) REQUIRES(heap_lock)
 {
@@ -234,7 +241,8 @@ static bool virgin_cut(uint64_t start, uint64_t end, struct virgin *piece) REQUI
             continue;
         *piece = (struct virgin){ MAX(v->start, start), MIN(v->end, end), v->node };
         if (v->start < piece->start && v->end > piece->end) {
-            virgin[nr_virgin++] = (struct virgin){ piece->end, v->end, v->node }; /* room was checked */
+            /* room was checked */
+            virgin[nr_virgin++] = (struct virgin){ piece->end, v->end, v->node };
             v->end = piece->start;
         } else if (v->start < piece->start) {
             v->end = piece->start;
@@ -248,7 +256,7 @@ static bool virgin_cut(uint64_t start, uint64_t end, struct virgin *piece) REQUI
     return false;
 }
 
-/* --- taking a section into use -------------------------------------------------------------------------------------- */
+/* --- taking a section into use ---------------------------------------------------------------- */
 
 #define MAX_PIECES 32
 
@@ -257,7 +265,9 @@ struct pieces {
     unsigned int nr;
 };
 
-/* nr frames, aligned, from the end of the largest piece; 0 if it is too small. May split the piece. */
+/*
+ * nr frames, aligned, from the end of the largest piece; 0 if it is too small. May split the piece.
+ */
 static uint64_t pieces_take(struct pieces *p, uint64_t nr, uint64_t align)
 {
     struct virgin *best = NULL;
@@ -278,7 +288,10 @@ static uint64_t pieces_take(struct pieces *p, uint64_t nr, uint64_t align)
     return start;
 }
 
-/* nr contiguous frames for tables: from used memory if there is some, to keep virgin sections whole. */
+/*
+ * nr contiguous frames for tables: from used memory if there is some, to keep virgin sections
+ * whole.
+ */
 static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, unsigned int bits) REQUIRES(heap_lock)
 {
     unsigned int order = nr > 1 ? 64 - (unsigned int)__builtin_clzll(nr - 1) : 0;
@@ -360,7 +373,10 @@ static bool carve(unsigned int node, uint64_t limit) REQUIRES(heap_lock)
 
     if (!virgin_find(node, limit, &section))
         return false;
-    /* A section past the direct map needs tables within it: see that there is something to take them from. */
+    /*
+     * A section past the direct map needs tables within it: see that there is something to take
+     * them from.
+     */
     if (section * SECTION_PAGES >= 1ULL << (HV_BITS - PAGE_SHIFT))
         for (unsigned int n = 0; n < nr_nodes && !zone_with(n, 7, 1, HV_BITS - 20); n++)
             if (virgin_find(n, 1ULL << (HV_BITS - PAGE_SHIFT), &low) && !section_use(low, n))
@@ -368,7 +384,7 @@ static bool carve(unsigned int node, uint64_t limit) REQUIRES(heap_lock)
     return section_use(section, node);
 }
 
-/* --- allocation ----------------------------------------------------------------------------------------------------- */
+/* --- allocation ------------------------------------------------------------------------------- */
 
 struct request {
     unsigned int order, low_zone, high_zone;
@@ -446,8 +462,8 @@ static void flush_stale(uint32_t stamp)
 }
 
 /*
- * Memory within the direct map goes first, unless a node is wished for: what lies past it we can only reach through windows,
- * page by page (hosts of more than 4 TiB).
+ * Memory within the direct map goes first, unless a node is wished for: what lies past it we can
+ * only reach through windows, page by page (hosts of more than 4 TiB).
  */
 static struct page *take(const struct request *r, uint32_t flags) REQUIRES(heap_lock)
 {
@@ -507,13 +523,14 @@ void page_free(struct page *pg, unsigned int order)
     spin_unlock(&heap_lock);
 }
 
-/* --- boot, totals ----------------------------------------------------------------------------------------------- */
+/* --- boot, totals ----------------------------------------------------------------------------- */
 
 static void node_range_add(uint64_t start, uint64_t end, unsigned int node)
 {
     struct virgin *last = nr_node_ranges ? &node_range[nr_node_ranges - 1] : NULL;
 
-    if (last && last->node == node && last->end <= start) /* a hole between two of one node does not matter */
+    /* a hole between two of one node does not matter */
+    if (last && last->node == node && last->end <= start)
         last->end = end;
     else if (nr_node_ranges < MAX_VIRGIN)
         node_range[nr_node_ranges++] = (struct virgin){ start, end, node };
@@ -541,7 +558,8 @@ void heap_add_range(paddr_t start_pa, paddr_t end_pa, unsigned int node)
     nr_nodes = MAX(nr_nodes, node + 1);
     node_range_add(start, end, node);
     heap[node].total += end - start;
-    while (start < end) { /* what lies in sections that are in use already (memory freed after boot) is not virgin */
+    /* what lies in sections that are in use already (memory freed after boot) is not virgin */
+    while (start < end) {
         bool built = section_built(SECTION_OF(_mfn(start)));
         uint64_t stop = start;
 
@@ -589,9 +607,12 @@ uint64_t heap_total_pages(void)
     return sum;
 }
 
-/* --- pages for ourselves -------------------------------------------------------------------------------------------- */
+/* --- pages for ourselves ---------------------------------------------------------------------- */
 
-/* Called back from section_build(): the lock is ours. NO_TSA: the way here leads through frametable.c. */
+/*
+ * Called back from section_build(): the lock is ours. NO_TSA: the way here leads through
+ * frametable.c.
+ */
 static void *pt_pool_take(void) NO_TSA
 {
     BUG_ON(!nr_pt_pool);
@@ -633,7 +654,8 @@ void hv_page_free(void *va, unsigned int order)
     __atomic_fetch_sub(&hv_used, 1ULL << order, __ATOMIC_RELAXED);
     ref = __atomic_load_n(&pg->ref, __ATOMIC_RELAXED);
     do {
-        if (!(ref & (PAGE_REF_COUNT | PAGE_XEN))) { /* PAGE_XEN: the last reference is just being dropped */
+        /* PAGE_XEN: the last reference is just being dropped */
+        if (!(ref & (PAGE_REF_COUNT | PAGE_XEN))) {
             page_free(pg, order);
             return;
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A rangeset is a sorted array of disjoint ranges that do not touch each other. A change makes the array at most one
- * range longer; room for it is allocated before the lock is taken, since the allocator's locks rank below.
+ * A rangeset is a sorted array of disjoint ranges that do not touch each other. A change makes the
+ * array at most one range longer; room for it is allocated before the lock is taken, since the
+ * allocator's locks rank below.
  */
 #include <hv/errno.h>
 #include <hv/lock.h>

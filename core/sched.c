@@ -2,8 +2,8 @@
 /*
  * Vcpu states and switching; see sched_policy.h for the places where a vcpu can be.
  *
- * No wake-up is lost: whoever makes a vcpu runnable changes its flags first and then takes the runqueue lock; whoever
- * takes it off a cpu or puts it to sleep looks at the flags under that lock.
+ * No wake-up is lost: whoever makes a vcpu runnable changes its flags first and then takes the
+ * runqueue lock; whoever takes it off a cpu or puts it to sleep looks at the flags under that lock.
  */
 #include <hv/atomic.h>
 #include <hv/cpupool.h>
@@ -25,7 +25,7 @@ PARAM_STR("sched", sched_opt, "scheduling policy: credit2 (default) or null");
 
 static const struct sched_ops *ops = &sched_credit2;
 
-/* --- locks and states -------------------------------------------------------------------------------------------- */
+/* --- locks and states ------------------------------------------------------------------------- */
 
 static spinlock_t *lock_of_cpu(unsigned int cpu)
 {
@@ -51,7 +51,10 @@ void sched_set_cpu(struct vcpu *v, unsigned int cpu)
     write_once(v->processor, cpu);
 }
 
-/* Time goes to the state that ends. A clock that is behind another cpu's by a little never makes time negative. */
+/*
+ * Time goes to the state that ends. A clock that is behind another cpu's by a little never makes
+ * time negative.
+ */
 static void runstate_set(struct vcpu *v, int state, ns_t now)
 {
     struct vcpu_runstate_info *r = &v->sched.runstate;
@@ -81,15 +84,19 @@ static void fall_asleep(struct vcpu *v, ns_t now)
     ops->sleep(v);
 }
 
-/* --- placing a vcpu that is not running ---------------------------------------------------------------------------- */
+/* --- placing a vcpu that is not running ------------------------------------------------------- */
 
-/* Choose a cpu for v and lock its runqueue and the one that v is at. v->sched.cpu cannot change until unlock_two(). */
+/*
+ * Choose a cpu for v and lock its runqueue and the one that v is at. v->sched.cpu cannot change
+ * until unlock_two().
+ */
 static unsigned int NO_TSA choose_and_lock(struct vcpu *v, spinlock_t **from, spinlock_t **to)
 {
     for (unsigned int tries = 0;; tries++) {
         unsigned int old = read_once(v->sched.cpu), cpu = ops->pick_cpu(v);
 
-        if (cpu >= NR_CPUS || tries > 8) /* the pool is being emptied, or masks change all the time: stay */
+        /* the pool is being emptied, or masks change all the time: stay */
+        if (cpu >= NR_CPUS || tries > 8)
             cpu = old;
         *from = lock_of_cpu(old);
         *to = lock_of_cpu(cpu);
@@ -112,8 +119,8 @@ static void move_locked(struct vcpu *v, unsigned int cpu)
 }
 
 /*
- * Bring v to the place that its flags and affinity ask for, unless it is running: then the cpu that it leaves does.
- * saved: the caller is that cpu.
+ * Bring v to the place that its flags and affinity ask for, unless it is running: then the cpu that
+ * it leaves does. saved: the caller is that cpu.
  */
 static void NO_TSA vcpu_place(struct vcpu *v, bool saved)
 {
@@ -219,7 +226,7 @@ long NO_TSA vcpu_yield(void)
     return 0;
 }
 
-/* --- switching --------------------------------------------------------------------------------------------------- */
+/* --- switching -------------------------------------------------------------------------------- */
 
 static void slice_over(void *data)
 {
@@ -276,9 +283,12 @@ void sched_context_saved(struct vcpu *prev)
         vcpu_place(prev, true);
 }
 
-/* --- affinity ---------------------------------------------------------------------------------------------------- */
+/* --- affinity --------------------------------------------------------------------------------- */
 
-/* Recompute what the affinities mean in the pool. An empty intersection means the whole pool. Under v's lock. */
+/*
+ * Recompute what the affinities mean in the pool. An empty intersection means the whole pool. Under
+ * v's lock.
+ */
 static void affinity_resolve(struct vcpu *v, const cpumask_t *pool)
 {
     struct sched_vcpu *s = &v->sched;
@@ -292,7 +302,10 @@ static void affinity_resolve(struct vcpu *v, const cpumask_t *pool)
         s->soft_effective = s->hard_effective;
 }
 
-/* v's masks changed: leave a cpu that is not among them. Under v's lock; true: call vcpu_place() after it. */
+/*
+ * v's masks changed: leave a cpu that is not among them. Under v's lock; true: call vcpu_place()
+ * after it.
+ */
 static bool affinity_moved(struct vcpu *v)
 {
     if (v->sched.is_running) {
@@ -368,7 +381,7 @@ int NO_TSA vcpu_pin_override(struct vcpu *v, int cpu)
     return rc;
 }
 
-/* --- times ------------------------------------------------------------------------------------------------------- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 void NO_TSA vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
 {
@@ -400,7 +413,7 @@ uint64_t sched_idle_time(unsigned int cpu)
     return idle ? vcpu_cpu_time(idle) : 0;
 }
 
-/* --- life -------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 int sched_vcpu_init(struct vcpu *v, unsigned int cpu)
 {

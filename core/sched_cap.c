@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Caps of the credit2 policy. In each period a capped domain has cap percent of the period as run time for all its vcpus
- * together. A vcpu that is chosen takes a part of that as its quota, and gives back what is left when it stops. One that finds
- * nothing left is parked until the next period. Overdrawn time is paid back from later quotas, so that over several
- * periods the cap is exact.
+ * Caps of the credit2 policy. In each period a capped domain has cap percent of the period as run
+ * time for all its vcpus together. A vcpu that is chosen takes a part of that as its quota, and
+ * gives back what is left when it stops. One that finds nothing left is parked until the next
+ * period. Overdrawn time is paid back from later quotas, so that over several periods the cap is
+ * exact.
  */
 #include <hv/page.h>
 
@@ -20,7 +21,8 @@ static void refill(void *data)
 
     spin_lock(&cd->lock);
     if (cd->cap == 0 || (!cd->used && cd->budget >= cd->per_period)) {
-        cd->ticking = false; /* the domain sleeps: so does the timer, until somebody takes a quota */
+        /* the domain sleeps: so does the timer, until somebody takes a quota */
+        cd->ticking = false;
     } else {
         /* Periods that went by while nobody looked give nothing. */
         while (cd->next_refill <= time_now())

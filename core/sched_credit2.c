@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The default policy: proportional shares by virtual time, in the terms of the ABI's credit2 (weight, cap, ratelimit).
+ * The default policy: proportional shares by virtual time, in the terms of the ABI's credit2
+ * (weight, cap, ratelimit).
  *
- * Cpus form groups of up to `credit2_group=` (16) that share one queue, sorted by virtual time: a vcpu's virtual time
- * grows by its run time * 256 / weight, and the vcpu with the least goes first. So within a group shares are exact for
- * any number of vcpus and cpus; between groups only the number of runnable vcpus is evened out.
+ * Cpus form groups of up to `credit2_group=` (16) that share one queue, sorted by virtual time: a
+ * vcpu's virtual time grows by its run time * 256 / weight, and the vcpu with the least goes first.
+ * So within a group shares are exact for any number of vcpus and cpus; between groups only the
+ * number of runnable vcpus is evened out.
  *
- * Each cpu has a clock: the greatest virtual time at which a vcpu was chosen there. A vcpu that is chosen is brought up to
- * the clock less LAG_MAX, so that one that slept (or comes from a cpu with another pace) has a small lead and no more. In the
- * other direction, a vcpu that waited much too long is chosen whatever its virtual time: nobody starves.
+ * Each cpu has a clock: the greatest virtual time at which a vcpu was chosen there. A vcpu that is
+ * chosen is brought up to the clock less LAG_MAX, so that one that slept (or comes from a cpu with
+ * another pace) has a small lead and no more. In the other direction, a vcpu that waited much too
+ * long is chosen whatever its virtual time: nobody starves.
  *
- * Whoever queues a vcpu makes sure that a cpu that may run it will choose again in bounded time: an idle one now, or the one
- * whose vcpu has had most, now or when its slice ends. A cpu whose vcpu has no competitor has no slice at all.
+ * Whoever queues a vcpu makes sure that a cpu that may run it will choose again in bounded time: an
+ * idle one now, or the one whose vcpu has had most, now or when its slice ends. A cpu whose vcpu
+ * has no competitor has no slice at all.
  *
  * Caps are in sched_cap.c.
  */
@@ -56,7 +60,8 @@ struct c2_cpu {
     ns_t clock;
     ns_t next_starve_scan;
     bool was_told; /* idle and told to choose, before the last choice */
-    bool alone; /* nothing else in the queue may run here, seen at the last choice: no slice is set */
+    /* nothing else in the queue may run here, seen at the last choice: no slice is set */
+    bool alone;
 };
 
 static DEFINE_PER_CPU(struct c2_cpu, c2_cpu);
@@ -79,7 +84,7 @@ static bool may_run_on(const struct c2_vcpu *cv, unsigned int cpu)
     return cpumask_test(&cv->vcpu->sched.hard_effective, cpu);
 }
 
-/* --- virtual time ------------------------------------------------------------------------------------------------ */
+/* --- virtual time ----------------------------------------------------------------------------- */
 
 static ns_t to_virtual(const struct c2_vcpu *cv, ns_t run)
 {
@@ -109,7 +114,7 @@ static ns_t vtime_on(const struct c2_vcpu *cv, unsigned int cpu)
     return MAX(cv->vtime, per_cpu(c2_cpu, cpu).clock - LAG_MAX);
 }
 
-/* --- the queue --------------------------------------------------------------------------------------------------- */
+/* --- the queue -------------------------------------------------------------------------------- */
 
 static void queue_insert(struct c2_group *g, struct c2_vcpu *cv)
 {
@@ -135,9 +140,11 @@ static struct c2_vcpu *queue_first_for(const struct c2_group *g, unsigned int cp
     return NULL;
 }
 
-/* --- telling cpus -------------------------------------------------------------------------------------------------- */
+/* --- telling cpus ----------------------------------------------------------------------------- */
 
-/* An idle cpu of the set, not told yet: near, then in the soft affinity, then any. NR_CPUS: none. */
+/*
+ * An idle cpu of the set, not told yet: near, then in the soft affinity, then any. NR_CPUS: none.
+ */
 static unsigned int idle_cpu_for(const struct c2_group *g, const struct vcpu *v)
 {
     cpumask_t idle, soft;
@@ -168,7 +175,10 @@ static bool tickle_idle(struct c2_group *g, const struct c2_vcpu *cv)
     return true;
 }
 
-/* The cpu whose vcpu had most compared with cv: make it choose if cv goes first there, or if it has no slice. */
+/*
+ * The cpu whose vcpu had most compared with cv: make it choose if cv goes first there, or if it has
+ * no slice.
+ */
 static void tickle_busy(struct c2_group *g, const struct c2_vcpu *cv, ns_t now)
 {
     unsigned int worst = NR_CPUS;
@@ -234,7 +244,10 @@ static bool some_group_has_idle(void)
     return false;
 }
 
-/* A cpu has taken one of the queue, maybe another one than it was told for: offer the others to cpus that are idle yet. */
+/*
+ * A cpu has taken one of the queue, maybe another one than it was told for: offer the others to
+ * cpus that are idle yet.
+ */
 static void tell_for_rest(struct c2_group *g)
 {
     list_for_each (l, &g->queue) {
@@ -245,7 +258,7 @@ static void tell_for_rest(struct c2_group *g)
     }
 }
 
-/* --- places of a vcpu ---------------------------------------------------------------------------------------------- */
+/* --- places of a vcpu ------------------------------------------------------------------------- */
 
 static void c2_enqueue(struct vcpu *v)
 {
@@ -302,9 +315,12 @@ void NO_TSA c2_unpark(struct vcpu *v) /* the lock is the one that v belongs to *
     spin_unlock(l);
 }
 
-/* --- choosing ------------------------------------------------------------------------------------------------------ */
+/* --- choosing --------------------------------------------------------------------------------- */
 
-/* Somebody who waited far longer than a full round takes, or NULL. Looks only now and then: the queue may be long. */
+/*
+ * Somebody who waited far longer than a full round takes, or NULL. Looks only now and then: the
+ * queue may be long.
+ */
 static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
 {
     struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
@@ -323,7 +339,10 @@ static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
     return oldest;
 }
 
-/* First in the queue that may run here and has time left under its cap; those that have none are parked. */
+/*
+ * First in the queue that may run here and has time left under its cap; those that have none are
+ * parked.
+ */
 static struct c2_vcpu *best_queued(struct c2_group *g, unsigned int cpu)
 {
     for (;;) {
@@ -416,7 +435,7 @@ static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, 
     return next->vcpu;
 }
 
-/* --- between groups ------------------------------------------------------------------------------------------------ */
+/* --- between groups --------------------------------------------------------------------------- */
 
 static unsigned int c2_pick_cpu(const struct vcpu *v)
 {
@@ -567,7 +586,9 @@ static bool c2_chosen(unsigned int cpu, const struct vcpu *next)
 {
     struct c2_group *g = per_cpu(c2_cpu, cpu).group;
 
-    /* Now that we are known as idle, look again: who queued something before that did not tell us. */
+    /*
+     * Now that we are known as idle, look again: who queued something before that did not tell us.
+     */
     if (next->is_idle)
         return work_elsewhere(g, cpu);
     if (!per_cpu(c2_cpu, cpu).was_told)
@@ -585,7 +606,7 @@ static bool c2_chosen(unsigned int cpu, const struct vcpu *next)
     return false;
 }
 
-/* --- life and parameters ------------------------------------------------------------------------------------------- */
+/* --- life and parameters ---------------------------------------------------------------------- */
 
 static int c2_cpu_init(unsigned int cpu)
 {

@@ -52,9 +52,11 @@ void c2_cap_set(struct c2_dom *cd, uint32_t percent);
 uint32_t c2_cap_get(struct c2_dom *cd);
 
 /* With the runqueue lock held. */
-bool c2_cap_take(struct c2_vcpu *cv);              /* may run: has quota left, or got some; always without a cap */
+/* may run: has quota left, or got some; always without a cap */
+bool c2_cap_take(struct c2_vcpu *cv);
 void c2_cap_return(struct c2_vcpu *cv);            /* does not run: give back what is left */
 void c2_cap_burn(struct c2_vcpu *cv, ns_t run);
-ns_t c2_cap_until(const struct c2_vcpu *cv, ns_t now); /* when the quota ends; NS_NEVER without a cap */
+/* when the quota ends; NS_NEVER without a cap */
+ns_t c2_cap_until(const struct c2_vcpu *cv, ns_t now);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The null policy, for hosts with at least as many cpus as vcpus: each vcpu gets a cpu of its own when it is created, runs
- * there whenever it can, and nothing else is decided. Vcpus beyond the number of cpus share: first come, first served,
- * and the second runs only while the first blocks.
+ * The null policy, for hosts with at least as many cpus as vcpus: each vcpu gets a cpu of its own
+ * when it is created, runs there whenever it can, and nothing else is decided. Vcpus beyond the
+ * number of cpus share: first come, first served, and the second runs only while the first blocks.
  */
 #include <abi.h>
 #include <hv/errno.h>

@@ -15,7 +15,7 @@
 
 #define MAX_POLL_PORTS 128
 
-/* --- poll --------------------------------------------------------------------------------------------------------- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 static int poll_ready(struct vcpu *v, const struct sched_poll *p)
 {
@@ -54,12 +54,13 @@ static long sched_poll(struct vcpu *v, uint64_t arg)
     }
     if (v->poll.cpu != v->processor)
         timer_migrate(&v->poll, v->processor);
-    timer_set(&v->poll, p.timeout ? deadline_of(p.timeout) : NS_NEVER); /* an earlier poll's ends here */
+    /* an earlier poll's ends here */
+    timer_set(&v->poll, p.timeout ? deadline_of(p.timeout) : NS_NEVER);
     vcpu_sleep_nosync(v);
     return 0;
 }
 
-/* --- shutdown and watchdog ----------------------------------------------------------------------------------------- */
+/* --- shutdown and watchdog -------------------------------------------------------------------- */
 
 static long remote_shutdown(struct vcpu *v, uint64_t arg)
 {
@@ -168,7 +169,7 @@ static long pin_override(struct vcpu *v, uint64_t arg)
     return vcpu_pin_override(v, p.pcpu);
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------------------------ */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 long hc_sched_op(struct vcpu *v, const uint64_t arg[])
 {

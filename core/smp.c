@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cross-cpu calls. Each cpu has one request of its own (it waits for its end, so it never has two) and an inbox: the set
- * of cpus whose request it still has to run.
+ * Cross-cpu calls. Each cpu has one request of its own (it waits for its end, so it never has two)
+ * and an inbox: the set of cpus whose request it still has to run.
  */
 #include <hv/log.h>
 #include <hv/percpu.h>
@@ -25,7 +25,8 @@ static void serve_one(unsigned int from)
     struct smp_request *r = &per_cpu(smp_request, from);
 
     r->fn(r->data);
-    __atomic_fetch_sub(&r->waiting, 1, __ATOMIC_RELEASE); /* from here on r belongs to its cpu again */
+    /* from here on r belongs to its cpu again */
+    __atomic_fetch_sub(&r->waiting, 1, __ATOMIC_RELEASE);
 }
 
 void smp_serve(void)

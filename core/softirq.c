@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Softirqs and tasklets. A cpu looks at its pending word, with interrupts off, before it returns to a guest and before
- * it halts; whoever sets a bit of another cpu's word sends it an interrupt, unless the bit was set already: then that cpu
- * is on its way to look.
+ * Softirqs and tasklets. A cpu looks at its pending word, with interrupts off, before it returns to
+ * a guest and before it halts; whoever sets a bit of another cpu's word sends it an interrupt,
+ * unless the bit was set already: then that cpu is on its way to look.
  */
 #include <hv/atomic.h>
 #include <hv/lock.h>
@@ -51,7 +51,8 @@ static void tasklets_run(void)
     while (t) {
         struct tasklet *next = t->next;
 
-        __atomic_store_n(&t->queued, false, __ATOMIC_SEQ_CST); /* may be scheduled again from here on */
+        /* may be scheduled again from here on */
+        __atomic_store_n(&t->queued, false, __ATOMIC_SEQ_CST);
         t->fn(t->data);
         t = next;
     }

@@ -2,8 +2,9 @@
 /*
  * Per-cpu timers in a pairing heap: setting one needs no memory, so it cannot fail, and costs O(1).
  *
- * t->cpu changes under both cpus' locks; everything else of a timer changes under its cpu's lock. The hardware is asked
- * only for deadlines earlier than what it already has: after a stop it may fire once for nothing.
+ * t->cpu changes under both cpus' locks; everything else of a timer changes under its cpu's lock.
+ * The hardware is asked only for deadlines earlier than what it already has: after a stop it may
+ * fire once for nothing.
  */
 #include <hv/lock.h>
 #include <hv/log.h>
@@ -21,7 +22,7 @@ struct timer_cpu {
 
 static DEFINE_PER_CPU(struct timer_cpu, timer_cpu);
 
-/* --- the heap: no child is earlier than its parent -------------------------------------------------------------- */
+/* --- the heap: no child is earlier than its parent -------------------------------------------- */
 
 static struct timer *heap_meld(struct timer *a, struct timer *b)
 {
@@ -91,9 +92,11 @@ static void heap_remove(struct timer_cpu *tc, struct timer *t) REQUIRES(tc->lock
     t->queued = false;
 }
 
-/* --- timers ------------------------------------------------------------------------------------------------------ */
+/* --- timers ----------------------------------------------------------------------------------- */
 
-/* Returns with the lock of the cpu that t is at; NO_TSA, as its callers: only run time knows which. */
+/*
+ * Returns with the lock of the cpu that t is at; NO_TSA, as its callers: only run time knows which.
+ */
 static struct timer_cpu *NO_TSA lock_cpu_of(const struct timer *t)
 {
     for (;;) {
@@ -173,7 +176,10 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     unlock_two(&from->lock, &to->lock);
 }
 
-/* Wait for the callback of t where another cpu runs it. True if there was one: it may have set t again. */
+/*
+ * Wait for the callback of t where another cpu runs it. True if there was one: it may have set t
+ * again.
+ */
 static bool wait_callback(const struct timer *t)
 {
     bool ran = false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The life of a vcpu: made with its domain, given a context, brought up and down; the areas that it registers; its timers.
- * The vcpu_op hypercall is in vcpu_op.c.
+ * The life of a vcpu: made with its domain, given a context, brought up and down; the areas that it
+ * registers; its timers. The vcpu_op hypercall is in vcpu_op.c.
  */
 #include <arch/cpu.h>
 #include <hv/atomic.h>
@@ -24,7 +24,7 @@ static struct vcpu_info dummy_info = { .evtchn_upcall_mask = 1 };
 
 bool vcpu_info_is_dummy(const struct vcpu *v) { return v->info == &dummy_info; }
 
-/* --- timers ------------------------------------------------------------------------------------------------------- */
+/* --- timers ----------------------------------------------------------------------------------- */
 
 static void singleshot_fired(void *data)
 {
@@ -91,7 +91,8 @@ void vcpu_periodic_enter(struct vcpu *v)
     now = time_now();
     if (v->periodic.cpu != v->processor)
         timer_migrate(&v->periodic, v->processor);
-    if (now - v->periodic_last >= v->periodic_period) { /* ticks missed while it was off the cpu become one */
+    /* ticks missed while it was off the cpu become one */
+    if (now - v->periodic_last >= v->periodic_period) {
         virq_send_vcpu(v, VIRQ_TIMER);
         v->periodic_last = now - (now - v->periodic_last) % v->periodic_period;
     }
@@ -104,7 +105,7 @@ void vcpu_periodic_leave(struct vcpu *v)
         timer_stop(&v->periodic);
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* The cpu where a new vcpu is put: spread over the online ones. */
 static unsigned int first_cpu(const struct domain *d, unsigned int id)
@@ -190,7 +191,7 @@ void vcpu_down(struct vcpu *v)
         domain_shutdown(v->domain, SHUTDOWN_poweroff);
 }
 
-/* --- areas that the guest registers -------------------------------------------------------------------------------- */
+/* --- areas that the guest registers ----------------------------------------------------------- */
 
 int vcpu_map_info(struct vcpu *v, gfn_t gfn, unsigned int offset)
 {
@@ -248,7 +249,10 @@ void vcpu_runstate_to_guest(struct vcpu *v)
         return;
     vcpu_get_runstate(v, &rs);
     if (v->domain->vm_assist & BIT(VMASST_TYPE_runstate_update_flag)) {
-        /* Readers see the flag before the rest changes, and lose it after. Faults are the guest's loss. */
+        /*
+         * Readers see the flag before the rest changes, and lose it after. Faults are the guest's
+         * loss.
+         */
         rs.state_entry_time |= XEN_RUNSTATE_UPDATE;
         if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time), &rs.state_entry_time, 8))
             return;

@@ -20,7 +20,10 @@ static long op_initialise(struct vcpu *v, uint64_t arg)
 
     if (vcpu_info_is_dummy(v))
         return -EINVAL;
-    /* Reading the context may fault, so no lock: a flag keeps others out. The vcpu is down and needs no wake-up after. */
+    /*
+     * Reading the context may fault, so no lock: a flag keeps others out. The vcpu is down and
+     * needs no wake-up after.
+     */
     if (bit_test_and_set(&v->pause_flags, VPF_INITIALISING))
         return -EBUSY;
     rc = v->is_initialised ? -EEXIST : arch_vcpu_initialise(v, arg);
@@ -90,7 +93,8 @@ static long op_set_singleshot(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (copy_arg(&set, arg))
         return -EFAULT;
-    vcpu_singleshot_set(v, set.timeout_abs_ns); /* a past one fires at once: kernels take an error for a bug */
+    /* a past one fires at once: kernels take an error for a bug */
+    vcpu_singleshot_set(v, set.timeout_abs_ns);
     return 0;
 }
 

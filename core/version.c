@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The xen_version hypercall: who we are and which features a guest may use. public version.h, features.h. */
+/*
+ * The xen_version hypercall: who we are and which features a guest may use. public version.h,
+ * features.h.
+ */
 #include <abi.h>
 #include <hv/domain.h>
 #include <hv/errno.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Virtual interrupts: events that the hypervisor itself raises. Some are each vcpu's own (timer, debug); the others are
- * global and go to one domain, their handler: dom0 unless the toolstack named another (xenstored's domain, for instance).
+ * Virtual interrupts: events that the hypervisor itself raises. Some are each vcpu's own (timer,
+ * debug); the others are global and go to one domain, their handler: dom0 unless the toolstack
+ * named another (xenstored's domain, for instance).
  *
- * A handler is named with a reference on the domain, dropped when another is named or the domain dies.
+ * A handler is named with a reference on the domain, dropped when another is named or the domain
+ * dies.
  */
 #include "evtchn_priv.h"
 
@@ -88,7 +90,8 @@ int virq_set_handler(struct domain *d, unsigned int virq)
     old = handler_swap(virq, d);
     if (old)
         domain_put(old);
-    if (read_once(d->state) != DOM_ALIVE) /* killed meanwhile: its own clean-up may have been before us */
+    /* killed meanwhile: its own clean-up may have been before us */
+    if (read_once(d->state) != DOM_ALIVE)
         virq_forget_handler(d);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The published Xen ABI, from Debian's libxen-dev: the only place that chooses the interface version. Sizes and
- * offsets that we rely on are asserted in core/abi_check.c.
+ * The published Xen ABI, from Debian's libxen-dev: the only place that chooses the interface
+ * version. Sizes and offsets that we rely on are asserted in core/abi_check.c.
  */
 #ifndef ABI_H
 #define ABI_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * When it is over. The crashing cpu prints registers and the call chain, leaves a record in memory that survives a warm reset,
- * stops the others by NMI, and reboots or halts. Nothing here takes a lock or trusts more than the stack pointer.
+ * When it is over. The crashing cpu prints registers and the call chain, leaves a record in memory
+ * that survives a warm reset, stops the others by NMI, and reboots or halts. Nothing here takes a
+ * lock or trusts more than the stack pointer.
  */
 #include <arch/apic.h>
 #include <arch/crash.h>
@@ -25,8 +26,9 @@ extern char __image_start[], __text_end[];
 #define RECORD_TEXT 2000
 
 /*
- * The record: bss that nobody clears. The loader zeroes bss on a cold boot and on a reboot through it; what makes it survive is that it lives in
- * low memory (below 1 MiB, a page that the memory map leaves alone): see crash_record_place().
+ * The record: bss that nobody clears. The loader zeroes bss on a cold boot and on a reboot through
+ * it; what makes it survive is that it lives in low memory (below 1 MiB, a page that the memory map
+ * leaves alone): see crash_record_place().
  */
 struct crash_record {
     uint64_t magic;
@@ -81,7 +83,9 @@ static void printf_like(1, 2) say(const char *fmt, ...)
     }
 }
 
-/* look: where the symbol is looked up. A return address may be the first byte of the next function. */
+/*
+ * look: where the symbol is looked up. A return address may be the first byte of the next function.
+ */
 static void say_address(uint64_t addr, uint64_t look)
 {
     uint64_t off;

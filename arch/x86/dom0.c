@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The first domain: how much memory, how many vcpus, which rights; then building and starting it. Options: dom0_mem=,
- * dom0_max_vcpus=, dom0=. Everything not kept for ourselves is its to use: ports, device memory, interrupts.
+ * The first domain: how much memory, how many vcpus, which rights; then building and starting it.
+ * Options: dom0_mem=, dom0_max_vcpus=, dom0=. Everything not kept for ourselves is its to use:
+ * ports, device memory, interrupts.
  */
 #include <abi.h>
 #include <arch/apic.h>
@@ -33,18 +34,22 @@ PARAM_STR("dom0_max_vcpus", opt_max_vcpus, "vcpus of dom0: <n> or <min>-<max>");
 PARAM_STR("dom0", opt_dom0, "kind of dom0: pv");
 
 #define MIN_DOM0_PAGES (64ULL << 8)    /* 64 MiB */
-#define MAX_KEPT_PAGES (128ULL << 8)   /* what we leave free without dom0_mem: a sixteenth, at most this */
+/* what we leave free without dom0_mem: a sixteenth, at most this */
+#define MAX_KEPT_PAGES (128ULL << 8)
 
 extern char __image_end[];
 
-/* --- how much ----------------------------------------------------------------------------------------------------- */
+/* --- how much --------------------------------------------------------------------------------- */
 
 static uint64_t pages_of(const struct mem_amount *a, uint64_t total, uint64_t otherwise)
 {
     return a->given ? mem_amount_resolve(a, total << PAGE_SHIFT) >> PAGE_SHIFT : otherwise;
 }
 
-/* Frames for dom0, now and at most. Resolved against all memory, as administrators expect of a percentage. */
+/*
+ * Frames for dom0, now and at most. Resolved against all memory, as administrators expect of a
+ * percentage.
+ */
 static uint64_t memory_for_dom0(uint64_t *max)
 {
     uint64_t avail = heap_free_pages(), total = heap_total_pages();
@@ -98,7 +103,7 @@ static unsigned int vcpus_for_dom0(void)
     return MIN(MAX(n, 1U), MAX_VCPUS);
 }
 
-/* --- rights ------------------------------------------------------------------------------------------------------- */
+/* --- rights ----------------------------------------------------------------------------------- */
 
 static void deny_ports(struct domain *d, uint64_t first, uint64_t nr)
 {
@@ -144,7 +149,7 @@ static void grant_rights(struct domain *d)
             deny_memory(d, host_e820.entry[i].start, host_e820.entry[i].size);
 }
 
-/* --- console ------------------------------------------------------------------------------------------------------ */
+/* --- console ---------------------------------------------------------------------------------- */
 
 /* What the loader told about the screen, for dom0's console driver. NULL: there is none. */
 static const struct dom0_vga_console_info *screen(void)
@@ -186,7 +191,10 @@ static const struct dom0_vga_console_info *screen(void)
     }
 }
 
-/* Module 0's string, what follows "--" on ours, and where the ACPI tables are when no BIOS area says so. */
+/*
+ * Module 0's string, what follows "--" on ours, and where the ACPI tables are when no BIOS area
+ * says so.
+ */
 static const char *dom0_command_line(void)
 {
     static char line[2048];
@@ -206,7 +214,7 @@ static const char *dom0_command_line(void)
     return line;
 }
 
-/* --- creation ----------------------------------------------------------------------------------------------------- */
+/* --- creation --------------------------------------------------------------------------------- */
 
 void dom0_create(void)
 {
@@ -248,7 +256,7 @@ void dom0_create(void)
     domain_unpause_by_controller(dom0);
 }
 
-/* --- for memory_op ------------------------------------------------------------------------------------------------ */
+/* --- for memory_op ---------------------------------------------------------------------------- */
 
 bool arch_machine_memory_map(unsigned int i, struct e820entry *e)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Message-signalled interrupts: the chip of all irqs above the GSIs. The hypervisor alone writes addresses, data and mask bits;
- * vectors exist from mapping to unmapping. A message that can be masked is masked while it changes; one that cannot only
- * ever changes its address, in one write. PCI Local Bus Specification 3.0 §6.8.1 "MSI Capability Structure", §6.8.2 "MSI-X".
+ * Message-signalled interrupts: the chip of all irqs above the GSIs. The hypervisor alone writes
+ * addresses, data and mask bits; vectors exist from mapping to unmapping. A message that can be
+ * masked is masked while it changes; one that cannot only ever changes its address, in one write.
+ * PCI Local Bus Specification 3.0 §6.8.1 "MSI Capability Structure", §6.8.2 "MSI-X".
  */
 #include <arch/irq.h>
 #include <arch/msi.h>
@@ -39,7 +40,7 @@ static void cfg_write(const struct msi_block *b, unsigned int reg, unsigned int 
 
 static volatile uint32_t *entry_of(const struct msi_block *b) { return b->dev->msix_table + MSIX_ENTRY_WORDS * b->entry; }
 
-/* --- registers -------------------------------------------------------------------------------------------------- */
+/* --- registers -------------------------------------------------------------------------------- */
 
 /* The read-back: after it, the device has seen the write and sends nothing more. */
 static void write_mask(struct msi_block *b, uint32_t mask) REQUIRES(msi_lock)
@@ -81,7 +82,7 @@ static void write_control(const struct msi_block *b, bool enable)
     cfg_write(b, reg, 2, enable ? v | bit : v & ~bit);
 }
 
-/* --- the chip --------------------------------------------------------------------------------------------------- */
+/* --- the chip --------------------------------------------------------------------------------- */
 
 static uint32_t bit_of(const struct irq_desc *desc, const struct msi_block *b)
 {
@@ -97,7 +98,10 @@ static void msi_mask(struct irq_desc *desc)
     spin_unlock(&msi_lock);
 }
 
-/* The first one also lets the device send; dom0's PCI core does so too, but not in every case before it binds. */
+/*
+ * The first one also lets the device send; dom0's PCI core does so too, but not in every case
+ * before it binds.
+ */
 static void msi_unmask(struct irq_desc *desc)
 {
     struct msi_block *b = desc->chip_data;
@@ -136,7 +140,7 @@ struct msi_block *msi_block_of(unsigned int irq)
     return desc && desc->chip == &msi_chip ? desc->chip_data : NULL;
 }
 
-/* --- MSI-X tables ----------------------------------------------------------------------------------------------- */
+/* --- MSI-X tables ----------------------------------------------------------------------------- */
 
 /* Virtual functions have no BARs of their own to read; then dom0's word for the address counts. */
 static int table_address(struct pci_dev *dev, paddr_t table_base, paddr_t *pa)
@@ -186,7 +190,7 @@ int msix_protect(struct pci_dev *dev, paddr_t table_base, bool on)
     return on ? rangeset_add(mmio_ro_ranges, first, last) : rangeset_remove(mmio_ro_ranges, first, last);
 }
 
-/* --- mapping ---------------------------------------------------------------------------------------------------- */
+/* --- mapping ---------------------------------------------------------------------------------- */
 
 static struct msi_block *find_block(const struct pci_dev *dev, bool msix, unsigned int entry)
 {

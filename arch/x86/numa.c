@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* NUMA topology from SRAT and SLIT. ACPI specification, "System Resource Affinity Table", "System Locality Information Table". */
+/*
+ * NUMA topology from SRAT and SLIT. ACPI specification, "System Resource Affinity Table", "System
+ * Locality Information Table".
+ */
 #include <arch/numa.h>
 #include <drivers/acpi.h>
 #include <hv/log.h>
@@ -8,7 +11,9 @@ static const struct acpi_info *info;
 static uint32_t domain_of_node[MAX_NODES];
 static unsigned int nr_nodes = 1;
 
-/* A proximity domain's node, given a number on first sight; more than MAX_NODES fold into the last. */
+/*
+ * A proximity domain's node, given a number on first sight; more than MAX_NODES fold into the last.
+ */
 static unsigned int node_of_domain(uint32_t domain)
 {
     for (unsigned int i = 0; i < nr_nodes; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What we know of PCI devices. Configuration space is reached through the ports; registers behind the first 256 bytes, and other
- * segments, through a device's own page of an MMCFG region, mapped when dom0 first writes there.
+ * What we know of PCI devices. Configuration space is reached through the ports; registers behind
+ * the first 256 bytes, and other segments, through a device's own page of an MMCFG region, mapped
+ * when dom0 first writes there.
  */
 #include <arch/insn.h>
 #include <arch/ioapic.h>
@@ -31,7 +32,10 @@ static void protect(paddr_t start, uint64_t size)
         boot_fail("out of memory for the set of read-only device frames");
 }
 
-/* dom0 may look at all of them; it changes configuration space through us (pci_filter.c), and IO-APICs not at all. */
+/*
+ * dom0 may look at all of them; it changes configuration space through us (pci_filter.c), and
+ * IO-APICs not at all.
+ */
 static void protect_registers(void)
 {
     for (unsigned int i = 0; i < acpi_info.mcfg.nr; i++) {

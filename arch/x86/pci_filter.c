@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * dom0's configuration accesses. While we have an MSI or MSI-X of a device programmed, its message and mask registers are ours; dom0
- * may still switch the capability on and off and mask the whole function, which its PCI core does.
+ * dom0's configuration accesses. While we have an MSI or MSI-X of a device programmed, its message
+ * and mask registers are ours; dom0 may still switch the capability on and off and mask the whole
+ * function, which its PCI core does.
  */
 #include <arch/ioapic.h>
 #include <arch/msi.h>
@@ -13,7 +14,7 @@
 
 static uint32_t ones(unsigned int size) { return size >= 4 ? ~0U : (1U << (8 * size)) - 1; }
 
-/* --- accesses --------------------------------------------------------------------------------------------------- */
+/* --- accesses --------------------------------------------------------------------------------- */
 
 static bool size_ok(unsigned int reg, unsigned int size)
 {
@@ -79,7 +80,10 @@ static void guest_write_config(pci_sbdf_t id, unsigned int reg, unsigned int siz
     if (!size_ok(reg, size))
         return;
     spin_lock(&pci_lock);
-    /* A device that we know nothing of has nothing to guard, and needs no record unless it takes a page of its own. */
+    /*
+     * A device that we know nothing of has nothing to guard, and needs no record unless it takes a
+     * page of its own.
+     */
     dev = by_ports(id, reg) ? pci_dev_find(id) : pci_dev_get(id);
     if (dev)
         guarded_write(dev, reg, size, value);

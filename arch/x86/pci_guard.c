@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which bits of a device's configuration registers dom0 may write while its MSI or MSI-X is programmed by us. Pure. */
+/*
+ * Which bits of a device's configuration registers dom0 may write while its MSI or MSI-X is
+ * programmed by us. Pure.
+ */
 #include <arch/msi.h>
 
 #define MSI_CONTROL_ENABLE 0x0001U

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * physdev_op: interrupts and PCI devices for the domain that drives the hardware (and what others may ask about their own).
- * One table, one short function an operation. public physdev.h.
+ * physdev_op: interrupts and PCI devices for the domain that drives the hardware (and what others
+ * may ask about their own). One table, one short function an operation. public physdev.h.
  */
 #include <arch/cpu.h>
 #include <arch/ioapic.h>
@@ -32,7 +32,7 @@ struct physdev_row {
     uint8_t caller; /* enum physdev_caller */
 };
 
-/* --- end of interrupt ------------------------------------------------------------------------------------------- */
+/* --- end of interrupt ------------------------------------------------------------------------- */
 
 static int op_eoi(struct vcpu *v, void *arg) { return pirq_eoi(v->domain, ((struct physdev_eoi *)arg)->irq); }
 
@@ -53,7 +53,7 @@ static int op_status_query(struct vcpu *v, void *arg)
     return pirq_status(v->domain, q->irq, &q->flags);
 }
 
-/* --- ports ------------------------------------------------------------------------------------------------------ */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static int op_set_iopl(struct vcpu *v, void *arg)
 {
@@ -76,7 +76,7 @@ static int op_set_iobitmap(struct vcpu *v, void *arg)
     return 0;
 }
 
-/* --- IO-APICs --------------------------------------------------------------------------------------------------- */
+/* --- IO-APICs --------------------------------------------------------------------------------- */
 
 static int op_apic_read(struct vcpu *v, void *arg)
 {
@@ -88,7 +88,10 @@ static int op_apic_read(struct vcpu *v, void *arg)
 /* Vectors and destinations are ours, and so modes are set by setup_gsi. */
 static int op_apic_write(struct vcpu *v, void *arg) { return -EPERM; }
 
-/* The vector is a fiction that old kernels want to see succeed: the line gets its vector when it is bound. */
+/*
+ * The vector is a fiction that old kernels want to see succeed: the line gets its vector when it is
+ * bound.
+ */
 static int op_alloc_irq_vector(struct vcpu *v, void *arg)
 {
     struct physdev_irq *i = arg;
@@ -110,7 +113,7 @@ static int op_setup_gsi(struct vcpu *v, void *arg)
     return rc == -EBUSY ? -EEXIST : rc; /* in use as it is: callers take that as done */
 }
 
-/* --- mapping ---------------------------------------------------------------------------------------------------- */
+/* --- mapping ---------------------------------------------------------------------------------- */
 
 /* A line that a driver of ours has (the serial port's) can be mapped, but not bound. */
 static bool may_use_irq(const struct vcpu *v, struct domain *d, unsigned int irq)
@@ -196,7 +199,10 @@ static int map_msi(struct vcpu *v, struct domain *d, struct physdev_map_pirq *m)
     return map_message(d, m, dev, multi ? (unsigned int)m->entry_nr : 1);
 }
 
-/* The domain that an operation is about, with a reference: the caller itself, or any for a privileged one. */
+/*
+ * The domain that an operation is about, with a reference: the caller itself, or any for a
+ * privileged one.
+ */
 static int target_of(struct vcpu *v, domid_t id, struct domain **d)
 {
     *d = domain_get_target(id);
@@ -276,7 +282,7 @@ static int op_get_free_pirq(struct vcpu *v, void *arg)
     return pirq;
 }
 
-/* --- devices ---------------------------------------------------------------------------------------------------- */
+/* --- devices ---------------------------------------------------------------------------------- */
 
 static int device_add(pci_sbdf_t id, bool is_virtual)
 {
@@ -393,7 +399,10 @@ static int msix_hold(const struct physdev_pci_device *p, bool on)
 static int op_prepare_msix(struct vcpu *v, void *arg) { return msix_hold(arg, true); }
 static int op_release_msix(struct vcpu *v, void *arg) { return msix_hold(arg, false); }
 
-/* We use what the firmware's MCFG table says; dom0 knows from ACPI's namespace whether the range is reserved. */
+/*
+ * We use what the firmware's MCFG table says; dom0 knows from ACPI's namespace whether the range is
+ * reserved.
+ */
 static int op_mmcfg_reserved(struct vcpu *v, void *arg)
 {
     const struct physdev_pci_mmcfg_reserved *m = arg;
@@ -408,12 +417,15 @@ static int op_mmcfg_reserved(struct vcpu *v, void *arg)
     return -ENODEV;
 }
 
-/* --- the table -------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 #define IN(type) sizeof(struct type), false
 #define INOUT(type) sizeof(struct type), true
 
-/* Not here, -ENOSYS: IRQ_UNMASK_NOTIFY (obsolete), free_irq_vector, dbgp_op (no EHCI debug console). */
+/*
+ * Not here, -ENOSYS: IRQ_UNMASK_NOTIFY (obsolete), free_irq_vector, dbgp_op (no EHCI debug
+ * console).
+ */
 static const struct physdev_row physdev_ops[] = {
     [PHYSDEVOP_irq_status_query]    = { op_status_query,     INOUT(physdev_irq_status_query), BY_ANY },
     [PHYSDEVOP_set_iopl]            = { op_set_iopl,         IN(physdev_set_iopl), BY_PV },

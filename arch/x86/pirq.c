@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Pirq tables, binding, end of interrupt. A level-triggered line stays masked from delivery to the domain's EOI; edges and
- * messages need none, which irq_status_query and the EOI page tell the guest, so that it saves the hypercall.
+ * Pirq tables, binding, end of interrupt. A level-triggered line stays masked from delivery to the
+ * domain's EOI; edges and messages need none, which irq_status_query and the EOI page tell the
+ * guest, so that it saves the hypercall.
  */
 #include <arch/pirq.h>
 #include <hv/domain.h>
@@ -58,7 +59,7 @@ void pirq_set(struct domain *d, unsigned int pirq, enum pirq_kind kind, unsigned
     spin_unlock(&d->evtchn.lock);
 }
 
-/* --- binding: called with the event lock ------------------------------------------------------------------------ */
+/* --- binding: called with the event lock ------------------------------------------------------ */
 
 static void set_eoi_bit(struct domain *d, unsigned int pirq, bool wanted)
 {
@@ -109,7 +110,7 @@ void pirq_set_affinity(struct domain *d, unsigned int pirq, unsigned int cpu)
         irq_set_affinity(p->irq, cpu);
 }
 
-/* --- unmapping -------------------------------------------------------------------------------------------------- */
+/* --- unmapping -------------------------------------------------------------------------------- */
 
 static void drop_entry(struct domain *d, unsigned int pirq)
 {
@@ -150,7 +151,7 @@ int pirq_unmap(struct domain *d, unsigned int pirq)
     return 0;
 }
 
-/* --- end of interrupt ------------------------------------------------------------------------------------------- */
+/* --- end of interrupt ------------------------------------------------------------------------- */
 
 static void unmask_port(struct domain *d, unsigned int pirq)
 {
@@ -228,7 +229,7 @@ int pirq_register_eoi_page(struct domain *d, uint64_t gfn, bool auto_unmask)
     return rc;
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void drop_eoi_page(struct domain *d)
 {

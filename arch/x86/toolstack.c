@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The toolstack's calls that only x86 knows: CPUID and MSR policies, TSC settings, widths, topology. The tables of core/toolstack
- * hand over here what they have no row for; what is not here either is -ENOSYS.
+ * The toolstack's calls that only x86 knows: CPUID and MSR policies, TSC settings, widths,
+ * topology. The tables of core/toolstack hand over here what they have no row for; what is not here
+ * either is -ENOSYS.
  */
 #include "../../core/toolstack/priv.h"
 
@@ -18,7 +19,7 @@
 #include <hv/platform.h>
 #include <hv/time.h>
 
-/* --- policies ----------------------------------------------------------------------------------------------------- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 /* Room for a serialised policy; too large for the stack. */
 struct policy_buffer {
@@ -128,7 +129,7 @@ static long featureset(struct xen_sysctl *op)
     return nr < POLICY_NR_WORDS ? -ENOBUFS : 0;
 }
 
-/* --- domctl ------------------------------------------------------------------------------------------------------- */
+/* --- domctl ----------------------------------------------------------------------------------- */
 
 static long get_tsc_info(struct domain *d, struct xen_domctl *op)
 {
@@ -194,7 +195,7 @@ long arch_sysctl(struct xen_sysctl *op, bool *copy_back)
     }
 }
 
-/* --- the host ----------------------------------------------------------------------------------------------------- */
+/* --- the host --------------------------------------------------------------------------------- */
 
 void arch_physinfo(struct xen_sysctl_physinfo *pi)
 {

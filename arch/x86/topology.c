@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Sockets and cores, from the APIC id's fields: CPUID 0xb (Intel SDM vol. 2A, "Extended Topology Enumeration Leaf"; AMD APM vol. 3 appendix
- * E.3.8), else the counts of leaf 1 and 0x80000008. All processors of a host are taken to be of one kind.
+ * Sockets and cores, from the APIC id's fields: CPUID 0xb (Intel SDM vol. 2A, "Extended Topology
+ * Enumeration Leaf"; AMD APM vol. 3 appendix E.3.8), else the counts of leaf 1 and 0x80000008. All
+ * processors of a host are taken to be of one kind.
  */
 #include <arch/cpu.h>
 #include <arch/numa.h>
 #include <arch/smpboot.h>
 #include <arch/topology.h>
 
-static unsigned int smt_bits, socket_bits; /* APIC id: socket above socket_bits, core above smt_bits */
+/* APIC id: socket above socket_bits, core above smt_bits */
+static unsigned int smt_bits, socket_bits;
 
 static unsigned int bits_for(unsigned int n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The domctl hypercall: the table and its dispatcher. One domctl runs at a time; whoever finds the lock taken tries again by a
- * continuation, so that nobody spins in here.
+ * The domctl hypercall: the table and its dispatcher. One domctl runs at a time; whoever finds the
+ * lock taken tries again by a continuation, so that nobody spins in here.
  */
 #include "priv.h"
 
@@ -40,7 +40,10 @@ static const struct domctl_op ops[] = {
     [XEN_DOMCTL_getnodeaffinity]   = { domctl_getnodeaffinity,   TARGET_DOMAIN, NO_COPY },
 };
 
-/* 1 while a domctl runs. Not a spinlock: the work under it copies from guests and may take spinlocks of every rank. */
+/*
+ * 1 while a domctl runs. Not a spinlock: the work under it copies from guests and may take
+ * spinlocks of every rank.
+ */
 static uint32_t busy;
 
 static bool busy_try(void) { return __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE) == 0; }

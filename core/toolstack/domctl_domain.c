@@ -12,7 +12,7 @@
 #include <hv/time.h>
 #include <lib/string.h>
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 /* What the tools ask for and we can do; the rest is -EINVAL as the ABI has it. */
 static int check_config(const struct xen_domctl_createdomain *c)
@@ -29,7 +29,10 @@ static int check_config(const struct xen_domctl_createdomain *c)
     return 0;
 }
 
-/* The id asked for, or the first free one after the last that was given out. DOMID_FIRST_RESERVED: none. */
+/*
+ * The id asked for, or the first free one after the last that was given out. DOMID_FIRST_RESERVED:
+ * none.
+ */
 static domid_t choose_id(domid_t wanted)
 {
     static domid_t last;
@@ -90,7 +93,7 @@ long domctl_resumedomain(struct domain *d, struct xen_domctl *op, uint64_t arg)
     return 0;
 }
 
-/* --- what it is --------------------------------------------------------------------------------------------------- */
+/* --- what it is ------------------------------------------------------------------------------- */
 
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -151,7 +154,7 @@ long domctl_getdomaininfo(struct domain *unused, struct xen_domctl *op, uint64_t
     return 0;
 }
 
-/* --- limits and settings ------------------------------------------------------------------------------------------ */
+/* --- limits and settings ---------------------------------------------------------------------- */
 
 long domctl_max_mem(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
@@ -160,7 +163,8 @@ long domctl_max_mem(struct domain *d, struct xen_domctl *op, uint64_t arg)
     if (pages > UINT32_MAX)
         return -EINVAL;
     spin_lock(&d->page_lock);
-    d->max_pages = (uint32_t)pages; /* below what it has is allowed: it gets no more until it has given back */
+    /* below what it has is allowed: it gets no more until it has given back */
+    d->max_pages = (uint32_t)pages;
     spin_unlock(&d->page_lock);
     return 0;
 }
@@ -218,7 +222,7 @@ long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, uint64_t ar
     return bitmap_to_guest(&op->u.nodeaffinity.nodemap, &d->node_affinity, 64);
 }
 
-/* --- rights ------------------------------------------------------------------------------------------------------- */
+/* --- rights ----------------------------------------------------------------------------------- */
 
 /* Nobody gives what he has not: the caller must have the right to all of it. */
 static long permit(struct rangeset *theirs, struct rangeset *ours, uint64_t first, uint64_t nr, bool allow)

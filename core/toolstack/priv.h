@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the toolstack's calls share. A domctl or sysctl is a row of a table: the dispatcher copies the argument in, checks the version, finds the
- * target, and copies back what the row says; an operation is one short function on our own copy.
+ * What the toolstack's calls share. A domctl or sysctl is a row of a table: the dispatcher copies
+ * the argument in, checks the version, finds the target, and copies back what the row says; an
+ * operation is one short function on our own copy.
  */
 #ifndef TOOLSTACK_PRIV_H
 #define TOOLSTACK_PRIV_H
@@ -17,13 +18,16 @@
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
 /*
- * Bitmaps of the tools: nr_bits bits, little-endian bytes. Of ours, bits beyond nr_bits are dropped; of theirs, bits beyond our size
- * too, and missing ones are zero. 0 or -EFAULT, -EINVAL.
+ * Bitmaps of the tools: nr_bits bits, little-endian bytes. Of ours, bits beyond nr_bits are
+ * dropped; of theirs, bits beyond our size too, and missing ones are zero. 0 or -EFAULT, -EINVAL.
  */
 int bitmap_to_guest(const struct xenctl_bitmap *to, const uint64_t *words, unsigned int nr_bits) must_check;
 int bitmap_from_guest(uint64_t *words, unsigned int nr_bits, const struct xenctl_bitmap *from) must_check;
 
-/* One function for an operation; d is referenced (NULL for TARGET_NONE), op is our copy, arg the guest's address. */
+/*
+ * One function for an operation; d is referenced (NULL for TARGET_NONE), op is our copy, arg the
+ * guest's address.
+ */
 typedef long domctl_fn(struct domain *d, struct xen_domctl *op, uint64_t arg);
 typedef long sysctl_fn(struct xen_sysctl *op, uint64_t arg);
 
@@ -35,7 +39,10 @@ sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_sched_id, sysctl_getdomain
     sysctl_getcpuinfo, sysctl_availheap, sysctl_cputopoinfo, sysctl_numainfo, sysctl_cpupool_op, sysctl_scheduler_op,
     sysctl_pcitopoinfo;
 
-/* Operations that only the architecture knows: -ENOSYS for what it has not. Same rules; 0 with *copy_back set if op goes back. */
+/*
+ * Operations that only the architecture knows: -ENOSYS for what it has not. Same rules; 0 with
+ * *copy_back set if op goes back.
+ */
 long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back);
 long arch_sysctl(struct xen_sysctl *op, bool *copy_back);
 void arch_physinfo(struct xen_sysctl_physinfo *pi);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The sysctl hypercall: the table, its dispatcher, and the operations about the console, domains and scheduling. */
+/*
+ * The sysctl hypercall: the table, its dispatcher, and the operations about the console, domains
+ * and scheduling.
+ */
 #include "priv.h"
 
 #include <hv/console.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Atomic operations on flag words and counters, all sequentially consistent: thin names for the compiler's builtins. */
+/*
+ * Atomic operations on flag words and counters, all sequentially consistent: thin names for the
+ * compiler's builtins.
+ */
 #ifndef HV_ATOMIC_H
 #define HV_ATOMIC_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Sets of cpus: plain bitmaps of NR_CPUS bits. The *_atomic operations may be used on a mask that others change. */
+/*
+ * Sets of cpus: plain bitmaps of NR_CPUS bits. The *_atomic operations may be used on a mask that
+ * others change.
+ */
 #ifndef HV_CPUMASK_H
 #define HV_CPUMASK_H
 

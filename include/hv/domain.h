@@ -2,8 +2,9 @@
 /*
  * Domains and vcpus: their life and what belongs to them.
  *
- * Life of a domain: ALIVE -> DYING (domain_kill: preemptible relinquish) -> DEAD (all resources given back but frames that
- * others still map keep the struct as a zombie) -> freed when the last reference goes. Lookups take a reference.
+ * Life of a domain: ALIVE -> DYING (domain_kill: preemptible relinquish) -> DEAD (all resources
+ * given back but frames that others still map keep the struct as a zombie) -> freed when the last
+ * reference goes. Lookups take a reference.
  */
 #ifndef HV_DOMAIN_H
 #define HV_DOMAIN_H
@@ -85,8 +86,10 @@ struct vcpu {
     uint32_t pause_flags; /* VPF_* bits, atomic */
     uint32_t pause_count; /* atomic */
 
-    struct vcpu_info *info; /* our mapping: in shared_info, or registered, or the dummy while there is none */
-    mfn_t info_mfn;         /* registered page, holds a writable type reference; INVALID_MFN before */
+    /* our mapping: in shared_info, or registered, or the dummy while there is none */
+    struct vcpu_info *info;
+    /* registered page, holds a writable type reference; INVALID_MFN before */
+    mfn_t info_mfn;
 
     uint64_t runstate_guest; /* VA registered by the guest (its kernel's address space); 0 none */
     uint64_t time_guest;     /* registered secondary vcpu_time_info; 0 none */
@@ -99,7 +102,8 @@ struct vcpu {
     uint8_t async_exception_mask; /* NMI/MCE being handled (until iret) */
     bool nmi_pending, mce_pending;
 
-    port_t virq_port[NR_VIRQS]; /* bound per-vcpu (and for vcpu 0 global) virqs; 0 none; under event lock */
+    /* bound per-vcpu (and for vcpu 0 global) virqs; 0 none; under event lock */
+    port_t virq_port[NR_VIRQS];
 
     struct evtchn_fifo_vcpu *evtchn_fifo;
 
@@ -107,29 +111,36 @@ struct vcpu {
 };
 
 extern struct domain *dom0;
-extern struct domain *idle_domain, *dom_xen, *dom_io; /* dom_xen owns our shared frames, dom_io MMIO frames */
+/* dom_xen owns our shared frames, dom_io MMIO frames */
+extern struct domain *idle_domain, *dom_xen, *dom_io;
 
 static inline bool is_pv(const struct domain *d) { return d->kind == 1; }
 static inline bool is_hvm(const struct domain *d) { return d->kind == 2; }
 
 /*
- * Create an ALIVE, paused (controller pause count 1) domain without vcpus. id must be free. config is copied.
- * -EEXIST, -ENOMEM, -EINVAL.
+ * Create an ALIVE, paused (controller pause count 1) domain without vcpus. id must be free. config
+ * is copied. -EEXIST, -ENOMEM, -EINVAL.
  */
 int domain_create(struct domain **out, domid_t id, const struct xen_domctl_createdomain *config, bool privileged);
 void domain_init_system(void); /* idle_domain, dom_xen, dom_io: before the first page_assign */
-struct vcpu *vcpu_create(struct domain *d, unsigned int id); /* NULL: out of memory; down, not initialised */
+/* NULL: out of memory; down, not initialised */
+struct vcpu *vcpu_create(struct domain *d, unsigned int id);
 
-/* Without reference, special ones (DOMID_XEN, DOMID_IO) too: valid while the caller knows why it cannot go away. */
+/*
+ * Without reference, special ones (DOMID_XEN, DOMID_IO) too: valid while the caller knows why it
+ * cannot go away.
+ */
 struct domain *domain_peek(domid_t id);
-struct domain *domain_get_by_id(domid_t id);          /* with reference, or NULL; DYING and DEAD ones included */
+/* with reference, or NULL; DYING and DEAD ones included */
+struct domain *domain_get_by_id(domid_t id);
 struct domain *domain_get_at_or_after(domid_t id);    /* next in id order, with reference */
 /* For hypercalls: DOMID_SELF or an id; NULL = -ESRCH; reference taken in both cases. */
 struct domain *domain_get_target(domid_t id);
 void domain_get(struct domain *d);
 void domain_put(struct domain *d); /* with any lock held; the last one is freed from a softirq */
 
-void domain_pause(struct domain *d); /* and wait until all its vcpus are off the cpus; not on current's own */
+/* and wait until all its vcpus are off the cpus; not on current's own */
+void domain_pause(struct domain *d);
 void domain_pause_nosync(struct domain *d);
 void domain_unpause(struct domain *d);
 int domain_pause_by_controller(struct domain *d);
@@ -138,33 +149,43 @@ void vcpu_pause(struct vcpu *v);
 void vcpu_pause_nosync(struct vcpu *v);
 void vcpu_unpause(struct vcpu *v);
 
-void domain_shutdown(struct domain *d, unsigned int reason); /* the last step of SCHEDOP_shutdown; dom0: the machine */
+/* the last step of SCHEDOP_shutdown; dom0: the machine */
+void domain_shutdown(struct domain *d, unsigned int reason);
 void domain_resume(struct domain *d);
-/* The guest did what leaves it nowhere to go: logs why with registers, shuts it down with SHUTDOWN_crash. */
+/*
+ * The guest did what leaves it nowhere to go: logs why with registers, shuts it down with
+ * SHUTDOWN_crash.
+ */
 void domain_crash(struct domain *d, const char *fmt, ...) printf_like(2, 3);
 /* Preemptible: 0 when DEAD, -ERESTART to be called again. */
 int domain_kill(struct domain *d);
 
 int vcpu_map_info(struct vcpu *v, gfn_t gfn, unsigned int offset); /* VCPUOP_register_vcpu_info */
 void vcpu_unmap_info(struct vcpu *v);
-void vcpu_runstate_to_guest(struct vcpu *v); /* after loading its address space; may fault quietly */
+/* after loading its address space; may fault quietly */
+void vcpu_runstate_to_guest(struct vcpu *v);
 
 #define for_each_vcpu(d, v) \
     for (unsigned int v##_i = 0; v##_i < (d)->max_vcpus; v##_i++) \
         if (((v) = (d)->vcpu[v##_i]) == NULL) {} else
 
-/* --- implemented by the architecture ---------------------------------------------------------------------------- */
+/* --- implemented by the architecture ---------------------------------------------------------- */
 
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config);
 void arch_domain_destroy(struct domain *d); /* last reference: free arch memory */
-int arch_domain_relinquish(struct domain *d); /* page tables, mappings, frames: preemptible like domain_kill */
+/* page tables, mappings, frames: preemptible like domain_kill */
+int arch_domain_relinquish(struct domain *d);
 int arch_vcpu_create(struct vcpu *v);
 void arch_vcpu_destroy(struct vcpu *v);
 void arch_vcpu_reset(struct vcpu *v);
 /* VCPUOP_initialise: context at guest address arg. */
 int arch_vcpu_initialise(struct vcpu *v, uint64_t arg);
-void arch_machine_shutdown(unsigned int reason) noreturn; /* dom0 went down: SHUTDOWN_poweroff, reboot, crash */
-/* Frame of a gfn as the domain's own hypercalls mean it (PV: the machine frame), with a page reference. */
+/* dom0 went down: SHUTDOWN_poweroff, reboot, crash */
+void arch_machine_shutdown(unsigned int reason) noreturn;
+/*
+ * Frame of a gfn as the domain's own hypercalls mean it (PV: the machine frame), with a page
+ * reference.
+ */
 struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable_type);
 void arch_page_put(struct page *pg, bool writable_type);
 void arch_dump_vcpu(struct vcpu *v); /* registers to the log */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Error numbers of the ABI (public errno.h) under their usual names; functions return them negated. */
+/*
+ * Error numbers of the ABI (public errno.h) under their usual names; functions return them negated.
+ */
 #ifndef HV_ERRNO_H
 #define HV_ERRNO_H
 
@@ -9,6 +11,7 @@ enum hv_errno {
 };
 
 #define EUSERS 87  /* Linux's number: the public list has none */
-#define ERESTART 85 /* internal: the call was preempted and has rewound itself; never seen by a guest */
+/* internal: the call was preempted and has rewound itself; never seen by a guest */
+#define ERESTART 85
 
 #endif

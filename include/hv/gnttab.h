@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Grant tables: a domain offers frames to others by reference; others map or copy through it. public grant_table.h. */
+/*
+ * Grant tables: a domain offers frames to others by reference; others map or copy through it.
+ * public grant_table.h.
+ */
 #ifndef HV_GNTTAB_H
 #define HV_GNTTAB_H
 
@@ -16,18 +19,24 @@ struct gnttab; /* per domain, gnttab.c */
 /* max_frames, max_maptrack: pages; version limit 1 or 2 */
 int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version);
 /*
- * Part of domain_kill(): release every mapping that d holds of others' grants, then stop sharing the table's frames with it
- * (they would keep the domain). Preemptible: -ERESTART to be called again, 0 when done.
+ * Part of domain_kill(): release every mapping that d holds of others' grants, then stop sharing
+ * the table's frames with it (they would keep the domain). Preemptible: -ERESTART to be called
+ * again, 0 when done.
  */
 int gnttab_release_mappings(struct domain *d) must_check;
-void gnttab_exit(struct domain *d); /* last reference: free the table; also after a failed creation */
-/* XENMEM_acquire_resource and toolstack: machine frame n of the shared (or status) table, growing it. */
+/* last reference: free the table; also after a failed creation */
+void gnttab_exit(struct domain *d);
+/*
+ * XENMEM_acquire_resource and toolstack: machine frame n of the shared (or status) table, growing
+ * it.
+ */
 int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *mfn);
 
 /*
- * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables at host_addr, and take it
- * out. flags are GNTMAP_*; cache bits from the entry. GNTST_* result. The caller brings a page reference, with a writable type
- * unless GNTMAP_readonly: a PV page-table entry owns them from a successful map to a successful unmap.
+ * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables at
+ * host_addr, and take it out. flags are GNTMAP_*; cache bits from the entry. GNTST_* result. The
+ * caller brings a page reference, with a writable type unless GNTMAP_readonly: a PV page-table
+ * entry owns them from a successful map to a successful unmap.
  */
 int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned int cache_flags);
 int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32_t flags);

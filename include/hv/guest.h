@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The border to the current guest's memory. No pointer to it is ever dereferenced: these copy, with fault recovery, and
- * refuse addresses in our own range or non-canonical ones. What came in is copied once, then checked, then used.
- * A handle is any ABI handle struct { T *p; } (XEN_GUEST_HANDLE and _64 alike). May fault, so never under a spinlock.
- * The address is in the address space that the current vcpu has loaded (hypercall buffers).
+ * The border to the current guest's memory. No pointer to it is ever dereferenced: these copy, with
+ * fault recovery, and refuse addresses in our own range or non-canonical ones. What came in is
+ * copied once, then checked, then used. A handle is any ABI handle struct { T *p; }
+ * (XEN_GUEST_HANDLE and _64 alike). May fault, so never under a spinlock. The address is in the
+ * address space that the current vcpu has loaded (hypercall buffers).
  */
 #ifndef HV_GUEST_H
 #define HV_GUEST_H

@@ -4,8 +4,9 @@
  *
  * Continuation: a call that would take long stops at a preemption point with
  *     return hypercall_continue(v, nr_args, arg0, arg1, ...);
- * which rewinds the guest's instruction pointer to the call instruction and loads the (updated) arguments, so that the guest
- * makes the call again after interrupts and other vcpus had their turn. Progress lives in the arguments, nowhere else.
+ * which rewinds the guest's instruction pointer to the call instruction and loads the (updated)
+ * arguments, so that the guest makes the call again after interrupts and other vcpus had their
+ * turn. Progress lives in the arguments, nowhere else.
  */
 #ifndef HV_HYPERCALL_H
 #define HV_HYPERCALL_H

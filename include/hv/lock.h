@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Spinlocks. The hypervisor runs with interrupts off, except at preemption points and in idle (docs/locking.md), so a
- * lock is never taken by an interrupt that came in between, and there is one kind of lock. A cpu that waits serves its
- * mailbox (TLB flushes and other cross-calls) while it waits: a holder may therefore do a synchronous flush.
+ * Spinlocks. The hypervisor runs with interrupts off, except at preemption points and in idle
+ * (docs/locking.md), so a lock is never taken by an interrupt that came in between, and there is
+ * one kind of lock. A cpu that waits serves its mailbox (TLB flushes and other cross-calls) while
+ * it waits: a holder may therefore do a synchronous flush.
  *
- * Ranks: a cpu takes locks in rising rank only; debug builds check that and the owner. Two locks of the same rank are
- * taken only by lock_two(), in address order.
+ * Ranks: a cpu takes locks in rising rank only; debug builds check that and the owner. Two locks of
+ * the same rank are taken only by lock_two(), in address order.
  */
 #ifndef HV_LOCK_H
 #define HV_LOCK_H
@@ -42,10 +43,11 @@ enum lock_rank {
 };
 
 /*
- * For clang's thread-safety analysis (make static): which lock a variable or a function wants. It compares expressions as
- * they are written, so a lock is named the same way where it is taken and where it is wanted. A member of a struct cannot
- * name the lock beside it (C, clang 14): a comment at the lock lists its members, and the functions that use them carry
- * REQUIRES. NO_TSA is for locks that only run time knows; the reason stands beside it.
+ * For clang's thread-safety analysis (make static): which lock a variable or a function wants. It
+ * compares expressions as they are written, so a lock is named the same way where it is taken and
+ * where it is wanted. A member of a struct cannot name the lock beside it (C, clang 14): a comment
+ * at the lock lists its members, and the functions that use them carry REQUIRES. NO_TSA is for
+ * locks that only run time knows; the reason stands beside it.
  */
 #if defined(__clang__)
 #define TSA(x) __attribute__((x))
@@ -81,6 +83,7 @@ bool spin_is_mine(const spinlock_t *l); /* for ASSERT: held by this cpu */
 void lock_two(spinlock_t *a, spinlock_t *b) ACQUIRES(*a, *b);
 void unlock_two(spinlock_t *a, spinlock_t *b) RELEASES(*a, *b);
 unsigned int locks_held(void); /* by this cpu; for ASSERT: 0 in release builds */
-void lock_checks_stop(void);   /* on the way into panic(): whatever is held now, messages must get out */
+/* on the way into panic(): whatever is held now, messages must get out */
+void lock_checks_stop(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Messages and assertions. A message is one line that says who and what; log_* adds the level, the console decides by
- * loglvl=/guest_loglvl= what to print. What a guest can cause goes through guest_log(), which is rate-limited.
+ * Messages and assertions. A message is one line that says who and what; log_* adds the level, the
+ * console decides by loglvl=/guest_loglvl= what to print. What a guest can cause goes through
+ * guest_log(), which is rate-limited.
  */
 #ifndef HV_LOG_H
 #define HV_LOG_H
@@ -18,9 +19,15 @@ void guest_log(enum log_level level, const char *fmt, ...) printf_like(2, 3);
 #define log_info(...) log_print(LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_print(LOG_DEBUG, __VA_ARGS__)
 
-/* Stop the machine: a broken invariant of our own, or bad boot input. Prints registers and a backtrace. */
+/*
+ * Stop the machine: a broken invariant of our own, or bad boot input. Prints registers and a
+ * backtrace.
+ */
 void panic(const char *fmt, ...) printf_like(1, 2) noreturn;
-/* Stop at boot because of the administrator's input: one clear line, then halt (or reboot without noreboot). */
+/*
+ * Stop at boot because of the administrator's input: one clear line, then halt (or reboot without
+ * noreboot).
+ */
 void boot_fail(const char *fmt, ...) printf_like(1, 2) noreturn;
 
 #define BUG() panic("BUG at %s:%d", __FILE__, __LINE__)

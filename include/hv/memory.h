@@ -9,7 +9,10 @@
 struct domain;
 struct vcpu;
 
-/* Machine-to-physical table (PV guests read it): entry of a frame. Sections are mapped with the frame table's. */
+/*
+ * Machine-to-physical table (PV guests read it): entry of a frame. Sections are mapped with the
+ * frame table's.
+ */
 #define M2P_INVALID (~0ULL)
 #define M2P_SHARED 0x5555555555555555ULL
 void m2p_set(mfn_t mfn, uint64_t pfn);
@@ -35,7 +38,10 @@ long memory_acquire_resource(struct vcpu *v, uint64_t arg);
 uint32_t memory_alloc_flags(unsigned int mem_flags);
 /* The largest extent that a domain may ask for contiguously. */
 unsigned int memory_max_order(const struct domain *d);
-/* Take frame mfn away from d, which must own it and hold no other use of it that we need: its allocation is dropped. */
+/*
+ * Take frame mfn away from d, which must own it and hold no other use of it that we need: its
+ * allocation is dropped.
+ */
 int memory_release_frame(struct domain *d, mfn_t mfn);
 
 /* Implemented by the architecture: entry i of the machine's memory map; false past its end. */

@@ -2,16 +2,17 @@
 /*
  * Machine frames: the frame table, the allocator, references and types.
  *
- * Every frame of RAM that has ever been handed out has a struct page. The table is sparse: it is built a section
- * (SECTION_SIZE of RAM) at a time, when the allocator first takes memory from that section, so that boot time and our
- * own memory do not grow with RAM that nobody has used.
+ * Every frame of RAM that has ever been handed out has a struct page. The table is sparse: it is
+ * built a section (SECTION_SIZE of RAM) at a time, when the allocator first takes memory from that
+ * section, so that boot time and our own memory do not grow with RAM that nobody has used.
  *
- * References (page->ref): PAGE_ALLOCATED is set by the allocator's assignment to an owner and holds one reference;
- * further references are held by each mapping in a guest's page table, each type reference that names the page, and by
- * hypercalls in flight. The frame goes back to the allocator when the last one is dropped.
+ * References (page->ref): PAGE_ALLOCATED is set by the allocator's assignment to an owner and holds
+ * one reference; further references are held by each mapping in a guest's page table, each type
+ * reference that names the page, and by hypercalls in flight. The frame goes back to the allocator
+ * when the last one is dropped.
  *
- * Types (page->use): see page_use.h. A frame has one type while its type count is not 0; a page table is never writable
- * by a guest at the same time.
+ * Types (page->use): see page_use.h. A frame has one type while its type count is not 0; a page
+ * table is never writable by a guest at the same time.
  */
 #ifndef HV_PAGE_H
 #define HV_PAGE_H
@@ -22,7 +23,7 @@
 
 struct domain;
 
-/* --- the frame table ------------------------------------------------------------------------------------------- */
+/* --- the frame table -------------------------------------------------------------------------- */
 
 #define SECTION_SHIFT 28 /* 256 MiB of RAM: 2 MiB of frame table, half a MiB of M2P */
 #define SECTION_SIZE (1ULL << SECTION_SHIFT)
@@ -31,23 +32,30 @@ struct domain;
 #define FRAME_LINK_BITS 34  /* a frame number in struct page's links */
 
 #define PAGE_REF_COUNT 0x00000000ffffffffULL
-#define PAGE_ALLOCATED (1ULL << 63) /* belongs to owner and is on its page list; holds a reference */
-#define PAGE_XEN (1ULL << 62)       /* ours and shared with owner (shared_info, grant frames): mapping may not free it */
+/* belongs to owner and is on its page list; holds a reference */
+#define PAGE_ALLOCATED (1ULL << 63)
+/* ours and shared with owner (shared_info, grant frames): mapping may not free it */
+#define PAGE_XEN (1ULL << 62)
 #define PAGE_FREE (1ULL << 61)      /* head of a free buddy block of 2^order frames */
 #define PAGE_DIRTY (1ULL << 60)     /* free, and holds a former owner's bytes: scrub before reuse */
 #define PAGE_BROKEN (1ULL << 59)
-#define PAGE_HOLE (1ULL << 58)      /* not RAM: inside a section in use, but mfn_to_page() does not give it */
-#define PAGE_STALE (1ULL << 57)     /* free: a guest's TLB entries for it may be live, see tlb_stamp */
-#define PAGE_FOREIGN (1ULL << 56)   /* another domain than its owner had it mapped: flushes must reach all cpus */
+/* not RAM: inside a section in use, but mfn_to_page() does not give it */
+#define PAGE_HOLE (1ULL << 58)
+/* free: a guest's TLB entries for it may be live, see tlb_stamp */
+#define PAGE_STALE (1ULL << 57)
+/* another domain than its owner had it mapped: flushes must reach all cpus */
+#define PAGE_FOREIGN (1ULL << 56)
 #define PAGE_UNCACHED (1ULL << 55)  /* was mapped with other than write-back caching */
-#define PAGE_ORPHAN (1ULL << 54)    /* hv_page_free() came while shared references were left: the last one frees it */
+/* hv_page_free() came while shared references were left: the last one frees it */
+#define PAGE_ORPHAN (1ULL << 54)
 
 struct page {
     uint64_t ref;        /* PAGE_* flags and count; changed atomically */
     uint64_t use;        /* struct page_use as one word; changed atomically */
     uint32_t next_lo, prev_lo; /* with the high bits below: page_next(), page_prev() */
     union {
-        uint32_t tlb_stamp; /* while free, or type count 0: tlb_clock when the last guest mapping may have been live */
+        /* while free, or type count 0: tlb_clock when the last guest mapping may have been live */
+        uint32_t tlb_stamp;
         uint32_t partial;   /* PARTIAL page table: number of entries validated so far */
     };
     uint16_t owner; /* domain id; DOMID_NONE for nobody */
@@ -100,7 +108,7 @@ void page_list_del(struct page_list *l, struct page *pg);
 struct page *page_list_first(const struct page_list *l);
 struct page *page_list_next(const struct page *pg);
 
-/* --- the allocator ---------------------------------------------------------------------------------------------- */
+/* --- the allocator ---------------------------------------------------------------------------- */
 
 #define MAX_ORDER 18 /* 1 GiB */
 #define ALLOC_NODE(n) (((uint32_t)(n) + 1) & 0xff) /* prefer this node */
@@ -110,11 +118,14 @@ struct page *page_list_next(const struct page *pg);
 #define ALLOC_TINY_OK (1U << 10)            /* may use the DMA reserve */
 
 /*
- * Tell of conventional RAM of the host (each E820 RAM range, whoever uses it): what mfn_is_ram() answers. Boot only, before
- * the first heap_add_range().
+ * Tell of conventional RAM of the host (each E820 RAM range, whoever uses it): what mfn_is_ram()
+ * answers. Boot only, before the first heap_add_range().
  */
 void ram_add_range(paddr_t start, paddr_t end);
-/* Give a range of RAM to the allocator. Touches nothing in it (see above). node from SRAT. Boot only. */
+/*
+ * Give a range of RAM to the allocator. Touches nothing in it (see above). node from SRAT. Boot
+ * only.
+ */
 void heap_add_range(paddr_t start, paddr_t end, unsigned int node);
 /* 2^order contiguous frames, without owner; NULL when there are none. Never blocks. */
 struct page *page_alloc(unsigned int order, uint32_t flags) must_check;
@@ -133,26 +144,37 @@ void *hv_alloc(size_t size) must_check;
 void hv_free(void *p); /* NULL is ignored */
 uint64_t hv_pages_used(void); /* frames the hypervisor keeps for itself */
 
-/* --- owners and references -------------------------------------------------------------------------------------- */
+/* --- owners and references -------------------------------------------------------------------- */
 
 /*
- * Charge 2^order frames from page_alloc to d: -E2BIG over max_pages, -EINVAL when d is dying. On success each frame has
- * PAGE_ALLOCATED, one reference and is on d->page_list.
+ * Charge 2^order frames from page_alloc to d: -E2BIG over max_pages, -EINVAL when d is dying. On
+ * success each frame has PAGE_ALLOCATED, one reference and is on d->page_list.
  */
 int page_assign(struct domain *d, struct page *pg, unsigned int order) must_check;
 /* Allocate and assign: the common case of populate. */
 struct page *page_alloc_for(struct domain *d, unsigned int order, uint32_t flags) must_check;
-/* Share one of our own pages (from hv_page_alloc) with d: d may map it, dropping all its maps frees nothing. */
+/*
+ * Share one of our own pages (from hv_page_alloc) with d: d may map it, dropping all its maps frees
+ * nothing.
+ */
 void page_share_with(void *va, struct domain *d, bool writable);
 void page_unshare(void *va); /* d is gone, or holds no reference any more */
 
-bool page_get(struct page *pg, const struct domain *d) must_check; /* one reference if d owns it and it is not free */
+/* one reference if d owns it and it is not free */
+bool page_get(struct page *pg, const struct domain *d) must_check;
 void page_put(struct page *pg);                                     /* may free the frame */
-struct domain *page_owner(const struct page *pg);                   /* NULL for DOMID_NONE; valid while referenced */
-/* Clear PAGE_ALLOCATED and drop the reference that came with it (decrease_reservation, teardown); true if it was set. */
+/* NULL for DOMID_NONE; valid while referenced */
+struct domain *page_owner(const struct page *pg);
+/*
+ * Clear PAGE_ALLOCATED and drop the reference that came with it (decrease_reservation, teardown);
+ * true if it was set.
+ */
 bool page_clear_allocated(struct page *pg);
 
-/* Mapped contents of a frame of RAM. Direct map where it reaches, else a per-cpu window (unmap in reverse order). */
+/*
+ * Mapped contents of a frame of RAM. Direct map where it reaches, else a per-cpu window (unmap in
+ * reverse order).
+ */
 void *page_map(mfn_t mfn);
 void page_unmap(const void *va);
 /* The same for long, by any cpu: until page_unmap_long(). NULL: no room. */

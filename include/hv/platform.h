@@ -10,11 +10,15 @@ struct arch_cpu_ids {
     bool online;
 };
 bool arch_cpu_ids(unsigned int cpu, struct arch_cpu_ids *ids); /* false: no such cpu */
-/* dom0's kernel has prepared the machine for ACPI state S<state>; the values are for PM1a and PM1b control. */
+/*
+ * dom0's kernel has prepared the machine for ACPI state S<state>; the values are for PM1a and PM1b
+ * control.
+ */
 int arch_enter_sleep(unsigned int state, uint16_t pm1a, uint16_t pm1b, uint32_t flags);
 
 struct domain;
 uint64_t arch_shared_info_frame(struct domain *d); /* PV: machine frame of shared_info */
-uint8_t arch_gpaddr_bits(struct domain *d);        /* width of the addresses that it may use for memory */
+/* width of the addresses that it may use for memory */
+uint8_t arch_gpaddr_bits(struct domain *d);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The scheduler: which vcpu runs on which cpu. Policies (credit2 by default) stand behind struct sched_ops. Weights, caps, hard and
- * soft affinity, per-cpu runqueues with load balancing.
+ * The scheduler: which vcpu runs on which cpu. Policies (credit2 by default) stand behind struct
+ * sched_ops. Weights, caps, hard and soft affinity, per-cpu runqueues with load balancing.
  *
- * A vcpu's runstate is RUNNING on exactly one cpu, or RUNNABLE, BLOCKED or OFFLINE; it changes under its runqueue's lock only.
+ * A vcpu's runstate is RUNNING on exactly one cpu, or RUNNABLE, BLOCKED or OFFLINE; it changes
+ * under its runqueue's lock only.
  */
 #ifndef HV_SCHED_H
 #define HV_SCHED_H
@@ -47,16 +48,20 @@ void sched_vcpu_exit(struct vcpu *v);
 int sched_domain_init(struct domain *d, unsigned int cpupool_id);
 void sched_domain_exit(struct domain *d);
 
-void vcpu_wake(struct vcpu *v);        /* pause_flags or pause counts may have cleared: queue it if it can run */
+/* pause_flags or pause counts may have cleared: queue it if it can run */
+void vcpu_wake(struct vcpu *v);
 void vcpu_sleep_nosync(struct vcpu *v); /* pause: take it off its cpu soon */
 void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
-void vcpu_kick(struct vcpu *v);         /* if running elsewhere: make that cpu come into the hypervisor */
+/* if running elsewhere: make that cpu come into the hypervisor */
+void vcpu_kick(struct vcpu *v);
 void vcpu_block(void);                  /* current: sleep until an event */
-void vcpu_unblock(struct vcpu *v);      /* an event came: clears VPF_BLOCKED and VPF_POLL as needed, wakes */
+/* an event came: clears VPF_BLOCKED and VPF_POLL as needed, wakes */
+void vcpu_unblock(struct vcpu *v);
 long vcpu_yield(void);
 bool vcpu_runnable(const struct vcpu *v);
 
-int vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft); /* NULL keeps it */
+/* NULL keeps it */
+int vcpu_set_affinity(struct vcpu *v, const cpumask_t *hard, const cpumask_t *soft);
 int vcpu_pin_override(struct vcpu *v, int cpu); /* cpu < 0 undoes it; -EBUSY, -EINVAL */
 void sched_affinity_refresh(struct vcpu *v);    /* the cpus of its pool changed */
 void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* times up to now */
@@ -75,11 +80,13 @@ void sched_context_saved(struct vcpu *prev);
 void noreturn idle_loop(void);
 
 /*
- * Implemented by the architecture: save prev's state where needed, load next's, call sched_context_saved(prev), and
- * jump into next's exit-to-guest path (or the idle loop) on a fresh stack. Going to idle keeps prev's address space and
- * FPU loaded (lazy); arch_sync_vcpu() makes a cpu let go of it.
+ * Implemented by the architecture: save prev's state where needed, load next's, call
+ * sched_context_saved(prev), and jump into next's exit-to-guest path (or the idle loop) on a fresh
+ * stack. Going to idle keeps prev's address space and FPU loaded (lazy); arch_sync_vcpu() makes a
+ * cpu let go of it.
  */
 void noreturn arch_context_switch(struct vcpu *prev, struct vcpu *next);
-void arch_sync_vcpu(struct vcpu *v); /* v is not running: its state is in memory on return, whichever cpu had it lazily */
+/* v is not running: its state is in memory on return, whichever cpu had it lazily */
+void arch_sync_vcpu(struct vcpu *v);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Softirqs: work that an interrupt or another cpu asked for, done on the way back to the guest or in idle, with interrupts
- * off and no lock held.
+ * Softirqs: work that an interrupt or another cpu asked for, done on the way back to the guest or
+ * in idle, with interrupts off and no lock held.
  */
 #ifndef HV_SOFTIRQ_H
 #define HV_SOFTIRQ_H
@@ -12,17 +12,21 @@ enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_TIME_CALIBRATE, SOFTIRQ_
 
 void softirq_register(enum softirq nr, void (*fn)(void));
 void softirq_raise(enum softirq nr);                       /* on this cpu */
-void softirq_raise_on(unsigned int cpu, enum softirq nr);  /* and wake it by IPI if it is not this one */
+/* and wake it by IPI if it is not this one */
+void softirq_raise_on(unsigned int cpu, enum softirq nr);
 bool softirq_pending(void);                                /* on this cpu */
 void softirq_process(void);                                /* until none is pending */
 
 /*
- * Preemption point of a long operation: lets pending interrupts in for a moment, then says whether the caller should
- * stop and arrange to be continued (hypercall_continue). Call with no lock held.
+ * Preemption point of a long operation: lets pending interrupts in for a moment, then says whether
+ * the caller should stop and arrange to be continued (hypercall_continue). Call with no lock held.
  */
 bool preempt_wanted(void);
 
-/* Tasklets: a function to run once, soon, on a cpu, from the softirq; may be scheduled from anywhere. */
+/*
+ * Tasklets: a function to run once, soon, on a cpu, from the softirq; may be scheduled from
+ * anywhere.
+ */
 struct tasklet {
     void (*fn)(void *data);
     void *data;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Time: nanoseconds since boot (the ABI's system time), wall-clock, and what the guest's copies are made from. */
+/*
+ * Time: nanoseconds since boot (the ABI's system time), wall-clock, and what the guest's copies are
+ * made from.
+ */
 #ifndef HV_TIME_H
 #define HV_TIME_H
 

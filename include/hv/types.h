@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Basic types. Numbers that must not be mixed up are different types: a machine frame is not a guest frame, and neither
- * is an integer. Wrap with _mfn(n), unwrap with mfn.n.
+ * Basic types. Numbers that must not be mixed up are different types: a machine frame is not a
+ * guest frame, and neither is an integer. Wrap with _mfn(n), unwrap with mfn.n.
  */
 #ifndef HV_TYPES_H
 #define HV_TYPES_H
@@ -55,7 +55,10 @@ static inline mfn_t paddr_to_mfn(paddr_t p) { return _mfn(p >> PAGE_SHIFT); }
 #define write_once(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)
 #define barrier() __asm__ volatile("" ::: "memory")
 
-/* Clamp an index below a bound without a branch, so that no speculative load goes past a table (Spectre v1). */
+/*
+ * Clamp an index below a bound without a branch, so that no speculative load goes past a table
+ * (Spectre v1).
+ */
 static inline uint64_t index_nospec(uint64_t index, uint64_t bound)
 {
     uint64_t ok = (uint64_t)((int64_t)(index - bound) >> 63);

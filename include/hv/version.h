@@ -5,7 +5,8 @@
 
 #define GRANTA_VERSION "0.1"
 
-extern const char build_compiler[], build_by[], build_domain[], build_date[], build_changeset[]; /* from the Makefile */
+/* from the Makefile */
+extern const char build_compiler[], build_by[], build_domain[], build_date[], build_changeset[];
 
 const char *hv_command_line(void); /* as the boot loader gave it */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
 /*
- * ACPI tables from the fuzzer. The first byte chooses between two kinds of input. Odd: the rest is physical memory from
- * 0xe0000 on, root pointer and all. Even: the rest is a list of tables, each { signature number, revision, 16-bit length of
- * the body, body }, around which we put headers, checksums, a root table and its pointer, so that the fuzzer gets past the
- * checksums.
+ * ACPI tables from the fuzzer. The first byte chooses between two kinds of input. Odd: the rest is
+ * physical memory from 0xe0000 on, root pointer and all. Even: the rest is a list of tables, each {
+ * signature number, revision, 16-bit length of the body, body }, around which we put headers,
+ * checksums, a root table and its pointer, so that the fuzzer gets past the checksums.
  */
 #include <stdlib.h>
 #include <string.h>

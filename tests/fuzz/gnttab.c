@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/gnttab.c core/gnttab_entry.c core/gnttab_pin.c core/gnttab_map.c core/gnttab_copy.c core/gnttab_table.c core/gnttab_op.c core/lock.c tests/host/world.c */
 /*
- * Sequences of grant-table calls by three domains that grant to each other, change their entries and rewrite their page tables.
- * Input: 4 bytes a step: what, who, two numbers. After each step the pins of a reference are the sum of the mappings
- * that name it, its bits follow the pins, and a page has a reference for each mapping; at the end all domains die and
- * nothing is left.
+ * Sequences of grant-table calls by three domains that grant to each other, change their entries
+ * and rewrite their page tables. Input: 4 bytes a step: what, who, two numbers. After each step the
+ * pins of a reference are the sum of the mappings that name it, its bits follow the pins, and a
+ * page has a reference for each mapping; at the end all domains die and nothing is left.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,10 @@ static uint64_t pins_of(const struct track *t)
            (t->flags & GNTMAP_device_map ? (ro ? PIN_DEV_READ : PIN_DEV_WRITE) : 0);
 }
 
-/* Sum over all mappings of all domains of d's reference; counts device mappings of each page on the way. */
+/*
+ * Sum over all mappings of all domains of d's reference; counts device mappings of each page on the
+ * way.
+ */
 static uint64_t pins_wanted(const struct domain *d, grant_ref_t ref)
 {
     uint64_t sum = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: lib/multiboot.c lib/e820.c */
 /*
- * The loader's information block from the fuzzer. Input: 1 byte choosing the protocol, then the block; multiboot 1's
- * pointers lead into the same bytes, which stand at physical address 0x1000.
+ * The loader's information block from the fuzzer. Input: 1 byte choosing the protocol, then the
+ * block; multiboot 1's pointers lead into the same bytes, which stand at physical address 0x1000.
  */
 #include <stdlib.h>
 

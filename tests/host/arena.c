@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See arena.h. Wherever a fault or another cpu could come in, it is checked that no lock is held. */
+/*
+ * See arena.h. Wherever a fault or another cpu could come in, it is checked that no lock is held.
+ */
 #include "arena.h"
 
 #include <stdarg.h>
@@ -54,7 +56,7 @@ static void no_locks(const char *where)
         panic("%s with a lock held", where);
 }
 
-/* --- memory ----------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void *reserve(size_t size)
 {
@@ -92,7 +94,7 @@ int hv_map(uint64_t va, mfn_t mfn, unsigned long nr, uint64_t flags)
 }
 void hv_unmap(uint64_t va, unsigned long nr) {}
 
-/* --- the end of the world ------------------------------------------------------------------------------------------- */
+/* --- the end of the world --------------------------------------------------------------------- */
 
 void panic(const char *fmt, ...)
 {
@@ -109,7 +111,7 @@ void log_print(enum log_level level, const char *fmt, ...) { arena.log_errors +=
 void guest_log(enum log_level level, const char *fmt, ...) {}
 void domain_crash(struct domain *d, const char *fmt, ...) { arena.crashes++; }
 
-/* --- cpus, TLBs ------------------------------------------------------------------------------------------------------ */
+/* --- cpus, TLBs ------------------------------------------------------------------------------- */
 
 void cpu_wait(void) { panic("waiting for what nobody else can do"); }
 void tlb_flush_local(void)
@@ -158,7 +160,7 @@ void arena_run_tasklets(void)
     }
 }
 
-/* --- hypercalls ------------------------------------------------------------------------------------------------------ */
+/* --- hypercalls ------------------------------------------------------------------------------- */
 
 long hypercall_continue(struct vcpu *v, unsigned int nr_args, ...)
 {
@@ -207,7 +209,7 @@ int guest_write(uint64_t addr, const void *src, size_t n)
     return 0;
 }
 
-/* --- domains --------------------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 void domain_get(struct domain *d) { d->refs++; }
 void domain_put(struct domain *d)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Machine memory for host tests of the real allocator, frame table and page types: an arena that is mapped sparsely, so that a
- * host of 16 TiB can be played as long as little of it is touched. And what these parts ask of the rest of the hypervisor.
+ * Machine memory for host tests of the real allocator, frame table and page types: an arena that is
+ * mapped sparsely, so that a host of 16 TiB can be played as long as little of it is touched. And
+ * what these parts ask of the rest of the hypervisor.
  */
 #ifndef HOST_ARENA_H
 #define HOST_ARENA_H
@@ -26,7 +27,10 @@ uint64_t arena_resident_kib(void); /* memory that the test uses, kernel's count 
 /* Bytes of guest memory that hypercalls may use: the test's own. */
 void arena_guest_buffer(void *p, size_t n);
 void arena_run_tasklets(void);
-/* A domain with vcpus as the PV code needs it. Given back by arena_domain_free(), when its references are 1. */
+/*
+ * A domain with vcpus as the PV code needs it. Given back by arena_domain_free(), when its
+ * references are 1.
+ */
 struct domain *arena_domain(domid_t id, unsigned int nr_vcpus, uint32_t max_pages);
 void arena_domain_free(struct domain *d);
 

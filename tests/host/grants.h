@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A grantee's page tables for the grant-table tests: SLOTS entries a domain, the address of entry n is (n + 1) << 12. An entry
- * holds the page reference that came with the mapping, as PV page tables do.
+ * A grantee's page tables for the grant-table tests: SLOTS entries a domain, the address of entry n
+ * is (n + 1) << 12. An entry holds the page reference that came with the mapping, as PV page tables
+ * do.
  */
 #ifndef HOST_GRANTS_H
 #define HOST_GRANTS_H

@@ -40,7 +40,7 @@ static unsigned int wrong;
 uint64_t pv_frame_number(unsigned int g, unsigned int i) { return page_to_mfn(pv_frame[g][i]).n; }
 uint64_t *pv_frame_bytes(unsigned int g, unsigned int i) { return direct_va(pv_frame_number(g, i) << PAGE_SHIFT); }
 
-/* --- making and unmaking ---------------------------------------------------------------------------------------------- */
+/* --- making and unmaking ---------------------------------------------------------------------- */
 
 void pv_machine_start(void)
 {
@@ -112,7 +112,7 @@ unsigned int pv_world_end(void)
     return wrong;
 }
 
-/* --- hypercalls --------------------------------------------------------------------------------------------------------- */
+/* --- hypercalls ------------------------------------------------------------------------------- */
 
 long pv_call(unsigned int g, hypercall_fn *fn, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
@@ -161,7 +161,7 @@ long pv_mmuext(unsigned int g, unsigned int cmd, uint64_t arg1, uint32_t foreign
     return rc;
 }
 
-/* --- the scan ----------------------------------------------------------------------------------------------------------- */
+/* --- the scan --------------------------------------------------------------------------------- */
 
 static void fault(const struct page *pg, const char *what, uint64_t got, uint64_t want)
 {
@@ -263,7 +263,7 @@ unsigned int pv_check(void)
     return wrong;
 }
 
-/* --- operations --------------------------------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 struct input { const uint8_t *p; size_t n; };
 
@@ -286,7 +286,10 @@ static unsigned int pick_slot(struct input *in)
 
 static unsigned int pick_frame(struct input *in) { return byte(in) % PV_FRAMES; }
 
-/* Mostly sensible: frame of the guest's own, P, maybe RW. A frame's number decides what it is good for: see pv_one_op(). */
+/*
+ * Mostly sensible: frame of the guest's own, P, maybe RW. A frame's number decides what it is good
+ * for: see pv_one_op().
+ */
 static uint64_t pick_entry(struct input *in, unsigned int g, unsigned int frame)
 {
     uint64_t flags = PTE_PRESENT, mfn = pv_frame_number(g, frame);

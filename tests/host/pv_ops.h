@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Two PV guests and a dom0 that do to their page tables what a stream of bytes says, through the real hypercalls; and a scan
- * that counts what every frame ought to be referenced by and compares. Used by the unit test and the fuzzer.
+ * Two PV guests and a dom0 that do to their page tables what a stream of bytes says, through the
+ * real hypercalls; and a scan that counts what every frame ought to be referenced by and compares.
+ * Used by the unit test and the fuzzer.
  */
 #ifndef HOST_PV_OPS_H
 #define HOST_PV_OPS_H
@@ -24,7 +25,10 @@ void pv_world_start(void);
 unsigned int pv_world_end(void);
 /* One operation. Consumes bytes; false: none are left. */
 bool pv_one_op(const uint8_t **data, size_t *size);
-/* 0: every count is what the tables say, and no frame is both a table and writable. Else says what is wrong. */
+/*
+ * 0: every count is what the tables say, and no frame is both a table and writable. Else says what
+ * is wrong.
+ */
 unsigned int pv_check(void);
 
 uint64_t pv_frame_number(unsigned int guest, unsigned int i);

@@ -43,7 +43,7 @@ static unsigned int nr_loads;
 static struct domain *domains[SIM_VCPUS];
 static unsigned int nr_domains;
 
-/* --- what the core asks for ------------------------------------------------------------------------------------------ */
+/* --- what the core asks for ------------------------------------------------------------------- */
 
 void panic(const char *fmt, ...)
 {
@@ -104,7 +104,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     longjmp(on_new_stack, 1);
 }
 
-/* --- the machine ----------------------------------------------------------------------------------------------------- */
+/* --- the machine ------------------------------------------------------------------------------ */
 
 uint32_t sim_random(uint32_t below)
 {
@@ -278,7 +278,7 @@ void sim_run(ns_t duration)
     }
 }
 
-/* --- invariants ------------------------------------------------------------------------------------------------------ */
+/* --- invariants ------------------------------------------------------------------------------- */
 
 static const char *vcpu_broken(struct vcpu *v)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Simulated cpus and time, for tests of scheduling and timers: one thread plays each cpu in turn, at one time. A cpu is
- * played while it has softirqs; time passes only between.
+ * Simulated cpus and time, for tests of scheduling and timers: one thread plays each cpu in turn,
+ * at one time. A cpu is played while it has softirqs; time passes only between.
  */
 #ifndef HOST_SIM_H
 #define HOST_SIM_H

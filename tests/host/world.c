@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* See world.h. Wherever the core would let a fault or another cpu in, it is checked that no lock is held. */
+/*
+ * See world.h. Wherever the core would let a fault or another cpu in, it is checked that no lock is
+ * held.
+ */
 #include "world.h"
 
 #include <stdarg.h>
@@ -43,7 +46,7 @@ static void no_locks(const char *where)
         panic("%s with a lock held", where);
 }
 
-/* --- the end of the world ------------------------------------------------------------------------------------------- */
+/* --- the end of the world --------------------------------------------------------------------- */
 
 void panic(const char *fmt, ...)
 {
@@ -62,7 +65,7 @@ void guest_log(enum log_level level, const char *fmt, ...) {}
 void domain_crash(struct domain *d, const char *fmt, ...) { world.crashes++; }
 void cpu_wait(void) { panic("waiting for a lock that nobody else can hold"); }
 
-/* --- frames --------------------------------------------------------------------------------------------------------- */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 struct page *mfn_to_page(mfn_t mfn)
 {
@@ -157,7 +160,7 @@ void arch_page_put(struct page *pg, bool writable)
     page_put(pg);
 }
 
-/* --- our own memory ------------------------------------------------------------------------------------------------- */
+/* --- our own memory --------------------------------------------------------------------------- */
 
 static bool alloc_fails(void)
 {
@@ -236,7 +239,7 @@ void page_unshare(void *va)
     pg->ref &= ~PAGE_XEN;
 }
 
-/* --- domains -------------------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 void domain_get(struct domain *d) { d->refs++; }
 
@@ -293,7 +296,7 @@ struct domain *world_domain(domid_t id, unsigned int nr_vcpus)
 
 void world_run(struct vcpu *v) { host_current[host_cpu] = v; }
 
-/* --- guest memory --------------------------------------------------------------------------------------------------- */
+/* --- guest memory ----------------------------------------------------------------------------- */
 
 void world_buffer(void *p, size_t n)
 {
@@ -328,7 +331,7 @@ int guest_write(uint64_t addr, const void *src, size_t n)
     return 0;
 }
 
-/* --- what the core asks of others ----------------------------------------------------------------------------------- */
+/* --- what the core asks of others ------------------------------------------------------------- */
 
 void vcpu_unblock(struct vcpu *v)
 {
@@ -373,7 +376,7 @@ int pirq_guest_bind(struct vcpu *v, unsigned int pirq, bool will_share)
 void pirq_guest_unbind(struct domain *d, unsigned int pirq) { world.pirqs_bound--; }
 void pirq_set_affinity(struct domain *d, unsigned int pirq, unsigned int cpu) { world.pirq_cpu = cpu; }
 
-/* --- beginning and end ---------------------------------------------------------------------------------------------- */
+/* --- beginning and end ------------------------------------------------------------------------ */
 
 void world_start(void)
 {

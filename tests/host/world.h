@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A small machine for host tests of the core: domains with vcpus, frames, guest memory and counters of what the core
- * asked the rest of the hypervisor to do. It is made new for each case by world_start() and must be given back by
- * world_end(), which says what leaked.
+ * A small machine for host tests of the core: domains with vcpus, frames, guest memory and counters
+ * of what the core asked the rest of the hypervisor to do. It is made new for each case by
+ * world_start() and must be given back by world_end(), which says what leaked.
  */
 #ifndef HOST_WORLD_H
 #define HOST_WORLD_H
@@ -30,13 +30,20 @@ struct world {
 extern struct world world;
 
 void world_start(void);
-unsigned int world_end(void); /* frees all; number of allocations, domain and page references that were left */
+/* frees all; number of allocations, domain and page references that were left */
+unsigned int world_end(void);
 
-/* An ALIVE domain with nr vcpus, shared_info and vcpu_info; the caller has its struct until world_end(). */
+/*
+ * An ALIVE domain with nr vcpus, shared_info and vcpu_info; the caller has its struct until
+ * world_end().
+ */
 struct domain *world_domain(domid_t id, unsigned int nr_vcpus);
 void world_run(struct vcpu *v); /* plays v from here on: current */
 
-/* A frame that belongs to d, holding one reference. Its contents, and its frame number as d says it. */
+/*
+ * A frame that belongs to d, holding one reference. Its contents, and its frame number as d says
+ * it.
+ */
 struct page *world_frame(struct domain *d);
 void *world_bytes(const struct page *pg);
 uint64_t world_gfn(const struct page *pg);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
 /*
- * ACPI tables built in a small model of physical memory, walked, then broken one way at a time. The model hands out exactly
- * the bytes that were asked for, in a fresh allocation that dies at the next mapping, so that ASan sees every read too far
- * and every use of an old mapping.
+ * ACPI tables built in a small model of physical memory, walked, then broken one way at a time. The
+ * model hands out exactly the bytes that were asked for, in a fresh allocation that dies at the
+ * next mapping, so that ASan sees every read too far and every use of an old mapping.
  */
 #include <drivers/acpi.h>
 
@@ -498,10 +498,13 @@ static void s5_tests(void)
         CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12));
         CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x40));
         CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x00, 0x02, 0x01, 0x01));
-        CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x01, 0x01));       /* longer than the block */
-        CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x03, 0x02, 0x01, 0x01));       /* second value outside */
+        /* longer than the block */
+        CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x01, 0x01));
+        /* second value outside */
+        CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x03, 0x02, 0x01, 0x01));
         CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x01, 0x01, 0x01));       /* one element */
-        CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, 0x08, 0x00)); /* more than 3 bits */
+        /* more than 3 bits */
+        CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0a, 0x08, 0x00));
         CHECK(!S5(0x08, '_', 'S', '5', '_', 0x12, 0x05, 0x02, 0x0d, 0x01, 0x00)); /* a string */
         CHECK(!S5(0x11, '_', 'S', '5', '_', 0x12, 0x04, 0x02, 0x01, 0x01));
     }
@@ -769,7 +772,10 @@ static void numa_tests(void)
     }
 }
 
-/* Every bit of every table flipped, with the checksum mended: no read out of bounds, no crash, counts within capacity. */
+/*
+ * Every bit of every table flipped, with the checksum mended: no read out of bounds, no crash,
+ * counts within capacity.
+ */
 static void damage_tests(void)
 {
     TEST("any flipped bit leaves a sound result") {
@@ -799,7 +805,8 @@ static void damage_tests(void)
                 if (bit / 8 != 9)
                     fix_sum(p, len, 9);
                 CHECK_EQ(walk_as_is(), 0);
-                CHECK(info.nr_tables == 5 || info.nr_notes); /* a table can vanish, but not silently */
+                /* a table can vanish, but not silently */
+                CHECK(info.nr_tables == 5 || info.nr_notes);
                 CHECK(info.madt.nr_cpus < 64 && info.slit.nr <= ACPI_MAX_LOCALITIES && info.mcfg.nr < 64);
                 p[bit / 8] ^= (uint8_t)(1u << bit % 8);
             }

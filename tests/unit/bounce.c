@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bounce frames, word by word as public arch-x86/xen.h and the guests' entry code have them: every combination of mode, error
- * code, upcall mask and failsafe.
+ * Bounce frames, word by word as public arch-x86/xen.h and the guests' entry code have them: every
+ * combination of mode, error code, upcall mask and failsafe.
  */
 #include "check.h"
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: lib/cmdline.c lib/number.c */
-/* The command line: words, the option table (collected by the host's linker as by ours), sizes, sub-options. */
+/*
+ * The command line: words, the option table (collected by the host's linker as by ours), sizes,
+ * sub-options.
+ */
 #include <lib/cmdline.h>
 
 #include <stdarg.h>

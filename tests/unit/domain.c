@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/domain.c core/domain_life.c core/vcpu.c core/vcpu_op.c core/sched_op.c core/rangeset.c core/timer.c core/softirq.c core/lock.c */
 /*
- * The life of domains and vcpus and the hypercalls on them. Scheduler, event channels, grants and the architecture are pretended:
- * they count what they are asked for, and fail where the case says so.
+ * The life of domains and vcpus and the hypercalls on them. Scheduler, event channels, grants and
+ * the architecture are pretended: they count what they are asked for, and fail where the case says
+ * so.
  */
 #include <setjmp.h>
 #include <stdlib.h>
@@ -41,7 +42,7 @@ static struct page info_page;
 static _Alignas(4096) char info_bytes[4096];
 static unsigned int info_refs;
 
-/* --- pretended parts --------------------------------------------------------------------------------------------------- */
+/* --- pretended parts -------------------------------------------------------------------------- */
 
 void panic(const char *fmt, ...)
 {
@@ -205,7 +206,7 @@ int guest_write(uint64_t addr, const void *src, size_t n)
     return 0;
 }
 
-/* --- the cases' tools -------------------------------------------------------------------------------------------------- */
+/* --- the cases' tools ------------------------------------------------------------------------- */
 
 static const struct xen_domctl_createdomain good = {
     .max_vcpus = 40, .max_evtchn_port = 1023, .max_grant_frames = -1, .max_maptrack_frames = -1, .grant_opts = 2,
@@ -540,7 +541,8 @@ static void vcpu_ops(void)
         CHECK((char *)v->info == info_bytes + 64 && v->info->evtchn_pending_sel == 0x1234 && moved == 1);
         CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -EINVAL);
         vcpu_up(w);
-        CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 1, &r), -EINVAL); /* runs, and is not the caller */
+        /* runs, and is not the caller */
+        CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 1, &r), -EINVAL);
         r.offset = 128;
         info_bytes[128 + 1] = 0;
         CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 33, &r), 0);

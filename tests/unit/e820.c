@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: lib/e820.c */
-/* The memory map: sanitising by priority, reserving, searching; plus random maps against a byte-per-unit model. */
+/*
+ * The memory map: sanitising by priority, reserving, searching; plus random maps against a
+ * byte-per-unit model.
+ */
 #include <lib/e820.h>
 
 #include <hv/errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/evtchn_op.c core/virq.c core/lock.c tests/host/world.c */
 /*
- * Event channels with the 2-level ABI: each operation with its results and errors, delivery, what closing and dying leave
- * behind. Errors are those of Xen 4.17 in the same case.
+ * Event channels with the 2-level ABI: each operation with its results and errors, delivery, what
+ * closing and dying leave behind. Errors are those of Xen 4.17 in the same case.
  */
 #include "check.h"
 

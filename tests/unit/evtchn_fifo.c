@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/evtchn_op.c core/virq.c core/lock.c tests/host/world.c */
 /*
- * The FIFO ABI against a guest that follows the protocol (public event_channel.h): what it takes from its queues must be what
- * was sent, in order of priority and arrival; and against one that does not.
+ * The FIFO ABI against a guest that follows the protocol (public event_channel.h): what it takes
+ * from its queues must be what was sent, in order of priority and arrival; and against one that
+ * does not.
  */
 #include "check.h"
 
@@ -120,7 +121,7 @@ static void end(void)
     CHECK_EQ(world_end(), 0);
 }
 
-/* --- a guest that follows the protocol ------------------------------------------------------------------------------ */
+/* --- a guest that follows the protocol -------------------------------------------------------- */
 
 static port_t guest_head[NR_VCPUS][16];
 
@@ -162,7 +163,7 @@ static unsigned int drain(unsigned int vcpu, port_t out[], unsigned int max)
 
 static port_t got[4096];
 
-/* --- tests ---------------------------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void test_set_up(void)
 {

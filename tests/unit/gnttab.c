@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/gnttab.c core/gnttab_entry.c core/gnttab_pin.c core/gnttab_map.c core/gnttab_copy.c core/gnttab_table.c core/gnttab_op.c core/lock.c tests/host/world.c */
 /*
- * Grant tables: each operation with its errors, what mappings hold and give back, the two versions of the table. Errors are
- * those of Xen 4.17 in the same case.
+ * Grant tables: each operation with its errors, what mappings hold and give back, the two versions
+ * of the table. Errors are those of Xen 4.17 in the same case.
  */
 #include "check.h"
 
@@ -653,7 +653,10 @@ static void test_life(void)
 
         start();
         grant(d1, 9, 0, PERMIT);
-        /* A page of handles and its list, then the same for our records: what succeeded once is kept. */
+        /*
+         * A page of handles and its list, then the same for our records: what succeeded once is
+         * kept.
+         */
         const int limits[] = { 0, 1, 2, 0, 1 };
         for (unsigned int n = 0; n < ARRAY_SIZE(limits); n++) {
             world.fail_after = limits[n];

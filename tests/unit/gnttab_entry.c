@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/gnttab_entry.c */
-/* The rules of one granted reference, over every state and request: results and what must always hold after. */
+/*
+ * The rules of one granted reference, over every state and request: results and what must always
+ * hold after.
+ */
 #include "check.h"
 
 #include "../../core/gnttab_entry.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/hypercall.c */
 /*
- * Dispatch, continuation and multicall, with handlers of the test's own: who may call, what an interrupted call leaves behind, and
- * in which order a multicall writes to the guest's array.
+ * Dispatch, continuation and multicall, with handlers of the test's own: who may call, what an
+ * interrupted call leaves behind, and in which order a multicall writes to the guest's array.
  */
 #include "check.h"
 

@@ -51,7 +51,10 @@ int main(void)
                 if (!CHECK(++blocks < 200))
                     break;
             }
-            /* 0x30 to 0xef holds whole blocks but for the taken one; blocks of 32 start at 0x40 and end at 0xdf */
+            /*
+             * 0x30 to 0xef holds whole blocks but for the taken one; blocks of 32 start at 0x40 and
+             * end at 0xdf
+             */
             CHECK_EQ(blocks, nr == 32 ? 5 : 192 / nr - 1);
         }
     }

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/lock.c */
-/* Spinlocks: what debug builds must notice, and that a waiting cpu serves others until its turn comes. */
+/*
+ * Spinlocks: what debug builds must notice, and that a waiting cpu serves others until its turn
+ * comes.
+ */
 #include <setjmp.h>
 #include <stdlib.h>
 #include <sys/wait.h>

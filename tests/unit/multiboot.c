@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: lib/multiboot.c lib/e820.c */
 /*
- * Information blocks of both protocols, built byte by byte, then broken: every truncation and every single-bit flip of a
- * good block must end in success or in an error with a reason, never in a read outside of the block (ASan sees those).
+ * Information blocks of both protocols, built byte by byte, then broken: every truncation and every
+ * single-bit flip of a good block must end in success or in an error with a reason, never in a read
+ * outside of the block (ASan sees those).
  */
 #include <lib/multiboot.h>
 
@@ -317,7 +318,10 @@ static void mb2_build(void)
     mb2_tag(0, 8);
 }
 
-/* One tag alone, as long as it says, and an end; then the same cut one byte short of its least size. */
+/*
+ * One tag alone, as long as it says, and an end; then the same cut one byte short of its least
+ * size.
+ */
 static bool tag_too_short(uint32_t type, uint32_t min_size)
 {
     mb2_begin();
@@ -475,7 +479,8 @@ static void damage_tests(void)
         mb2_build();
         for (size_t size = 0; size < used; size++)
             CHECK(parse(MULTIBOOT2_MAGIC, size) < 0 && info.error);
-        for (uint32_t size = 0; size < used; size++) { /* the block itself says that it is shorter */
+        /* the block itself says that it is shorter */
+        for (uint32_t size = 0; size < used; size++) {
             put32(block, size);
             CHECK(parse(MULTIBOOT2_MAGIC, used) < 0 && info.error);
         }

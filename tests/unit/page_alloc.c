@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c tests/host/arena.c */
 /*
- * The page allocator on a host of 16 TiB with two nodes: what it touches, where memory comes from, what merges again, what is
- * clean, and that nothing is given twice. Then small objects and the ownership of frames.
+ * The page allocator on a host of 16 TiB with two nodes: what it touches, where memory comes from,
+ * what merges again, what is clean, and that nothing is given twice. Then small objects and the
+ * ownership of frames.
  */
 #include "check.h"
 

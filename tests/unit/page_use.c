@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/mm/page_use.c */
-/* Page types: every state, type, pin and edge count with every request; and a check that the machine cannot reach what it must not. */
+/*
+ * Page types: every state, type, pin and edge count with every request; and a check that the
+ * machine cannot reach what it must not.
+ */
 #include "check.h"
 
 #include <arch/page_use.h>

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/pci/config.c drivers/pci/device.c */
-/* PCI configuration space against a model: a few functions behind ports 0xcf8/0xcfc, and a plain buffer as ECAM. */
+/*
+ * PCI configuration space against a model: a few functions behind ports 0xcf8/0xcfc, and a plain
+ * buffer as ECAM.
+ */
 #include <drivers/pci.h>
 
 #include <stdlib.h>

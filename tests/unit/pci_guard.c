@@ -5,7 +5,10 @@
 
 #include <arch/msi.h>
 
-/* 64-bit address, mask bits: control 0x52, address 0x54-0x5b, data 0x5c, mask 0x60, pending 0x64; MSI-X at 0x70 */
+/*
+ * 64-bit address, mask bits: control 0x52, address 0x54-0x5b, data 0x5c, mask 0x60, pending 0x64;
+ * MSI-X at 0x70
+ */
 static struct pci_guard guard = {
     .msi_cap = { .pos = 0x50, .nr = 4, .wide = true, .maskable = true, .data_reg = 0x5c, .mask_reg = 0x60 },
     .msix_cap = { .pos = 0x70, .nr = 8 },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/cpu/policy.c */
 /*
- * CPUID policies: what guests get of a made-up machine, the serial form there and back, and what a toolstack may not ask for.
+ * CPUID policies: what guests get of a made-up machine, the serial form there and back, and what a
+ * toolstack may not ask for.
  */
 #include "check.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/pv/priv_decode.c */
 /*
- * The decoder of privileged instructions: encodings as an assembler writes them, each also cut short by a byte, and with
- * what must not change the answer (prefixes) or must (LOCK, an unknown opcode). Then every short byte string: no overrun.
+ * The decoder of privileged instructions: encodings as an assembler writes them, each also cut
+ * short by a byte, and with what must not change the answer (prefixes) or must (LOCK, an unknown
+ * opcode). Then every short byte string: no overrun.
  */
 #include "check.h"
 

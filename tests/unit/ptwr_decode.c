@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/pv/ptwr_decode.c */
-/* Stores that are done for a guest, against this machine's own cpu: memory, registers, flags and length of each form and size. */
+/*
+ * Stores that are done for a guest, against this machine's own cpu: memory, registers, flags and
+ * length of each form and size.
+ */
 #include "check.h"
 
 #include <stdlib.h>
@@ -12,7 +15,8 @@
 
 #define ARITH 0x8d5UL /* OF SF ZF AF PF CF */
 
-static const struct form { uint8_t len, code[12]; unsigned int ignore; } forms[] = { /* memory operand (%rcx), register %rdx */
+/* memory operand (%rcx), register %rdx */
+static const struct form { uint8_t len, code[12]; unsigned int ignore; } forms[] = {
 #define AF 0x10
     { 2, { 0x88, 0x11 } }, { 2, { 0x89, 0x11 } }, { 3, { 0x48, 0x89, 0x11 } }, { 3, { 0x66, 0x89, 0x11 } },
     { 2, { 0x88, 0x31 } }, /* %dh */ { 3, { 0x40, 0x88, 0x31 } }, /* %sil */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c tests/host/arena.c tests/host/pv_ops.c */
 /*
- * Direct paging: what each entry may say, pins, base pointers, emulated stores, grants; then random operations of three guests with
- * every count checked after each, whole and with the work cut into the smallest pieces.
+ * Direct paging: what each entry may say, pins, base pointers, emulated stores, grants; then random
+ * operations of three guests with every count checked after each, whole and with the work cut into
+ * the smallest pieces.
  */
 #include "check.h"
 
@@ -241,7 +242,8 @@ static void entry_tests(void)
         CHECK_EQ(set(L1, 9, entry(DATA + 5, PTE_RW)), E(-EINVAL));
         CHECK_EQ(pv_call(G, hc_update_descriptor, slot_of(DATA + 5, 2), code, 0, 0), 0);
         CHECK_EQ(pv_frame_bytes(G, DATA + 5)[2], code | 3ULL << 45);
-        CHECK_EQ(pv_call(G, hc_update_descriptor, slot_of(DATA + 5, 2), 0x0000890000000067, 0, 0), E(-EINVAL)); /* a TSS */
+        /* a TSS */
+        CHECK_EQ(pv_call(G, hc_update_descriptor, slot_of(DATA + 5, 2), 0x0000890000000067, 0, 0), E(-EINVAL));
         CHECK_EQ(pv_call(G, hc_set_gdt, 0, 0, 0, 0), 0);
         pv_frame_bytes(G, DATA + 5)[511] = 0x0000890000000067;
         CHECK_EQ(pv_call(G, hc_set_gdt, (uint64_t)(uintptr_t)pv_frame_bytes(G, DATA + 6), 512, 0, 0), E(-EINVAL));
@@ -295,7 +297,8 @@ static void foreign_tests(void)
         CHECK_EQ(pv_update(0, ptr, 0xfe010ULL << PAGE_SHIFT | FLAGS | PTE_RW, DOMID_IO), 0);
         CHECK(!(pv_frame_bytes(0, L1)[0] & PTE_RW));
         CHECK_EQ(pv_update(0, ptr, 0xfe100ULL << PAGE_SHIFT | FLAGS, DOMID_SELF), E(-EPERM));
-        CHECK_EQ(pv_update(0, ptr, 0xfe000ULL << PAGE_SHIFT | FLAGS, G), E(-EPERM)); /* the other may not */
+        /* the other may not */
+        CHECK_EQ(pv_update(0, ptr, 0xfe000ULL << PAGE_SHIFT | FLAGS, G), E(-EPERM));
         CHECK_EQ(pv_update(G, ptr, 0, DOMID_SELF), E(-EINVAL));
         end();
     }
@@ -352,7 +355,8 @@ static void mapping_tests(void)
         arena_guest_buffer(code, sizeof(code));
         CHECK_EQ(pin_tree(), 0);
         regs.rax = entry(DATA + 4, PTE_RW);
-        CHECK(pv_ptwr_fault(pv_guest[G]->vcpu[0], 0x1000 + 6 * 8, &regs)); /* slot 1 maps the L1 itself */
+        /* slot 1 maps the L1 itself */
+        CHECK(pv_ptwr_fault(pv_guest[G]->vcpu[0], 0x1000 + 6 * 8, &regs));
         CHECK_EQ(pv_frame_bytes(G, L1)[6] & ~(PTE_USER | PTE_GUEST_KERNEL), regs.rax);
         CHECK_EQ(regs.rip, (uint64_t)(uintptr_t)code + 3);
         regs.rip -= 3;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/rangeset.c core/lock.c */
-/* Rangesets against a bitmap of small numbers, at the ends of the number line, and out of memory. */
+/*
+ * Rangesets against a bitmap of small numbers, at the ends of the number line, and out of memory.
+ */
 #include <stdlib.h>
 
 #include <arch/cpu.h>

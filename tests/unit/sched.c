@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: tests/host/sim.c core/sched.c core/sched_credit2.c core/sched_cap.c core/sched_null.c core/cpupool.c core/timer.c core/softirq.c core/lock.c lib/cmdline.c lib/number.c */
 /*
- * The scheduler over simulated cpus and time. Each case runs in a process of its own, since cpus cannot be taken away again.
- * sim_run() checks after each event that no cpu idles while a vcpu waits that it could run, that nothing runs twice or
- * outside its affinity, and that no wake-up is lost. SEED=n in the environment takes the random cases elsewhere.
+ * The scheduler over simulated cpus and time. Each case runs in a process of its own, since cpus
+ * cannot be taken away again. sim_run() checks after each event that no cpu idles while a vcpu
+ * waits that it could run, that nothing runs twice or outside its affinity, and that no wake-up is
+ * lost. SEED=n in the environment takes the random cases elsewhere.
  */
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -85,7 +86,7 @@ static uint64_t all_time(struct domain **d, unsigned int n)
     return sum;
 }
 
-/* --- cases ----------------------------------------------------------------------------------------------------------- */
+/* --- cases ------------------------------------------------------------------------------------ */
 
 static void time_is_conserved(void)
 {
@@ -157,7 +158,10 @@ static void sleeper_weights(void)
 {
     struct domain *hog, *sleepy;
 
-    /* One that sleeps half of the time cannot use its half of the cpu: it gets what it asks for, soon. */
+    /*
+     * One that sleeps half of the time cannot use its half of the cpu: it gets what it asks for,
+     * soon.
+     */
     sim_start(1, "");
     hog = sim_domain(2);
     sleepy = sim_domain(1);
@@ -360,7 +364,9 @@ static void few_switches(void)
 {
     struct domain *d;
 
-    /* Hogs that have a cpu each are left alone; two on one cpu switch a few hundred times a second. */
+    /*
+     * Hogs that have a cpu each are left alone; two on one cpu switch a few hundred times a second.
+     */
     sim_start(2, "");
     d = sim_domain(2);
     sim_run(SECONDS(1));
@@ -425,7 +431,7 @@ static void null_policy(void)
     EXPECT(near(vcpu_cpu_time(d->vcpu[3]), 500000000, 5));
 }
 
-/* --- random ---------------------------------------------------------------------------------------------------------- */
+/* --- random ----------------------------------------------------------------------------------- */
 
 struct pauses {
     unsigned int n;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/timer.c core/lock.c core/softirq.c */
-/* Timers on four pretended cpus: order, deadlines, moves, re-arming, against a plain list as the model. */
+/*
+ * Timers on four pretended cpus: order, deadlines, moves, re-arming, against a plain list as the
+ * model.
+ */
 #include <stdlib.h>
 
 #include <arch/cpu.h>

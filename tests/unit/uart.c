@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/uart/ns16550.c lib/cmdline.c lib/number.c */
-/* The serial driver against a model of a 16550A (and of the older, FIFO-less kind, a dead one, and no port at all). */
+/*
+ * The serial driver against a model of a 16550A (and of the older, FIFO-less kind, a dead one, and
+ * no port at all).
+ */
 #include <drivers/uart.h>
 
 #include <hv/errno.h>
@@ -13,7 +16,8 @@ struct model {
     uint16_t divisor;
     uint8_t sent[256];
     unsigned int nr_sent, in_fifo, overruns; /* in_fifo: bytes not yet on the wire */
-    unsigned int drain_after, looks;         /* the wire takes the FIFO after so many looks at LSR */
+    /* the wire takes the FIFO after so many looks at LSR */
+    unsigned int drain_after, looks;
     const char *input;
     uint8_t pending; /* reasons of IIR that are waiting: bit n = reason n */
     unsigned int reads;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * First instructions. Multiboot 1 and 2 both enter at start_phys in 32-bit protected mode, paging off, interrupts off, with
- * EAX = magic and EBX = machine address of the information block. From here: check for long mode, build first page tables (identity and
- * direct map of 4 GiB, image at its virtual place), enter long mode, jump to start_bsp(magic, info) on the boot stack.
+ * First instructions. Multiboot 1 and 2 both enter at start_phys in 32-bit protected mode, paging
+ * off, interrupts off, with EAX = magic and EBX = machine address of the information block. From
+ * here: check for long mode, build first page tables (identity and direct map of 4 GiB, image at
+ * its virtual place), enter long mode, jump to start_bsp(magic, info) on the boot stack.
  *
- * Multiboot Specification 0.6.96 §3.1, §3.2; Multiboot2 2.0 §3.1, §3.3. AMD APM vol. 2 §14.6 "Enabling and Activating Long Mode".
+ * Multiboot Specification 0.6.96 §3.1, §3.2; Multiboot2 2.0 §3.1, §3.3. AMD APM vol. 2 §14.6
+ * "Enabling and Activating Long Mode".
  */
 #include <arch/layout.h>
 #include "asm_offsets.h"
@@ -146,7 +148,10 @@ start64:
         mov     %eax, %es
         mov     %eax, %fs
         mov     %eax, %gs
-        /* struct cpu_info of the boot stack: zero (it is bss), cpu 0, current NULL, per-cpu offset 0. */
+        /*
+         * struct cpu_info of the boot stack: zero (it is bss), cpu 0, current NULL, per-cpu offset
+         * 0.
+         */
         sub     $CPU_INFO_SIZE, %rsp
         mov     %edi, %esi              /* info, zero-extended */
         mov     %ebp, %edi              /* magic */
@@ -155,7 +160,10 @@ start64:
 1:      hlt
         jmp     1b
 
-/* void reset_stack_and_call(void *stack_top, void (*fn)(void)): onto a fresh stack; fn does not return. */
+/*
+ * void reset_stack_and_call(void *stack_top, void (*fn)(void)): onto a fresh stack; fn does not
+ * return.
+ */
         .section .text.reset_stack, "ax", @progbits
         .globl reset_stack_and_call
 reset_stack_and_call:

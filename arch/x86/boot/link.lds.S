@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One loadable segment, contiguous in the file and in memory (multiboot loads it flat by the header's address fields), at 2 MiB
- * machine, IMAGE_VIRT_START + machine address virtual. Page-aligned parts of one protection each: text, rodata, data+bss.
+ * One loadable segment, contiguous in the file and in memory (multiboot loads it flat by the
+ * header's address fields), at 2 MiB machine, IMAGE_VIRT_START + machine address virtual.
+ * Page-aligned parts of one protection each: text, rodata, data+bss.
  */
 #include <arch/layout.h>
 #undef ENTRY
@@ -66,7 +67,8 @@ SECTIONS
     __load_end = .;
     .bss : AT(ADDR(.bss) - IMAGE_VIRT_START) ALIGN(4096) {
         __bss_start = .;
-        . = ALIGN(STACK_SIZE); /* here, not in the section: the segment's alignment would push it too far into the file */
+        /* here, not in the section: the segment's alignment would push it too far into the file */
+        . = ALIGN(STACK_SIZE);
         *(.bss.stack)
         *(.bss.page_aligned)
         *(.bss .bss.* COMMON)

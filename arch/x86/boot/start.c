@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Start of day on the boot cpu: from head.S, on the boot stack, to the idle loop, with the first domain ready to run.
- * start_bsp() is the order of initialisation as a plain list; what a step needs stands above it.
+ * Start of day on the boot cpu: from head.S, on the boot stack, to the idle loop, with the first
+ * domain ready to run. start_bsp() is the order of initialisation as a plain list; what a step
+ * needs stands above it.
  */
 #include <abi.h>
 #include <arch/apic.h>
@@ -49,7 +50,7 @@ paddr_t trampoline_pa, crash_record_pa;
 
 const char *hv_command_line(void) { return boot_info.cmdline; }
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 /* Machine memory below 4 GiB through the first direct map. */
 static const void *map_low(void *ctx, uint64_t phys, size_t len)
@@ -118,7 +119,10 @@ static void start_heap(void)
     e820_for_each_ram(&usable, e)
         if (e->start >= (4ULL << 30) || e820_entry_end(e) > (4ULL << 30))
             paging_map_ram(MAX(e->start, 4ULL << 30), e820_entry_end(e));
-    /* All of it, also our image and the modules, which come to the heap later: what is not RAM may be mapped as a device by dom0. */
+    /*
+     * All of it, also our image and the modules, which come to the heap later: what is not RAM may
+     * be mapped as a device by dom0.
+     */
     e820_for_each_ram(&host_e820, e)
         ram_add_range(e->start, e820_entry_end(e));
     e820_for_each_ram(&usable, e)
@@ -131,7 +135,7 @@ void boot_release_modules(void)
         add_to_heap(boot_info.module[i].start, boot_info.module[i].start + boot_info.module[i].size);
 }
 
-/* --- firmware tables ---------------------------------------------------------------------------------------------- */
+/* --- firmware tables -------------------------------------------------------------------------- */
 
 static const void *map_table(void *ctx, uint64_t phys, size_t len)
 {
@@ -156,7 +160,7 @@ static void read_acpi(void)
         log_warn("ACPI: more entries than we keep (%#x); the rest is not used", acpi_info.too_many);
 }
 
-/* --- messages ----------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void banner(void)
 {
@@ -183,7 +187,7 @@ static void warn_option(const char *fmt, ...)
         strlcpy(bad_option, line, sizeof(bad_option));
 }
 
-/* --- console input ------------------------------------------------------------------------------------------------ */
+/* --- console input ---------------------------------------------------------------------------- */
 
 #define POLL_PERIOD MILLISECS(20)
 static struct timer poll_timer;
@@ -209,7 +213,7 @@ static void start_console_input(void)
     console_start_interrupts(have_irq);
 }
 
-/* --- the list ----------------------------------------------------------------------------------------------------- */
+/* --- the list --------------------------------------------------------------------------------- */
 
 static void noreturn start_on_own_stack(void)
 {

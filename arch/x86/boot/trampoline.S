@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The way of a secondary cpu from real mode to C. The first part is copied to a page below 1 MiB; all cpus run it, several at the
- * same time, and it changes nothing that they share. The words at its end are filled by trampoline_patch() before the copy.
+ * The way of a secondary cpu from real mode to C. The first part is copied to a page below 1 MiB;
+ * all cpus run it, several at the same time, and it changes nothing that they share. The words at
+ * its end are filled by trampoline_patch() before the copy.
  *
  * AMD APM vol. 2 §14.6.1 "Activating Long Mode": PG and PE may be set in one go, from real mode.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The local APIC, in both of its forms, and inter-processor interrupts. x2APIC is used when the firmware has already
- * switched to it, and when the cpu offers it, unless `no-x2apic`. A device's interrupts are never left pending in the
- * APIC for a guest: dispatch ends each at once (irq.c), so no priority is ever raised for long and TPR stays 0.
+ * The local APIC, in both of its forms, and inter-processor interrupts. x2APIC is used when the
+ * firmware has already switched to it, and when the cpu offers it, unless `no-x2apic`. A device's
+ * interrupts are never left pending in the APIC for a guest: dispatch ends each at once (irq.c), so
+ * no priority is ever raised for long and TPR stays 0.
  */
 #include <arch/apic.h>
 #include <arch/cpu.h>
@@ -26,15 +27,15 @@ const struct apic_ops *apic;
 static volatile char *xapic_regs;
 static bool icr_needs_poll;
 
-/* --- xAPIC ------------------------------------------------------------------------------------------------------ */
+/* --- xAPIC ------------------------------------------------------------------------------------ */
 
 static uint32_t xapic_read(unsigned int reg) { return *(volatile uint32_t *)(xapic_regs + reg); }
 
 static void xapic_write(unsigned int reg, uint32_t value) { *(volatile uint32_t *)(xapic_regs + reg) = value; }
 
 /*
- * The previous command must have left before the next is written. Emulated APICs accept commands synchronously, and there
- * each look at the register is an exit.
+ * The previous command must have left before the next is written. Emulated APICs accept commands
+ * synchronously, and there each look at the register is an exit.
  */
 static void xapic_command(uint32_t low, uint32_t dest)
 {
@@ -50,13 +51,15 @@ static const struct apic_ops xapic_ops = {
     .name = "xAPIC", .read = xapic_read, .write = xapic_write, .command = xapic_command, .id = xapic_id
 };
 
-/* --- x2APIC ----------------------------------------------------------------------------------------------------- */
+/* --- x2APIC ----------------------------------------------------------------------------------- */
 
 static uint32_t x2apic_read(unsigned int reg) { return (uint32_t)rdmsr(MSR_X2APIC + (reg >> 4)); }
 
 static void x2apic_write(unsigned int reg, uint32_t value) { wrmsr(MSR_X2APIC + (reg >> 4), value); }
 
-/* x2APIC register writes do not order earlier stores; the receiver must see what it is called for. */
+/*
+ * x2APIC register writes do not order earlier stores; the receiver must see what it is called for.
+ */
 static void x2apic_command(uint32_t low, uint32_t dest)
 {
     __asm__ volatile("mfence; lfence" ::: "memory");
@@ -71,12 +74,13 @@ static const struct apic_ops x2apic_ops = {
 
 bool apic_is_x2(void) { return apic == &x2apic_ops; }
 
-/* --- setting up ------------------------------------------------------------------------------------------------- */
+/* --- setting up ------------------------------------------------------------------------------- */
 
 /*
- * Both 8259s: initialise in a known state with vectors that we recognise (0x20), then mask everything. While the local APIC
- * still passes their output on, so that a request of the firmware's timer is withdrawn rather than stuck on its way
- * (QEMU's TCG would take it later as an interrupt without a vector).
+ * Both 8259s: initialise in a known state with vectors that we recognise (0x20), then mask
+ * everything. While the local APIC still passes their output on, so that a request of the
+ * firmware's timer is withdrawn rather than stuck on its way (QEMU's TCG would take it later as an
+ * interrupt without a vector).
  */
 static void i8259_disable(void)
 {
@@ -121,7 +125,10 @@ static void apic_enable_mode(void)
         wrmsr(MSR_APIC_BASE, want | APIC_BASE_X2APIC);
 }
 
-/* What a former owner (firmware, a crashed kernel) left in service would block everything of its priority. */
+/*
+ * What a former owner (firmware, a crashed kernel) left in service would block everything of its
+ * priority.
+ */
 static void apic_drain(void)
 {
     for (unsigned int i = 0; i < 256; i++) {
@@ -174,11 +181,12 @@ void apic_interrupt_error(void)
     log_warn("apic: cpu %u reports error status %#x", smp_processor_id(), esr);
 }
 
-/* --- interrupts to other cpus ----------------------------------------------------------------------------------- */
+/* --- interrupts to other cpus ----------------------------------------------------------------- */
 
 /*
- * Today's cpus need neither the 10 ms pause between the two nor the second STARTUP of the MultiProcessor
- * Specification, "Using STARTUP IPI"; whoever does need it is found and started again by smpboot.c.
+ * Today's cpus need neither the 10 ms pause between the two nor the second STARTUP of the
+ * MultiProcessor Specification, "Using STARTUP IPI"; whoever does need it is found and started
+ * again by smpboot.c.
  */
 void apic_start_cpu(uint32_t apic_id, uint8_t page)
 {

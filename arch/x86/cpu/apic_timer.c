@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * This cpu's next timer interrupt: the local APIC's timer in one-shot mode, or its TSC deadline. Either may fire early (a far
- * deadline is cut to what the counter holds, rates are known to some ppm): the timer core looks at the time and asks again.
+ * This cpu's next timer interrupt: the local APIC's timer in one-shot mode, or its TSC deadline.
+ * Either may fire early (a far deadline is cut to what the counter holds, rates are known to some
+ * ppm): the timer core looks at the time and asks again.
  */
 #include <arch/apic.h>
 #include <arch/clock.h>
@@ -26,7 +27,10 @@ void apic_timer_init_cpu(void)
 {
     if (ticks_factor == 0) {
         apic->write(APIC_LVT_TIMER, LVT_TIMER_TSC_DEADLINE | VECTOR_TIMER);
-        /* The mode must have reached an xAPIC before the MSR counts: SDM vol. 3, "TSC-Deadline Mode". */
+        /*
+         * The mode must have reached an xAPIC before the MSR counts: SDM vol. 3, "TSC-Deadline
+         * Mode".
+         */
         __asm__ volatile("mfence" ::: "memory");
         return;
     }

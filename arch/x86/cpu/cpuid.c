@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CPUID: reading the machine into policies at boot, and answering for a guest. In PV guests the instruction runs natively
- * unless the machine has CPUID faulting; kernels use the prefixed form, which comes here. public arch-x86/cpuid.h.
+ * CPUID: reading the machine into policies at boot, and answering for a guest. In PV guests the
+ * instruction runs natively unless the machine has CPUID faulting; kernels use the prefixed form,
+ * which comes here. public arch-x86/cpuid.h.
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
@@ -29,7 +30,7 @@ static struct cpu_policy policies[NR_POLICIES];
 static enum { FAULTING_NONE, FAULTING_INTEL, FAULTING_AMD } faulting;
 static DEFINE_PER_CPU(bool, faulting_on);
 
-/* --- boot -------------------------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 static struct leaf read_leaf(uint32_t leaf, uint32_t subleaf)
 {
@@ -75,7 +76,10 @@ static void find_faulting(const struct cpu_policy *raw)
         faulting = FAULTING_AMD;
 }
 
-/* What we use of the machine: without XSAVE if that is off, only the state components that we switch. */
+/*
+ * What we use of the machine: without XSAVE if that is off, only the state components that we
+ * switch.
+ */
 static void make_host(struct cpu_policy *host, const struct cpu_policy *raw)
 {
     *host = *raw;
@@ -103,7 +107,7 @@ const struct cpu_policy *cpu_policy_of(enum policy_kind kind)
     return (unsigned int)kind < NR_POLICIES ? &policies[kind] : NULL;
 }
 
-/* --- a domain's --------------------------------------------------------------------------------------------------------- */
+/* --- a domain's ------------------------------------------------------------------------------- */
 
 int domain_policy_init(struct domain *d)
 {
@@ -153,7 +157,7 @@ int domain_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, uin
     return rc;
 }
 
-/* --- answers ------------------------------------------------------------------------------------------------------------ */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 static struct cpuid_regs tsc_leaf(const struct vcpu *v, uint32_t subleaf)
 {
@@ -232,8 +236,8 @@ static uint32_t xsave_bytes(const struct cpu_policy *p, uint64_t xcr0)
 }
 
 /*
- * Linux gives up XSAVE if OSXSAVE does not show before it has set CR4.OSXSAVE, so a PV kernel sees it as soon as it could
- * set it; its user mode, and what runs natively, sees the real thing.
+ * Linux gives up XSAVE if OSXSAVE does not show before it has set CR4.OSXSAVE, so a PV kernel sees
+ * it as soon as it could set it; its user mode, and what runs natively, sees the real thing.
  */
 static bool shows_osxsave(const struct vcpu *v, const struct cpu_policy *p)
 {
@@ -274,7 +278,7 @@ struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
-/* --- faulting ----------------------------------------------------------------------------------------------------------- */
+/* --- faulting --------------------------------------------------------------------------------- */
 
 /* dom0's programs (the toolstack, microcode loaders) want to see the machine. */
 void cpuid_faulting_load(const struct vcpu *v)

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tables that the cpu itself reads: GDT, TSS, IDT, and the MSRs and control registers of entry. AMD APM vol. 2, chapter 4
- * "Segmented Virtual Memory" and §8.4 "Vectors".
+ * Tables that the cpu itself reads: GDT, TSS, IDT, and the MSRs and control registers of entry. AMD
+ * APM vol. 2, chapter 4 "Segmented Virtual Memory" and §8.4 "Vectors".
  *
- * A cpu's page holds its part of the GDT at offset 0 and the TSS behind it. Guests' GDTs show the page (read-only, supervisor)
- * as page 14; GDT_LIMIT ends before the TSS, so nothing in it can be loaded as a descriptor. The page and the IDT stay mapped while a
- * guest runs apart (xpti=), read-only: so the page lies beside the stack, and busy and accessed bits are set once here.
+ * A cpu's page holds its part of the GDT at offset 0 and the TSS behind it. Guests' GDTs show the
+ * page (read-only, supervisor) as page 14; GDT_LIMIT ends before the TSS, so nothing in it can be
+ * loaded as a descriptor. The page and the IDT stay mapped while a guest runs apart (xpti=),
+ * read-only: so the page lies beside the stack, and busy and accessed bits are set once here.
  */
 #include <arch/cpu.h>
 #include <arch/desc.h>
@@ -164,11 +165,11 @@ void idt_init(void)
     load_idt();
 }
 
-/* --- SYSCALL ------------------------------------------------------------------------------------------------------ */
+/* --- SYSCALL ---------------------------------------------------------------------------------- */
 
 /*
- * SYSCALL does not switch stacks and leaves no register free, so each cpu has its own code that knows where its stack is; it
- * lies within 2 GiB of it:
+ * SYSCALL does not switch stacks and leaves no register free, so each cpu has its own code that
+ * knows where its stack is; it lies within 2 GiB of it:
  *     mov %rsp, regs.rsp(%rip);  lea regs.rsp(%rip), %rsp;  jmp *target(%rip)
  */
 struct stub {
@@ -197,7 +198,8 @@ static void write_stub(struct stub *s, uint64_t va, const struct cpu_info *info,
     };
 }
 
-static uint8_t *stub_pages[DIV_ROUND_UP(NR_CPUS * STUB_SIZE, PAGE_SIZE)]; /* written here, executed at STUB_VIRT_START */
+/* written here, executed at STUB_VIRT_START */
+static uint8_t *stub_pages[DIV_ROUND_UP(NR_CPUS * STUB_SIZE, PAGE_SIZE)];
 
 static uint64_t make_stubs(unsigned int cpu, struct cpu_info *info)
 {
@@ -232,7 +234,7 @@ static void init_syscall(unsigned int cpu, struct cpu_info *info)
     }
 }
 
-/* --- all of it ---------------------------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 uint64_t cpu_base_cr4(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The exception table: instructions of ours that may fault (they read guest memory, or an MSR that may not exist), and where
- * to go on then. What faults and is not here is a bug.
+ * The exception table: instructions of ours that may fault (they read guest memory, or an MSR that
+ * may not exist), and where to go on then. What faults and is not here is a bug.
  */
 #include <arch/insn.h>
 #include <arch/traps.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What this machine can do, and which of it we use. AMD APM vol. 3, appendix E "Obtaining Processor Information Via the
- * CPUID Instruction"; Intel SDM vol. 2, "CPUID".
+ * What this machine can do, and which of it we use. AMD APM vol. 3, appendix E "Obtaining Processor
+ * Information Via the CPUID Instruction"; Intel SDM vol. 2, "CPUID".
  */
 #include <arch/features.h>
 #include <arch/regs.h>
@@ -80,7 +80,8 @@ static void find_basic(struct cpu_features *f, uint32_t max)
     if (l1.c & BIT(31)) {
         const struct cpuid_regs hv = cpuid(0x40000000, 0);
 
-        f->hypervisor_tcg = hv.b == 0x54474354 && hv.c == 0x43544743 && hv.d == 0x47435447; /* "TCGTCGTCGTCG" */
+        /* "TCGTCGTCGTCG" */
+        f->hypervisor_tcg = hv.b == 0x54474354 && hv.c == 0x43544743 && hv.d == 0x47435447;
     }
 }
 
@@ -97,7 +98,10 @@ static void find_extended(struct cpu_features *f)
     f->phys_bits = max >= 0x80000008 ? (uint8_t)cpuid(0x80000008, 0).a : 36;
 }
 
-/* Size of the standard-format area for the components that we enable: from their places, so XCR0 need not be set yet. */
+/*
+ * Size of the standard-format area for the components that we enable: from their places, so XCR0
+ * need not be set yet.
+ */
 static uint32_t area_size(uint64_t xcr0)
 {
     uint32_t size = 512 + 64;
@@ -134,7 +138,10 @@ void features_apply_options(void)
         f->smep = false;
     if (!opt_smap)
         f->smap = false;
-    /* QEMU 7.2 faults on a far return or IRET in ring 3 while SMAP is on, as if the guest's stack were read by the supervisor. */
+    /*
+     * QEMU 7.2 faults on a far return or IRET in ring 3 while SMAP is on, as if the guest's stack
+     * were read by the supervisor.
+     */
     if (f->smap && f->hypervisor_tcg) {
         f->smap = false;
         log_info("cpu: SMAP left off: this emulator applies it to far returns in ring 3");

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * FPU and vector state of guests. The hypervisor itself uses none. AMD APM vol. 2 §11.5 "XSAVE/XRSTOR Instructions".
+ * FPU and vector state of guests. The hypervisor itself uses none. AMD APM vol. 2 §11.5
+ * "XSAVE/XRSTOR Instructions".
  *
- * XCR0 on a cpu is that of the vcpu whose state is loaded, since XGETBV runs natively. Saving and restoring happens with all
- * components enabled, so that what a guest has switched off for a while is kept.
+ * XCR0 on a cpu is that of the vcpu whose state is loaded, since XGETBV runs natively. Saving and
+ * restoring happens with all components enabled, so that what a guest has switched off for a while
+ * is kept.
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
@@ -105,8 +107,8 @@ void fpu_save(struct vcpu *v)
 }
 
 /*
- * AMD's restoring instructions leave the last instruction's and operand's address alone when no exception is pending: put
- * addresses of ours there, lest the next guest reads the previous one's.
+ * AMD's restoring instructions leave the last instruction's and operand's address alone when no
+ * exception is pending: put addresses of ours there, lest the next guest reads the previous one's.
  */
 static void hide_fp_pointers(void)
 {
@@ -161,7 +163,8 @@ void fpu_set_legacy(struct vcpu *v, const void *fx)
     if (!fx)
         return;
     memcpy(p, fx, FXSAVE_SIZE);
-    put_le32(p + MXCSR_OFFSET, get_le32(p + MXCSR_OFFSET) & mxcsr_mask); /* reserved bits make XRSTOR fault */
+    /* reserved bits make XRSTOR fault */
+    put_le32(p + MXCSR_OFFSET, get_le32(p + MXCSR_OFFSET) & mxcsr_mask);
     if (cpu_features.xsave) {
         memset(p + FXSAVE_SIZE - 48, 0, 48); /* software's own bytes */
         put_le64(p + XSAVE_HEADER, XCR0_X87 | XCR0_SSE);

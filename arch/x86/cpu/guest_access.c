@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The border to the running guest's memory: copies that recover from faults. The address is checked to lie outside of our own
- * range, so whatever happens there is the guest's mapping's doing: it was not there, or not writable (CR0.WP is on).
+ * The border to the running guest's memory: copies that recover from faults. The address is checked
+ * to lie outside of our own range, so whatever happens there is the guest's mapping's doing: it was
+ * not there, or not writable (CR0.WP is on).
  */
 #include <arch/cpu.h>
 #include <arch/layout.h>
@@ -32,7 +33,10 @@ static inline void access_end(void)
         clac();
 }
 
-/* Bytes that were not copied. Whole words first; the rest, or what is left at a fault, byte by byte. */
+/*
+ * Bytes that were not copied. Whole words first; the rest, or what is left at a fault, byte by
+ * byte.
+ */
 static inline size_t copy(void *dst, const void *src, size_t n)
 {
     size_t tail = n & 7, words = n >> 3;
@@ -52,8 +56,8 @@ static inline size_t copy(void *dst, const void *src, size_t n)
 }
 
 /*
- * A fault may be spurious: the guest has raised the rights of an entry without a flush, and the TLB had the old one, which
- * the fault has removed. So the second one counts.
+ * A fault may be spurious: the guest has raised the rights of an entry without a flush, and the TLB
+ * had the old one, which the fault has removed. So the second one counts.
  */
 static inline size_t copy_twice(void *dst, const void *src, size_t n)
 {

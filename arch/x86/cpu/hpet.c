@@ -19,7 +19,9 @@ static volatile char *hpet;
 
 static uint32_t reg(unsigned int offset) { return *(volatile uint32_t *)(hpet + offset); }
 
-/* The low half: one access everywhere, and it wraps no sooner than after 42 s at the usual rates. */
+/*
+ * The low half: one access everywhere, and it wraps no sooner than after 42 s at the usual rates.
+ */
 static uint64_t hpet_read(void) { return reg(HPET_COUNTER); }
 
 static bool hpet_counts(void)

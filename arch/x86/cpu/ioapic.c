@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The IO-APICs: the chip of all GSIs. Each pin's redirection entry is kept in memory as last written, so that masking is a write
- * and no read. The timer interrupt of IRQ 0 is not used.
- * Intel 82093AA "I/O Advanced Programmable Interrupt Controller", register description.
+ * The IO-APICs: the chip of all GSIs. Each pin's redirection entry is kept in memory as last
+ * written, so that masking is a write and no read. The timer interrupt of IRQ 0 is not used. Intel
+ * 82093AA "I/O Advanced Programmable Interrupt Controller", register description.
  */
 #include <arch/ioapic.h>
 #include <arch/irq.h>
@@ -57,7 +57,10 @@ static void reg_write(const struct ioapic *io, unsigned int index, uint32_t valu
     *(volatile uint32_t *)(io->regs + REG_WINDOW) = value;
 }
 
-/* The low half has the mask bit: it goes in last when unmasking. Only the halves that differ are written. */
+/*
+ * The low half has the mask bit: it goes in last when unmasking. Only the halves that differ are
+ * written.
+ */
 static void pin_write(struct pin *pin, uint64_t rte) REQUIRES(ioapic_lock)
 {
     const struct ioapic *io = &ioapics[pin->ioapic];
@@ -88,7 +91,10 @@ static void ioapic_unmask(struct irq_desc *desc)
     spin_unlock(&ioapic_lock);
 }
 
-/* Masked while its halves disagree. An edge that comes in that moment is lost, so an edge pin is masked only if it must. */
+/*
+ * Masked while its halves disagree. An edge that comes in that moment is lost, so an edge pin is
+ * masked only if it must.
+ */
 static void ioapic_route(struct irq_desc *desc)
 {
     struct pin *pin = desc->chip_data;
@@ -107,7 +113,7 @@ static const struct irq_chip ioapic_chip = {
     .name = "IO-APIC", .mask = ioapic_mask, .unmask = ioapic_unmask, .route = ioapic_route
 };
 
-/* --- modes ------------------------------------------------------------------------------------------------------ */
+/* --- modes ------------------------------------------------------------------------------------ */
 
 unsigned int ioapic_isa_gsi(unsigned int isa_irq)
 {
@@ -117,7 +123,10 @@ unsigned int ioapic_isa_gsi(unsigned int isa_irq)
     return isa_irq;
 }
 
-/* ISA lines are edge, high, unless an override says otherwise; all others are level, low, as on PCI. */
+/*
+ * ISA lines are edge, high, unless an override says otherwise; all others are level, low, as on
+ * PCI.
+ */
 static uint64_t default_mode(unsigned int gsi)
 {
     uint64_t mode = gsi < 16 ? 0 : RTE_LEVEL | RTE_LOW_ACTIVE;
@@ -164,7 +173,7 @@ int ioapic_set_mode(unsigned int gsi, bool level, bool active_low)
     return rc;
 }
 
-/* --- dom0's view ------------------------------------------------------------------------------------------------ */
+/* --- dom0's view ------------------------------------------------------------------------------ */
 
 static int read_entry(const struct ioapic *io, uint32_t reg, uint32_t *value)
 {
@@ -195,7 +204,7 @@ int ioapic_guest_read(paddr_t base, uint32_t reg, uint32_t *value)
     return -EINVAL;
 }
 
-/* --- boot ------------------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 static bool ioapic_found(const struct acpi_ioapic *a)
 {

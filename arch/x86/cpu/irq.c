@@ -2,10 +2,11 @@
 /*
  * Interrupt descriptors, vectors and dispatch.
  *
- * An interrupt comes while a guest runs, in idle, or at a preemption point: never while a lock is held. It is ended (EOI) in the
- * local APIC before we leave dispatch. A guest's level-triggered line is masked first and unmasked at the guest's own
- * EOI, so a slow or hostile owner blocks its own line and no other.
- * evtchn_send_pirq() takes a lock of lower rank than ours, so delivery works on a copy of the guests, each with a reference.
+ * An interrupt comes while a guest runs, in idle, or at a preemption point: never while a lock is
+ * held. It is ended (EOI) in the local APIC before we leave dispatch. A guest's level-triggered
+ * line is masked first and unmasked at the guest's own EOI, so a slow or hostile owner blocks its
+ * own line and no other. evtchn_send_pirq() takes a lock of lower rank than ours, so delivery works
+ * on a copy of the guests, each with a reference.
  */
 #include <arch/apic.h>
 #include <arch/irq.h>
@@ -66,7 +67,7 @@ int irq_attach(unsigned int irq, const struct irq_chip *chip, void *chip_data, b
     return 0;
 }
 
-/* --- vectors ---------------------------------------------------------------------------------------------------- */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
 /* Without interrupt remapping a device reaches APIC ids of 8 bits; 255 is the broadcast. */
 static bool cpu_is_target(unsigned int cpu)
@@ -131,7 +132,7 @@ static void release_vectors(struct irq_desc *desc) REQUIRES(desc->lock)
     desc->vector = 0;
 }
 
-/* --- owners ----------------------------------------------------------------------------------------------------- */
+/* --- owners ----------------------------------------------------------------------------------- */
 
 /* Vector and route, if it has none yet; unmask. */
 static int desc_start(struct irq_desc *desc, unsigned int cpu) REQUIRES(desc->lock)
@@ -266,8 +267,8 @@ void irq_guest_eoi(unsigned int irq, struct domain *d)
 }
 
 /*
- * The old vector stays reserved until an interrupt has come by the new one: one may still be on its way. A second move
- * before that is not made; the affinity is a wish.
+ * The old vector stays reserved until an interrupt has come by the new one: one may still be on its
+ * way. A second move before that is not made; the affinity is a wish.
  */
 static void desc_move(struct irq_desc *desc, unsigned int cpu) REQUIRES(desc->lock)
 {
@@ -315,11 +316,12 @@ unsigned int irq_nr_sharers(unsigned int irq)
     return desc ? read_once(desc->nr_guests) : 0;
 }
 
-/* --- MSIs ------------------------------------------------------------------------------------------------------- */
+/* --- MSIs ------------------------------------------------------------------------------------- */
 
 /*
- * A descriptor, once made for a number, stays: dispatch on another cpu may just have looked it up. A late interrupt then
- * meets a free descriptor, or at worst raises one event too many at the number's new owner.
+ * A descriptor, once made for a number, stays: dispatch on another cpu may just have looked it up.
+ * A late interrupt then meets a free descriptor, or at worst raises one event too many at the
+ * number's new owner.
  */
 static bool number_is_free(unsigned int irq) { return irq_descs[irq] == NULL || !irq_descs[irq]->allocated; }
 
@@ -425,7 +427,7 @@ void irq_free_msi(unsigned int first, unsigned int nr)
     numbers_release(first, nr);
 }
 
-/* --- dispatch --------------------------------------------------------------------------------------------------- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 struct delivery {
     struct domain *d;

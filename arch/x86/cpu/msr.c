@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * MSRs of PV guests. What is in the table is read and written as it says; what is not gets #GP, or, in a domain created with
- * msr_relaxed, reads 0 if the machine has it and ignores writes.
+ * MSRs of PV guests. What is in the table is read and written as it says; what is not gets #GP, or,
+ * in a domain created with msr_relaxed, reads 0 if the machine has it and ignores writes.
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
@@ -183,7 +183,8 @@ static const struct {
     { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, NULL },
     { MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, read_arch_caps, NULL },
     { MSR_MISC_FEATURES, MSR_MISC_FEATURES, read_misc_features, write_misc_features },
-    { MSR_MCG_CAP, MSR_MCG_CTL, read_zero, write_ignore }, /* a machine-check architecture with no banks */
+    /* a machine-check architecture with no banks */
+    { MSR_MCG_CAP, MSR_MCG_CTL, read_zero, write_ignore },
     { MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_ignore },
     { MSR_PAT, MSR_PAT, read_pat, NULL },
     { MSR_MCI_CTL2(0), MSR_MCI_CTL2(31), read_zero, write_ignore },

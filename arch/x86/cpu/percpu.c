@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Each cpu's memory: its copy of the per-cpu variables and its stack. Both are made by whoever starts the cpu and never given
- * back. The boot cpu's variables are the section itself, so they work from the first instruction on.
+ * Each cpu's memory: its copy of the per-cpu variables and its stack. Both are made by whoever
+ * starts the cpu and never given back. The boot cpu's variables are the section itself, so they
+ * work from the first instruction on.
  */
 #include <arch/cpu.h>
 #include <arch/direct.h>
@@ -46,7 +47,8 @@ static int stack_alloc(unsigned int cpu)
     rc = hv_map(va, mfn, below, HV_RW);
     if (rc == 0)
         rc = hv_map(va + STACK_GUARD + PAGE_SIZE, _mfn(mfn.n + below + 1), pages - below - 1, HV_RW);
-    return rc; /* out of memory for a page table: the cpu is not started, and the few frames do not matter */
+    /* out of memory for a page table: the cpu is not started, and the few frames do not matter */
+    return rc;
 }
 
 int percpu_alloc(unsigned int cpu)

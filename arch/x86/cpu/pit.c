@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The 8254's channel 2 as a counter, for calibration where there is nothing better. It is the one that reaches no interrupt
- * line. Intel 8254 data sheet, "Mode 0" and "Counter Latch Command".
+ * The 8254's channel 2 as a counter, for calibration where there is nothing better. It is the one
+ * that reaches no interrupt line. Intel 8254 data sheet, "Mode 0" and "Counter Latch Command".
  */
 #include <arch/clock.h>
 #include <arch/insn.h>

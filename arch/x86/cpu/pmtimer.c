@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The ACPI power-management timer: 3.579545 MHz, 24 or 32 bits. ACPI specification, "Power Management Timer". */
+/*
+ * The ACPI power-management timer: 3.579545 MHz, 24 or 32 bits. ACPI specification, "Power
+ * Management Timer".
+ */
 #include <arch/clock.h>
 #include <arch/insn.h>
 #include <arch/ioapic.h>

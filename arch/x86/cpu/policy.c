@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Policies: features by kind of guest, what depends on what, and the serial form. Pure but for cpu_policies_init(), which reads
- * the machine (policy_host.c calls it with the leaves).
+ * Policies: features by kind of guest, what depends on what, and the serial form. Pure but for
+ * cpu_policies_init(), which reads the machine (policy_host.c calls it with the leaves).
  *
- * Not for guests yet, because nothing here switches what they control: speculation control (IBRSB, STIBP, SSBD, IBPB), transactional
- * memory, AMD's breakpoint masks (DBEXT).
+ * Not for guests yet, because nothing here switches what they control: speculation control (IBRSB,
+ * STIBP, SSBD, IBPB), transactional memory, AMD's breakpoint masks (DBEXT).
  */
 #include <abi.h>
 #include <arch/policy.h>
@@ -63,7 +63,7 @@ static const uint16_t need_xsave[] = { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(XSA
 
 #define AMD_SHARED_EDX 0x0183f3ffU /* bits of 1:edx that AMD repeats in 80000001:edx */
 
-/* --- feature words ------------------------------------------------------------------------------------------------- */
+/* --- feature words ---------------------------------------------------------------------------- */
 
 static uint32_t *word_at(struct cpu_policy *p, unsigned int word)
 {
@@ -144,7 +144,7 @@ static void apply_mask(struct cpu_policy *p, const struct mask *m)
 
 bool cpu_policy_has_xsave(const struct cpu_policy *p) { return cpu_policy_has(p, F(XSAVE)); }
 
-/* --- consistency --------------------------------------------------------------------------------------------------- */
+/* --- consistency ------------------------------------------------------------------------------ */
 
 static bool is_amd(const struct cpu_policy *p)
 {
@@ -201,7 +201,7 @@ void policy_make_consistent(struct cpu_policy *p)
         p->extended[1].d &= ~AMD_SHARED_EDX | (1U << 11); /* SYSCALL is Intel's too */
 }
 
-/* --- from the host's to a guest's ------------------------------------------------------------------------------------ */
+/* --- from the host's to a guest's ------------------------------------------------------------- */
 
 /* Leaves that describe what a guest does not have, or that must say nothing of where it runs. */
 static void clean_leaves(struct cpu_policy *p)
@@ -293,7 +293,7 @@ int cpu_policy_check(const struct cpu_policy *p, const struct cpu_policy *max, s
     return -EINVAL;
 }
 
-/* --- serial form ----------------------------------------------------------------------------------------------------- */
+/* --- serial form ------------------------------------------------------------------------------ */
 
 struct writer {
     struct xen_cpuid_leaf *out;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Switching the machine off and starting it anew. ACPI specification, "Transitioning from the Working to the Sleeping State" and
- * "Reset Register". Each way that fails to work leads to the next.
+ * Switching the machine off and starting it anew. ACPI specification, "Transitioning from the
+ * Working to the Sleeping State" and "Reset Register". Each way that fails to work leads to the
+ * next.
  */
 #include <arch/crash.h>
 #include <arch/direct.h>
@@ -25,7 +26,10 @@
 #define KBD_INPUT_FULL 0x02
 #define KBD_PULSE_RESET 0xfe
 
-/* About a millisecond: port 0x80 is a POST code display and takes a microsecond. Works with any clock or none. */
+/*
+ * About a millisecond: port 0x80 is a POST code display and takes a microsecond. Works with any
+ * clock or none.
+ */
 static void delay_ms(unsigned int ms)
 {
     for (unsigned int i = 0; i < ms * 1000; i++)
@@ -37,7 +41,7 @@ static bool is_port(const struct acpi_gas *gas)
     return gas->addr != 0 && gas->addr < 0xffff && gas->space == ACPI_SPACE_IO;
 }
 
-/* --- off -------------------------------------------------------------------------------------------------------- */
+/* --- off -------------------------------------------------------------------------------------- */
 
 static void enable_acpi(const struct acpi_fadt *f)
 {
@@ -92,7 +96,7 @@ int arch_enter_sleep(unsigned int state, uint16_t pm1a, uint16_t pm1b, uint32_t 
     return power_off((pm1a >> shift) & 7u, (pm1b >> shift) & 7u);
 }
 
-/* --- reset ------------------------------------------------------------------------------------------------------ */
+/* --- reset ------------------------------------------------------------------------------------ */
 
 static void reset_by_acpi(void)
 {

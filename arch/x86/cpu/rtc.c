@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The clock chip (Motorola MC146818), read once at boot. While its update-in-progress bit is clear the fields stand still for at
- * least 244 us; we wait for that at most, not for a second's edge: dom0 corrects the rest of the second.
+ * The clock chip (Motorola MC146818), read once at boot. While its update-in-progress bit is clear
+ * the fields stand still for at least 244 us; we wait for that at most, not for a second's edge:
+ * dom0 corrects the rest of the second.
  */
 #include <arch/clock.h>
 #include <arch/insn.h>
@@ -42,7 +43,10 @@ static unsigned int decode_hour(uint8_t v, uint8_t reg_b)
     return hour % 12 + (v & HOURS_PM ? 12 : 0);
 }
 
-/* The chip has two digits for the year; it is not asked for the century, whose place depends on the maker. */
+/*
+ * The chip has two digits for the year; it is not asked for the century, whose place depends on the
+ * maker.
+ */
 static struct rtc_time read_fields(void)
 {
     uint8_t b = cmos(REG_B);

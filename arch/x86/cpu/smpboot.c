@@ -2,10 +2,11 @@
 /*
  * Starting the other cpus, while the first domain is being built.
  *
- * A few are started at once, and each that is ready starts the next: nobody waits for anybody, the number of cpus that compete for
- * locks stays bounded (emulated cpus share few real ones), and a cpu that is not started yet costs nothing. All run the same
- * trampoline at the same time; a cpu finds out who it is from its APIC id.
- * A timer on the boot cpu looks after those that do not answer: once more a STARTUP, then they are given up.
+ * A few are started at once, and each that is ready starts the next: nobody waits for anybody, the
+ * number of cpus that compete for locks stays bounded (emulated cpus share few real ones), and a
+ * cpu that is not started yet costs nothing. All run the same trampoline at the same time; a cpu
+ * finds out who it is from its APIC id. A timer on the boot cpu looks after those that do not
+ * answer: once more a STARTUP, then they are given up.
  */
 #include <arch/apic.h>
 #include <arch/clock.h>
@@ -56,7 +57,7 @@ static struct timer check_timer;
 
 void ap_entry(unsigned int cpu);
 
-/* --- numbering -------------------------------------------------------------------------------------------------- */
+/* --- numbering -------------------------------------------------------------------------------- */
 
 static unsigned int cpu_limit(void)
 {
@@ -108,7 +109,7 @@ bool arch_cpu_ids(unsigned int cpu, struct arch_cpu_ids *ids)
 
 bool smpboot_all_running(void) { return read_once(all_running); }
 
-/* --- starting --------------------------------------------------------------------------------------------------- */
+/* --- starting --------------------------------------------------------------------------------- */
 
 static void start_cpu(unsigned int cpu)
 {
@@ -150,7 +151,7 @@ void ap_entry(unsigned int cpu)
     idle_loop();
 }
 
-/* --- looking after them ----------------------------------------------------------------------------------------- */
+/* --- looking after them ----------------------------------------------------------------------- */
 
 /* Whether it is settled: online or given up. */
 static bool check_cpu(unsigned int cpu, ns_t now)
@@ -208,7 +209,7 @@ static void check_cpus(void *data)
         settled(cpumask_weight(&cpu_online_map));
 }
 
-/* --- boot ------------------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 static void place_trampoline(void)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * System time: nanoseconds since boot, made from the TSC with a base and a scale per cpu, the same numbers that guests get in
- * struct vcpu_time_info.
+ * System time: nanoseconds since boot, made from the TSC with a base and a scale per cpu, the same
+ * numbers that guests get in struct vcpu_time_info.
  *
- * Where the TSC is constant and the same on all cpus, base and scale never change after boot, on no cpu: time is monotonic across cpus and
- * guests are told so. Otherwise each cpu compares with the platform's counter once a second and steers its scale, so
- * that time never jumps and cpus stay within microseconds.
+ * Where the TSC is constant and the same on all cpus, base and scale never change after boot, on no
+ * cpu: time is monotonic across cpus and guests are told so. Otherwise each cpu compares with the
+ * platform's counter once a second and steers its scale, so that time never jumps and cpus stay
+ * within microseconds.
  */
 #include <arch/apic.h>
 #include <arch/clock.h>
@@ -42,9 +43,12 @@ static DEFINE_SPINLOCK(platform_lock, RANK_LEAF);
 static uint64_t platform_last GUARDED_BY(platform_lock), platform_ns GUARDED_BY(platform_lock);
 static struct timescale platform_scale GUARDED_BY(platform_lock);
 
-/* --- reading ---------------------------------------------------------------------------------------------------- */
+/* --- reading ---------------------------------------------------------------------------------- */
 
-/* The fence keeps the read from being done early, before what the caller has observed of another cpu. */
+/*
+ * The fence keeps the read from being done early, before what the caller has observed of another
+ * cpu.
+ */
 static uint64_t rdtsc_ordered(void)
 {
     __asm__ volatile("lfence" ::: "memory");
@@ -72,9 +76,12 @@ bool time_tsc_is_stable(void)
     return (cpu_features.tsc_invariant || cpu_features.hypervisor_tcg) && tsc_in_sync();
 }
 
-/* --- steering --------------------------------------------------------------------------------------------------- */
+/* --- steering --------------------------------------------------------------------------------- */
 
-/* Platform time at a reading of its counter; every cpu calls this, at least one within the time of a wrap. */
+/*
+ * Platform time at a reading of its counter; every cpu calls this, at least one within the time of
+ * a wrap.
+ */
 static uint64_t platform_time(uint64_t ref)
 {
     uint64_t ns, delta;
@@ -142,7 +149,10 @@ static void steer_all(void *data)
     timer_set(&steer_timer, time_now() + SECONDS(1));
 }
 
-/* Run when the timers of this cpu work. A machine whose TSC is stable pays for one look a second on one cpu at most. */
+/*
+ * Run when the timers of this cpu work. A machine whose TSC is stable pays for one look a second on
+ * one cpu at most.
+ */
 void time_start_steering(void)
 {
     if (!platform.keeps_time || time_tsc_is_stable())
@@ -152,7 +162,7 @@ void time_start_steering(void)
     timer_set(&steer_timer, time_now() + SECONDS(1));
 }
 
-/* --- guests' copies --------------------------------------------------------------------------------------------- */
+/* --- guests' copies --------------------------------------------------------------------------- */
 
 static struct vcpu_time_info time_info(void)
 {
@@ -174,7 +184,10 @@ static bool same_time(const struct vcpu_time_info *a, const struct vcpu_time_inf
            a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift && a->flags == b->flags;
 }
 
-/* Odd while it is being written: public xen.h, struct vcpu_time_info. x86 keeps the order of stores, so must the compiler. */
+/*
+ * Odd while it is being written: public xen.h, struct vcpu_time_info. x86 keeps the order of
+ * stores, so must the compiler.
+ */
 static void write_shared(struct vcpu_time_info *out, struct vcpu_time_info t)
 {
     uint32_t version = read_once(out->version) | 1;
@@ -188,7 +201,10 @@ static void write_shared(struct vcpu_time_info *out, struct vcpu_time_info t)
     write_once(out->version, version + 1);
 }
 
-/* The registered copy, at an address of the guest's. A fault is the guest's affair: it does not get the time there. */
+/*
+ * The registered copy, at an address of the guest's. A fault is the guest's affair: it does not get
+ * the time there.
+ */
 static void write_registered(uint64_t addr, struct vcpu_time_info t)
 {
     struct vcpu_time_info old;
@@ -213,7 +229,7 @@ void time_update_vcpu(struct vcpu *v)
         write_registered(v->time_guest, t);
 }
 
-/* --- wall clock ------------------------------------------------------------------------------------------------- */
+/* --- wall clock ------------------------------------------------------------------------------- */
 
 static DEFINE_SPINLOCK(wallclock_lock, RANK_LEAF); /* the base, and the writing of guests' copies */
 static uint64_t wallclock_base_ns;                 /* UTC since 1970 at system time 0 */
@@ -260,7 +276,7 @@ void time_set_wallclock(uint64_t secs, uint32_t nsecs, ns_t at_system_time)
         time_update_wallclock(d);
 }
 
-/* --- boot ------------------------------------------------------------------------------------------------------- */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 static void start_counting(uint64_t hz)
 {
@@ -277,7 +293,10 @@ static void start_counting(uint64_t hz)
     spin_unlock(&platform_lock);
 }
 
-/* Words of the cpu are free; a measurement costs 10 ms. Without a known LAPIC rate there is a measurement in any case. */
+/*
+ * Words of the cpu are free; a measurement costs 10 ms. Without a known LAPIC rate there is a
+ * measurement in any case.
+ */
 void time_init(void)
 {
     uint64_t apic_hz = 0, hz = tsc_hz_from_cpuid(&apic_hz), measured_apic_hz = 0;
@@ -316,7 +335,7 @@ void time_init_cpu(void)
     t->last_tsc -= (uint64_t)lag;
 }
 
-/* --- for the timer's hardware ----------------------------------------------------------------------------------- */
+/* --- for the timer's hardware ----------------------------------------------------------------- */
 
 /* TSC of this cpu at a system time not before the last base. */
 uint64_t time_to_tsc(ns_t when)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The arithmetic of time: see <arch/timescale.h>. No 128-bit division, which would need a compiler's library. */
+/*
+ * The arithmetic of time: see <arch/timescale.h>. No 128-bit division, which would need a
+ * compiler's library.
+ */
 #include <arch/timescale.h>
 
 #define NS_PER_SEC 1000000000ULL

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exceptions in the hypervisor itself. Four are expected: the instructions of the exception table, a descriptor of a guest's LDT that
- * is not mapped yet, IRET to a guest with bad selectors, and a debug exception that the guest arranged. All else is a bug, and the end.
+ * Exceptions in the hypervisor itself. Four are expected: the instructions of the exception table,
+ * a descriptor of a guest's LDT that is not mapped yet, IRET to a guest with bad selectors, and a
+ * debug exception that the guest arranged. All else is a bug, and the end.
  */
 #include <arch/cpu.h>
 #include <arch/crash.h>
@@ -41,8 +42,9 @@ void hv_exception(struct cpu_user_regs *regs)
 }
 
 /*
- * NMI: the watchdog's and other cpus' at a crash; without a taker it is dom0's, whose vcpu 0 hears of it when it comes by.
- * A debug exception here hit right behind SYSCALL or SYSENTER (TF, or a breakpoint on the stack held off by MOV SS): the guest loses it.
+ * NMI: the watchdog's and other cpus' at a crash; without a taker it is dom0's, whose vcpu 0 hears
+ * of it when it comes by. A debug exception here hit right behind SYSCALL or SYSENTER (TF, or a
+ * breakpoint on the stack held off by MOV SS): the guest loses it.
  */
 void ist_exception(struct cpu_user_regs *regs)
 {

@@ -2,9 +2,10 @@
 /*
  * The time-stamp counter: its rate, and whether all cpus' agree.
  *
- * Agreement is checked by causality, without a rendezvous: a cpu that starts must not read less than what the boot cpu had
- * read before it sent the start-up message, and the boot cpu must not later read less than what the other had. A counter
- * that fails the first is corrected; either failure makes the TSC unfit as a clock that all cpus share.
+ * Agreement is checked by causality, without a rendezvous: a cpu that starts must not read less
+ * than what the boot cpu had read before it sent the start-up message, and the boot cpu must not
+ * later read less than what the other had. A counter that fails the first is corrected; either
+ * failure makes the TSC unfit as a clock that all cpus share.
  */
 #include <arch/apic.h>
 #include <arch/clock.h>
@@ -33,7 +34,10 @@ static uint64_t from_hypervisor(uint64_t *apic_hz)
     return r.b ? khz(r.a) : 0;
 }
 
-/* Intel SDM vol. 2, CPUID leaf 15H: crystal in ECX, TSC = crystal * EBX / EAX. The LAPIC timer counts the crystal. */
+/*
+ * Intel SDM vol. 2, CPUID leaf 15H: crystal in ECX, TSC = crystal * EBX / EAX. The LAPIC timer
+ * counts the crystal.
+ */
 static uint64_t from_crystal(uint64_t *apic_hz)
 {
     struct cpuid_regs r;
@@ -69,7 +73,10 @@ void tsc_sample(const struct clocksource *cs, uint64_t *tsc, uint64_t *ref)
     }
 }
 
-/* Bounded by the number of looks in case the reference stops: each takes a tenth of a microsecond at least. */
+/*
+ * Bounded by the number of looks in case the reference stops: each takes a tenth of a microsecond
+ * at least.
+ */
 static void wait_ref(const struct clocksource *cs, uint64_t from, uint64_t ticks)
 {
     for (unsigned int i = 0; i < 1000000 && ((cs->read() - from) & cs->mask) < ticks; i++)
@@ -98,7 +105,7 @@ uint64_t tsc_hz_measure(const struct clocksource *cs, uint64_t *apic_hz)
     return rate_from_reference(tsc1 - tsc0, ref, cs->hz);
 }
 
-/* --- agreement -------------------------------------------------------------------------------------------------- */
+/* --- agreement -------------------------------------------------------------------------------- */
 
 static uint64_t boot_tsc; /* read by the boot cpu before the others start */
 static uint64_t boot_adjust;

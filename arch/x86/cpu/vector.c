@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Choosing interrupt vectors in one cpu's table. Pure. A multiple message needs consecutive vectors, aligned to their number. */
+/*
+ * Choosing interrupt vectors in one cpu's table. Pure. A multiple message needs consecutive
+ * vectors, aligned to their number.
+ */
 #include <arch/apic.h>
 #include <arch/irq.h>
 

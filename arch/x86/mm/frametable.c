@@ -2,10 +2,11 @@
 /*
  * The frame table and the machine-to-physical table: both sparse, built a section of RAM at a time.
  *
- * A section in use has all its struct pages mapped. Chunks of the table (a page of it: 128 frames) without any RAM share one
- * read-only page of PAGE_HOLE entries, so that a lookup needs to ask for the section only. Likewise the guests' view of
- * the M2P has no gaps: what is not in use reads as all ones, from one page behind shared tables of each level.
- * The M2P is written through the direct map; the mapping that guests see is read-only for everybody.
+ * A section in use has all its struct pages mapped. Chunks of the table (a page of it: 128 frames)
+ * without any RAM share one read-only page of PAGE_HOLE entries, so that a lookup needs to ask for
+ * the section only. Likewise the guests' view of the M2P has no gaps: what is not in use reads as
+ * all ones, from one page behind shared tables of each level. The M2P is written through the direct
+ * map; the mapping that guests see is read-only for everybody.
  */
 #include <arch/cpu.h>
 #include <arch/frametable.h>
@@ -16,7 +17,8 @@
 #include <lib/string.h>
 
 #define MAX_RAM_RANGES 256
-#define CHUNK_FRAMES (PAGE_SIZE / sizeof(struct page))   /* frames described by a page of the frame table */
+/* frames described by a page of the frame table */
+#define CHUNK_FRAMES (PAGE_SIZE / sizeof(struct page))
 #define SECTION_CHUNKS ((unsigned int)(SECTION_PAGES / CHUNK_FRAMES))
 #define M2P_FRAMES (PAGE_SIZE / sizeof(uint64_t))        /* frames described by a page of the M2P */
 #define SECTION_M2P_PAGES ((unsigned int)(SECTION_PAGES / M2P_FRAMES))
@@ -25,14 +27,15 @@
 
 uint32_t section_m2p[NR_SECTIONS];
 
-static struct ram_range { uint64_t start, end; } ram[MAX_RAM_RANGES]; /* frames, sorted, no two touch */
+/* frames, sorted, no two touch */
+static struct ram_range { uint64_t start, end; } ram[MAX_RAM_RANGES];
 static unsigned int nr_ram;
 
 static mfn_t hole_page;
 static pte_t *m2p_l3;                      /* behind L4 slot 256 */
 static mfn_t m2p_ones, m2p_ones_l1, m2p_ones_l2;
 
-/* --- which frames are RAM ------------------------------------------------------------------------------------------- */
+/* --- which frames are RAM --------------------------------------------------------------------- */
 
 /* First range that ends after the frame, nr_ram if there is none. */
 static unsigned int ram_find(uint64_t frame)
@@ -93,7 +96,7 @@ mfn_t mfn_max(void)
     return _mfn(nr_ram ? ram[nr_ram - 1].end - 1 : 0);
 }
 
-/* --- lookups ------------------------------------------------------------------------------------------------------ */
+/* --- lookups ---------------------------------------------------------------------------------- */
 
 struct page *mfn_to_page(mfn_t mfn)
 {
@@ -134,7 +137,7 @@ uint64_t m2p_get(mfn_t mfn)
     return mfn_to_page(mfn) ? read_once(*m2p_entry(mfn)) : M2P_INVALID;
 }
 
-/* --- building a section ------------------------------------------------------------------------------------------- */
+/* --- building a section ----------------------------------------------------------------------- */
 
 struct section_need section_need(uint64_t section)
 {
@@ -216,7 +219,10 @@ static void m2p_map_page(uint64_t va, mfn_t mfn)
     write_once(l1[pt_index(va, 1)].v, pte_make(mfn, M2P_LEAF_FLAGS).v);
 }
 
-/* Gives the page that the section's M2P would begin with; pages without RAM behind them are used as well inside the span. */
+/*
+ * Gives the page that the section's M2P would begin with; pages without RAM behind them are used as
+ * well inside the span.
+ */
 static uint32_t m2p_build(uint64_t section, mfn_t m2p, unsigned int nr)
 {
     uint64_t base = section * SECTION_PAGES;
@@ -284,9 +290,12 @@ void section_flush(void)
     tlb_flush_mask(&cpu_online_map);
 }
 
-/* --- contents of frames --------------------------------------------------------------------------------------------- */
+/* --- contents of frames ----------------------------------------------------------------------- */
 
-/* Frames past the direct map (hosts with more than 5 TiB): WINDOWS per cpu, used as a stack. Slow, but rarely needed. */
+/*
+ * Frames past the direct map (hosts with more than 5 TiB): WINDOWS per cpu, used as a stack. Slow,
+ * but rarely needed.
+ */
 #define WINDOWS 8UL
 
 #ifdef HOST

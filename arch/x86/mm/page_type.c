@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Page types: the shell around page_use.c. It swaps the type word, checks contents, flushes, and walks down page tables.
+ * Page types: the shell around page_use.c. It swaps the type word, checks contents, flushes, and
+ * walks down page tables.
  *
- * A table that gets its type takes a page and a type reference to all that its entries refer to, so nothing a table in force
- * leads to can be anything else. The walk is bounded by struct pt_work: when the budget is used up, each table on
- * the way down is left PARTIAL, with page->partial saying how many entries hold references, one type count and one page
- * reference that are nobody's, and -ERESTART goes up. Undoing is cut up the same way. When a PARTIAL table is undone, the
- * entry at `partial` may itself refer to a PARTIAL table, which goes with it.
+ * A table that gets its type takes a page and a type reference to all that its entries refer to, so
+ * nothing a table in force leads to can be anything else. The walk is bounded by struct pt_work:
+ * when the budget is used up, each table on the way down is left PARTIAL, with page->partial saying
+ * how many entries hold references, one type count and one page reference that are nobody's, and
+ * -ERESTART goes up. Undoing is cut up the same way. When a PARTIAL table is undone, the entry at
+ * `partial` may itself refer to a PARTIAL table, which goes with it.
  */
 #include <arch/direct.h>
 #include <arch/insn.h>
@@ -42,11 +44,12 @@ uint64_t page_use_shared(bool writable)
     return u.word;
 }
 
-/* --- changing the use of a frame -------------------------------------------------------------------------------------- */
+/* --- changing the use of a frame -------------------------------------------------------------- */
 
 /*
- * No cpu may have a translation left that goes with the former type: neither a writable one of a frame that becomes a table,
- * nor a cached step of a walk through a frame that was a table and becomes writable.
+ * No cpu may have a translation left that goes with the former type: neither a writable one of a
+ * frame that becomes a table, nor a cached step of a walk through a frame that was a table and
+ * becomes writable.
  */
 static void flush_former_use(struct page *pg)
 {
@@ -58,7 +61,9 @@ static void flush_former_use(struct page *pg)
     tlb_flush_mask(&mask);
 }
 
-/* A guest could write past the caches: what we check must be what the walker or the cpu will read. */
+/*
+ * A guest could write past the caches: what we check must be what the walker or the cpu will read.
+ */
 static void write_back(struct page *pg)
 {
     const char *va = page_map(page_to_mfn(pg));
@@ -86,7 +91,7 @@ static void leave_idle(struct page *pg, struct page_use use)
     use_store(pg, next);
 }
 
-/* --- writable and descriptor pages --------------------------------------------------------------------------------------- */
+/* --- writable and descriptor pages ------------------------------------------------------------ */
 
 static int check_flat(struct page *pg, enum page_type type, struct page_use former)
 {
@@ -147,7 +152,7 @@ void page_put_type(struct page *pg)
     }
 }
 
-/* --- what a table refers to ----------------------------------------------------------------------------------------------- */
+/* --- what a table refers to ------------------------------------------------------------------- */
 
 static int l1_check(struct page *pg, pte_t *table, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
@@ -294,7 +299,7 @@ static void undo(struct page *pg, unsigned int level, struct domain *d, struct p
     use_store(pg, next);
 }
 
-/* --- page tables ------------------------------------------------------------------------------------------------------------- */
+/* --- page tables ------------------------------------------------------------------------------ */
 
 /* The frame is in CHECKING and ours. */
 static int check(struct page *pg, unsigned int level, struct page_use former, struct domain *d, struct pt_work *w)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Page types: which state follows which, on plain values. See page_use.h for the picture and the invariants;
- * tests/unit/page_use.c walks every state, type, request and edge count.
+ * Page types: which state follows which, on plain values. See page_use.h for the picture and the
+ * invariants; tests/unit/page_use.c walks every state, type, request and edge count.
  */
 #include <arch/page_use.h>
 
@@ -41,7 +41,10 @@ enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct p
         next->state = cur.type == want ? PS_CHECKING : PS_UNDOING;
         return cur.type == want ? USE_CHECK_IT : USE_UNDO_FIRST;
     case PS_CHECKING:
-        /* Not waiting for another type lets a table that refers to itself be refused instead of waiting for itself. */
+        /*
+         * Not waiting for another type lets a table that refers to itself be refused instead of
+         * waiting for itself.
+         */
         return cur.type == want ? USE_WAIT : USE_WRONG_TYPE;
     case PS_UNDOING:
         return USE_WAIT;

@@ -2,9 +2,10 @@
 /*
  * The hypervisor's own page tables.
  *
- * Invariants: every L3 table behind slots 256 to 271 of hv_l4 exists from paging_init_early() on and never goes away, so a
- * guest L4 that copied the slots sees all later mappings. Nothing is mapped both writable and executable: text and rodata are
- * read-only through the direct map too. Tables are only added, by compare-and-swap, so adding needs no lock.
+ * Invariants: every L3 table behind slots 256 to 271 of hv_l4 exists from paging_init_early() on
+ * and never goes away, so a guest L4 that copied the slots sees all later mappings. Nothing is
+ * mapped both writable and executable: text and rodata are read-only through the direct map too.
+ * Tables are only added, by compare-and-swap, so adding needs no lock.
  */
 #include <abi.h>
 #include <arch/direct.h>
@@ -29,7 +30,8 @@ TABLE_ALIGNED pte_t hv_l4[PT_ENTRIES];
 static TABLE_ALIGNED pte_t hv_l3[HV_NR_SLOTS][PT_ENTRIES];
 static TABLE_ALIGNED pte_t image_l2[PT_ENTRIES];
 static TABLE_ALIGNED pte_t image_l1[IMAGE_L1_TABLES][PT_ENTRIES]; /* through IMAGE_VIRT_START */
-static TABLE_ALIGNED pte_t image_direct_l1[IMAGE_L1_TABLES][PT_ENTRIES]; /* the same frames in the direct map */
+/* the same frames in the direct map */
+static TABLE_ALIGNED pte_t image_direct_l1[IMAGE_L1_TABLES][PT_ENTRIES];
 static TABLE_ALIGNED pte_t identity_l3[PT_ENTRIES], identity_l2[PT_ENTRIES];
 
 static paddr_t image_pa(const void *p) { return (uintptr_t)p - IMAGE_VIRT_START; }
@@ -50,7 +52,10 @@ static uint64_t image_flags(const char *va)
     return va < __rodata_end ? HV_RO : HV_RW;
 }
 
-/* The image at its virtual place, and its frames in the direct map: 4 KiB pages of the right protection. */
+/*
+ * The image at its virtual place, and its frames in the direct map: 4 KiB pages of the right
+ * protection.
+ */
 static void map_image(void)
 {
     paddr_t start = ROUND_DOWN(image_pa(__image_start), 1U << L2_SHIFT), end = image_pa(__image_end);
@@ -74,7 +79,10 @@ static void map_image(void)
     hv_l3[261 - HV_FIRST_SLOT][pt_index(IMAGE_VIRT_START, 3)] = table(image_l2);
 }
 
-/* head.S mapped 4 GiB executable through boot_l2; from now on it is data, and the image's frames are protected there too. */
+/*
+ * head.S mapped 4 GiB executable through boot_l2; from now on it is data, and the image's frames
+ * are protected there too.
+ */
 static void protect_direct_map(void)
 {
     unsigned int first = pt_index(IMAGE_PHYS_START, 2);
@@ -136,7 +144,7 @@ void paging_map_ram(paddr_t start, paddr_t end)
         direct_map_1g(pa);
 }
 
-/* --- mapping on demand ------------------------------------------------------------------------------------------ */
+/* --- mapping on demand ------------------------------------------------------------------------ */
 
 #define POOL_MAX 64
 static DEFINE_SPINLOCK(pool_lock, RANK_LEAF);
@@ -266,7 +274,7 @@ void hv_unmap_local(uint64_t va)
     tlb_flush_va_local(va);
 }
 
-/* --- devices and firmware tables -------------------------------------------------------------------------------- */
+/* --- devices and firmware tables -------------------------------------------------------------- */
 
 static uint64_t ioremap_next = IOREMAP_VIRT_START;
 
@@ -288,7 +296,7 @@ void *hv_ioremap(paddr_t pa, size_t len) { return ioremap_flags(pa, len, HV_UC);
 
 const void *hv_map_firmware(paddr_t pa, size_t len) { return ioremap_flags(pa, len, HV_RO); }
 
-/* --- the per-domain slot ---------------------------------------------------------------------------------------- */
+/* --- the per-domain slot ---------------------------------------------------------------------- */
 
 int perdomain_init(struct domain *d)
 {

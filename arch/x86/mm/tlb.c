@@ -2,8 +2,8 @@
 /*
  * TLB flushes. See <arch/tlb.h> for the clock. AMD APM vol. 2 §5.5 "Translation-Lookaside Buffer".
  *
- * The clock has 64 bits and never wraps; stamps keep the low 32 bits and are taken to be of the last 2^32 flushes. An older
- * one so looks younger than it is, which costs a flush and no more.
+ * The clock has 64 bits and never wraps; stamps keep the low 32 bits and are taken to be of the
+ * last 2^32 flushes. An older one so looks younger than it is, which costs a flush and no more.
  */
 #include <arch/cpu.h>
 #include <arch/tlb.h>

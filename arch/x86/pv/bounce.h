@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bounce frames: what a guest's kernel finds on its stack when an exception, an event or a system call enters it. Pure: the
- * shell in traps.c writes the frame and switches the mode. Inline, because the callers that are hot know half of the answers.
- * public arch-x86/xen.h, "trap_info"; public arch-x86/xen-x86_64.h. From low to high addresses:
+ * Bounce frames: what a guest's kernel finds on its stack when an exception, an event or a system
+ * call enters it. Pure: the shell in traps.c writes the frame and switches the mode. Inline,
+ * because the callers that are hot know half of the answers. public arch-x86/xen.h, "trap_info";
+ * public arch-x86/xen-x86_64.h. From low to high addresses:
  *
  *     rcx, r11, [ds, es, fs, gs: failsafe] [error code], rip, cs | saved upcall mask << 32, rflags, rsp, ss
  */

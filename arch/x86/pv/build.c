@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Building the first domain: a PV guest from a kernel image, an optional initrd and a command line, in the layout of public xen.h,
- * "Start-of-day memory layout". All of it is done before the domain's first instruction, by the boot cpu alone.
+ * Building the first domain: a PV guest from a kernel image, an optional initrd and a command line,
+ * in the layout of public xen.h, "Start-of-day memory layout". All of it is done before the
+ * domain's first instruction, by the boot cpu alone.
  *
- * Order: unpack and check the kernel; decide sizes and places (struct layout, in pseudo-physical frames); allocate; fill; build page tables
- * in which page tables are read-only; let the PV MMU validate them like any guest's. Nothing here bypasses the type rules.
+ * Order: unpack and check the kernel; decide sizes and places (struct layout, in pseudo-physical
+ * frames); allocate; fill; build page tables in which page tables are read-only; let the PV MMU
+ * validate them like any guest's. Nothing here bypasses the type rules.
  */
 #include <abi.h>
 #include <arch/build.h>
@@ -26,7 +28,8 @@
 
 #define LAYOUT_ALIGN (4ULL << 20)     /* the initial region ends at a multiple of this */
 #define LAYOUT_PADDING (512ULL << 10) /* with at least this much free behind its last item */
-#define MAX_CHUNKS 1024               /* contiguous runs of machine frames that make up the domain */
+/* contiguous runs of machine frames that make up the domain */
+#define MAX_CHUNKS 1024
 
 /* pfn..pfn+nr is backed by mfn..mfn+nr. */
 struct chunk {
@@ -59,7 +62,7 @@ struct builder {
 
 static struct builder builder; /* 30 KiB: too much for the stack */
 
-/* --- the kernel image ------------------------------------------------------------------------------------------- */
+/* --- the kernel image ------------------------------------------------------------------------- */
 
 static unsigned int order_for(uint64_t bytes)
 {
@@ -106,7 +109,7 @@ static void load_kernel_image(struct builder *b, const struct dom0_input *in)
         boot_fail("dom0 kernel: a 32-bit kernel cannot be dom0 here");
 }
 
-/* --- layout ------------------------------------------------------------------------------------------------------ */
+/* --- layout ----------------------------------------------------------------------------------- */
 
 static uint64_t frames(uint64_t bytes) { return DIV_ROUND_UP(bytes, PAGE_SIZE); }
 
@@ -130,7 +133,8 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
     l->kernel_end = frames(b->notes.virt_end - l->va_base);
     l->start_info = l->kernel_end;
     l->pt_base = l->start_info + 1;
-    for (l->nr_pt = 3;; l->nr_pt++) { /* more tables may need more region, which may need more tables */
+    /* more tables may need more region, which may need more tables */
+    for (l->nr_pt = 3;; l->nr_pt++) {
         l->stack = l->pt_base + l->nr_pt;
         end = l->va_base + ((l->stack + 1) << PAGE_SHIFT) + LAYOUT_PADDING;
         l->region_end = frames(ROUND_UP(end, LAYOUT_ALIGN) - l->va_base);
@@ -156,7 +160,7 @@ static void check_notes(const struct builder *b)
         boot_fail("dom0 kernel: its addresses do not start at VIRT_BASE");
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------ */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void allocate(struct builder *b)
 {
@@ -242,7 +246,10 @@ static void load_segments(struct builder *b)
         hv_page_free(b->unpacked, b->unpacked_order);
 }
 
-/* Kernels from before 2024 call through a page of ours in their image; newer ones make the calls themselves. */
+/*
+ * Kernels from before 2024 call through a page of ours in their image; newer ones make the calls
+ * themselves.
+ */
 static void fill_hypercall_page(struct builder *b)
 {
     uint64_t va = b->notes.hypercall_page;
@@ -276,7 +283,7 @@ static void write_p2m_and_m2p(struct builder *b)
     }
 }
 
-/* --- page tables ------------------------------------------------------------------------------------------------- */
+/* --- page tables ------------------------------------------------------------------------------ */
 
 static bool is_table(const struct layout *l, uint64_t pfn)
 {
@@ -287,7 +294,10 @@ static bool is_table(const struct layout *l, uint64_t pfn)
 #define GUEST_TABLE (PTE_PRESENT | PTE_RW | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
 #define GUEST_LEAF (PTE_PRESENT | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
 
-/* Frame of the table below entry va of the table in frame t (level 4 to 2), taken from next_pt if there is none yet. */
+/*
+ * Frame of the table below entry va of the table in frame t (level 4 to 2), taken from next_pt if
+ * there is none yet.
+ */
 static uint64_t descend(struct builder *b, mfn_t *t, uint64_t va, unsigned int level)
 {
     pte_t *table = page_map(*t);
@@ -336,7 +346,10 @@ static void build_page_tables(struct builder *b)
     fill(b, l->pt_base << PAGE_SHIFT, NULL, PAGE_SIZE);
     b->next_pt = l->pt_base + 1;
     map_range(b, l->va_base, 0, l->region_end);
-    /* Tables planned for and not needed stay as cleared pages, still counted, so that the kernel frees them. */
+    /*
+     * Tables planned for and not needed stay as cleared pages, still counted, so that the kernel
+     * frees them.
+     */
     for (; b->next_pt < l->pt_base + l->nr_pt; b->next_pt++)
         fill(b, b->next_pt << PAGE_SHIFT, NULL, PAGE_SIZE);
     b->next_pt = l->p2m + l->nr_p2m;
@@ -344,7 +357,7 @@ static void build_page_tables(struct builder *b)
     BUG_ON(b->next_pt > l->p2m + l->nr_p2m + l->nr_p2m_pt);
 }
 
-/* --- start_info and the first vcpu ------------------------------------------------------------------------------- */
+/* --- start_info and the first vcpu ------------------------------------------------------------ */
 
 static uint64_t va_of(const struct layout *l, uint64_t pfn) { return l->va_base + (pfn << PAGE_SHIFT); }
 

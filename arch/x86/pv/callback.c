@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a PV guest's kernel is entered: trap table, callbacks, kernel stack. public arch-x86/xen.h, "set_trap_table";
- * public callback.h.
+ * Where a PV guest's kernel is entered: trap table, callbacks, kernel stack. public arch-x86/xen.h,
+ * "set_trap_table"; public callback.h.
  */
 #include <arch/cpu.h>
 #include <arch/layout.h>
@@ -45,7 +45,10 @@ long hc_set_trap_table(struct vcpu *v, const uint64_t arg[])
     }
 }
 
-/* The public constants name struct offsets: type to place, and whether CALLBACKF_mask_events has a say. */
+/*
+ * The public constants name struct offsets: type to place, and whether CALLBACKF_mask_events has a
+ * say.
+ */
 static struct pv_callback *callback_of(struct vcpu *v, uint16_t type, bool *honours_flag)
 {
     struct pv_vcpu *pv = &v->arch.pv;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The context switch. this_cpu(loaded) is the vcpu whose address space, segments and FPU are in the cpu: current, or the one
- * before while the cpu idles (lazy: it often comes back). v->dirty_cpu says the same from the other side.
+ * The context switch. this_cpu(loaded) is the vcpu whose address space, segments and FPU are in the
+ * cpu: current, or the one before while the cpu idles (lazy: it often comes back). v->dirty_cpu
+ * says the same from the other side.
  *
- * Order matters twice: a domain's bit in dirty_cpus is set before its page table is loaded and cleared after another one is, so
- * that a TLB flush reaches every cpu that may need it; and GDTR points at our own page while the address space changes.
+ * Order matters twice: a domain's bit in dirty_cpus is set before its page table is loaded and
+ * cleared after another one is, so that a TLB flush reaches every cpu that may need it; and GDTR
+ * points at our own page while the address space changes.
  */
 #include <arch/cpu.h>
 #include <arch/boot.h>
@@ -56,7 +58,10 @@ static void note_unloaded(struct vcpu *v, const struct domain *next)
     __atomic_store_n(&v->dirty_cpu, -1, __ATOMIC_RELEASE);
 }
 
-/* Page 14 of v's GDT is the page of the cpu that it runs on. The TLB cannot hold an older one: CR3 is loaded next. */
+/*
+ * Page 14 of v's GDT is the page of the cpu that it runs on. The TLB cannot hold an older one: CR3
+ * is loaded next.
+ */
 static void map_gdt_page(struct vcpu *v, unsigned int cpu)
 {
     const pte_t want = pte_make(cpu_gdt_frame(cpu), HV_RO);
@@ -109,7 +114,10 @@ static bool load_state(struct vcpu *v, struct vcpu *old)
     return ok;
 }
 
-/* Time and runstate, where the guest's kernel wants them: at addresses that its user's table may not have. */
+/*
+ * Time and runstate, where the guest's kernel wants them: at addresses that its user's table may
+ * not have.
+ */
 static void update_guest_areas(struct vcpu *v)
 {
     const bool borrow = !v->arch.pv.in_kernel && (v->runstate_guest || v->time_guest);
@@ -143,7 +151,10 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     info->regs = next->arch.regs;
     sched_context_saved(prev);
     update_guest_areas(next);
-    /* SYSRET on AMD takes the hidden part of SS from here, and an interrupt out of ring 3 has left it null. */
+    /*
+     * SYSRET on AMD takes the hidden part of SS from here, and an interrupt out of ring 3 has left
+     * it null.
+     */
     __asm__ volatile("mov %0, %%ss" ::"r"(HV_DS));
     if (!selectors_ok)
         pv_failsafe(next);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Debug registers of PV guests. The hypervisor uses none, so the machine's hold current's while its DR7 enables anything.
- * v->arch.pv.dr is always up to date: ring 3 cannot write them. AMD APM vol. 2 §13.1 "Software-Debug Resources".
+ * Debug registers of PV guests. The hypervisor uses none, so the machine's hold current's while its
+ * DR7 enables anything. v->arch.pv.dr is always up to date: ring 3 cannot write them. AMD APM vol.
+ * 2 §13.1 "Software-Debug Resources".
  */
 #include <arch/cpu.h>
 #include <arch/layout.h>
@@ -58,7 +59,10 @@ void pv_load_debugregs(const struct vcpu *v)
     }
 }
 
-/* No breakpoint on I/O (it would need CR4.DE in our hands), none on execution of more than the first byte. */
+/*
+ * No breakpoint on I/O (it would need CR4.DE in our hands), none on execution of more than the
+ * first byte.
+ */
 static bool dr7_ok(uint64_t v)
 {
     if (v >> 32)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Descriptor tables of PV guests. A frame that a GDT or an LDT shows has the type PT_SEGDESC: the guest cannot write it, and every
- * descriptor in it has been checked: nothing below ring 3 can be loaded from it. Intel SDM vol. 3, "Segment Descriptors".
+ * Descriptor tables of PV guests. A frame that a GDT or an LDT shows has the type PT_SEGDESC: the
+ * guest cannot write it, and every descriptor in it has been checked: nothing below ring 3 can be
+ * loaded from it. Intel SDM vol. 3, "Segment Descriptors".
  */
 #include <arch/desc.h>
 #include <arch/paging.h>
@@ -82,7 +83,10 @@ static void put_frame(mfn_t mfn)
     page_put(pg);
 }
 
-/* Entry i of v's GDT pages, then of its LDT pages. The table behind it exists since the vcpu was made. */
+/*
+ * Entry i of v's GDT pages, then of its LDT pages. The table behind it exists since the vcpu was
+ * made.
+ */
 static void show_page(struct vcpu *v, uint64_t va, mfn_t mfn)
 {
     pte_t *e = perdomain_l1e(v->domain, va);
@@ -92,7 +96,7 @@ static void show_page(struct vcpu *v, uint64_t va, mfn_t mfn)
         tlb_flush_va_local(va);
 }
 
-/* --- GDT ----------------------------------------------------------------------------------------------------------- */
+/* --- GDT -------------------------------------------------------------------------------------- */
 
 void pv_drop_gdt(struct vcpu *v)
 {
@@ -142,7 +146,7 @@ long hc_set_gdt(struct vcpu *v, const uint64_t arg[])
     return pv_set_gdt(v, frame, entries);
 }
 
-/* --- LDT ----------------------------------------------------------------------------------------------------------- */
+/* --- LDT -------------------------------------------------------------------------------------- */
 
 void pv_drop_ldt(struct vcpu *v)
 {
@@ -178,7 +182,9 @@ int pv_set_ldt(struct vcpu *v, uint64_t base, unsigned int entries)
     return 0;
 }
 
-/* The frame that the guest has at va, referenced as descriptor page. INVALID_MFN: none, or not one. */
+/*
+ * The frame that the guest has at va, referenced as descriptor page. INVALID_MFN: none, or not one.
+ */
 static mfn_t frame_at(struct vcpu *v, uint64_t va)
 {
     struct domain *d = v->domain;
@@ -218,9 +224,12 @@ bool pv_map_ldt_page(struct vcpu *v, unsigned int index)
     return true;
 }
 
-/* --- single descriptors -------------------------------------------------------------------------------------------- */
+/* --- single descriptors ----------------------------------------------------------------------- */
 
-/* The frame is used as descriptor table or as ordinary memory: hold it to either while the store is made. */
+/*
+ * The frame is used as descriptor table or as ordinary memory: hold it to either while the store is
+ * made.
+ */
 static int hold_for_store(struct page *pg)
 {
     if (page_use_read(pg).type == PT_SEGDESC && page_get_type(pg, PT_SEGDESC) == 0)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a PV domain and its vcpus have besides core's: policy, ports, per-domain mappings, FPU area; and whole vcpu contexts in
- * the ABI's form (public arch-x86/xen.h, "struct vcpu_guest_context"). Device models and page tables are elsewhere.
+ * What a PV domain and its vcpus have besides core's: policy, ports, per-domain mappings, FPU area;
+ * and whole vcpu contexts in the ABI's form (public arch-x86/xen.h, "struct vcpu_guest_context").
+ * Device models and page tables are elsewhere.
  */
 #include <arch/cpu.h>
 #include <arch/desc.h>
@@ -32,7 +33,7 @@
 /* Types 0 to 5 of <xen/xen.h>, and m2p_strict. */
 #define VM_ASSIST_VALID (0x3fUL | BIT(VMASST_TYPE_m2p_strict))
 
-/* --- domains ---------------------------------------------------------------------------------------------------------- */
+/* --- domains ---------------------------------------------------------------------------------- */
 
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
@@ -86,7 +87,7 @@ int arch_domain_relinquish(struct domain *d)
     return pv_domain_relinquish(d);
 }
 
-/* --- vcpus ------------------------------------------------------------------------------------------------------------ */
+/* --- vcpus ------------------------------------------------------------------------------------ */
 
 static void reset_pv(struct vcpu *v)
 {
@@ -154,7 +155,7 @@ void arch_dump_vcpu(struct vcpu *v)
              (unsigned long)r->r15, (unsigned long)v->arch.cr3);
 }
 
-/* --- contexts --------------------------------------------------------------------------------------------------------- */
+/* --- contexts --------------------------------------------------------------------------------- */
 
 static mfn_t cr3_mfn(uint64_t cr3) { return cr3 ? _mfn(xen_cr3_to_pfn(cr3)) : INVALID_MFN; }
 

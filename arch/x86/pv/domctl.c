@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * domctl: whole contexts of a PV vcpu, for building, saving and restoring. The domain is paused meanwhile, and a vcpu whose state an
- * idle cpu still has lets go of it. public domctl.h.
+ * domctl: whole contexts of a PV vcpu, for building, saving and restoring. The domain is paused
+ * meanwhile, and a vcpu whose state an idle cpu still has lets go of it. public domctl.h.
  */
 #include <abi.h>
 #include <arch/cpu.h>
@@ -36,7 +36,7 @@ static unsigned int order_of(size_t size)
     return order;
 }
 
-/* --- vcpu_guest_context ----------------------------------------------------------------------------------------------- */
+/* --- vcpu_guest_context ----------------------------------------------------------------------- */
 
 /* NULL takes the vcpu down and forgets its context. */
 static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
@@ -77,7 +77,7 @@ static long get_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
     return rc;
 }
 
-/* --- what it has no room for: 32-bit system calls --------------------------------------------------------------------- */
+/* --- what it has no room for: 32-bit system calls --------------------------------------------- */
 
 #define EXT_SIZE_MIN (offsetof(struct xen_domctl_ext_vcpucontext, sysenter_disables_events) + 1)
 
@@ -109,7 +109,7 @@ static long get_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl 
     return 0;
 }
 
-/* --- XSAVE state --------------------------------------------------------------------------------------------------------- */
+/* --- XSAVE state ------------------------------------------------------------------------------ */
 
 static size_t xstate_size(void) { return XSTATE_HEADER + (cpu_features.xsave ? cpu_features.xsave_size : 0); }
 
@@ -153,7 +153,7 @@ static long set_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
     return rc;
 }
 
-/* --- MSRs ------------------------------------------------------------------------------------------------------------------ */
+/* --- MSRs ------------------------------------------------------------------------------------- */
 
 static uint64_t *msr_field(struct vcpu *v, uint32_t msr)
 {
@@ -209,7 +209,7 @@ static long set_msrs(struct domain *d, struct vcpu *v, struct xen_domctl *op)
     return 0;
 }
 
-/* --- hypercall page ---------------------------------------------------------------------------------------------------------- */
+/* --- hypercall page --------------------------------------------------------------------------- */
 
 static long hypercall_init(struct domain *d, const struct xen_domctl *op)
 {
@@ -225,7 +225,7 @@ static long hypercall_init(struct domain *d, const struct xen_domctl *op)
     return 0;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 typedef long vcpu_domctl(struct domain *d, struct vcpu *v, struct xen_domctl *op);
 

@@ -2,17 +2,20 @@
 /*
  * All ways into the hypervisor and back to a PV guest. Interrupts are off from entry to exit.
  *
- * From a guest, the frame is built in struct cpu_info at the top of the cpu's stack: TSS.rsp0 points at regs.es, so what
- * the cpu pushes is regs.ss down to regs.rip, and an error code falls into regs.error_code; the pushes below complete struct
- * cpu_user_regs. From the hypervisor itself the same frame is built wherever the stack is. Either way %rsp is 8 modulo 16
- * when the frame is complete.
+ * From a guest, the frame is built in struct cpu_info at the top of the cpu's stack: TSS.rsp0
+ * points at regs.es, so what the cpu pushes is regs.ss down to regs.rip, and an error code falls
+ * into regs.error_code; the pushes below complete struct cpu_user_regs. From the hypervisor itself
+ * the same frame is built wherever the stack is. Either way %rsp is 8 modulo 16 when the frame is
+ * complete.
  *
- * GS.base is always the guest's: per-cpu data is found from %rsp. DS, ES, FS and GS selectors are the guest's too.
+ * GS.base is always the guest's: per-cpu data is found from %rsp. DS, ES, FS and GS selectors are
+ * the guest's too.
  *
- * With xpti= the guest runs on a view of its page table (arch/xpti.h) that has little of ours: .entry.text, the page of struct
- * cpu_info, the IST stacks, GDT, TSS, IDT, system call stubs. cpu_info->hv_cr3 is then set, from before the view is loaded until after
- * our table is, and whatever comes in loads it before it touches anything else: TO_HV_CR3, or, where the hypervisor was
- * interrupted and may have been on its way, LEAVE_VIEW and BACK_TO_VIEW.
+ * With xpti= the guest runs on a view of its page table (arch/xpti.h) that has little of ours:
+ * .entry.text, the page of struct cpu_info, the IST stacks, GDT, TSS, IDT, system call stubs.
+ * cpu_info->hv_cr3 is then set, from before the view is loaded until after our table is, and
+ * whatever comes in loads it before it touches anything else: TO_HV_CR3, or, where the hypervisor
+ * was interrupted and may have been on its way, LEAVE_VIEW and BACK_TO_VIEW.
  */
 #include <arch/layout.h>
 #include "asm_offsets.h"
@@ -71,7 +74,10 @@
 .Lno_smap\@:
 .endm
 
-/* From a guest: rsp = &cpu_info->regs, all registers are saved. Clobbers rcx. A misprediction here sees no more than the guest. */
+/*
+ * From a guest: rsp = &cpu_info->regs, all registers are saved. Clobbers rcx. A misprediction here
+ * sees no more than the guest.
+ */
 .macro TO_HV_CR3
         cmpq    $0, REGS_TO_HV_CR3(%rsp)
         jne     .Lload\@
@@ -85,7 +91,10 @@
         .previous
 .endm
 
-/* From anywhere, on any of the cpu's stacks: rbx = hv_cr3 as it was, r12 = cr3 as it was if that is not 0. Clobbers rax. */
+/*
+ * From anywhere, on any of the cpu's stacks: rbx = hv_cr3 as it was, r12 = cr3 as it was if that is
+ * not 0. Clobbers rax.
+ */
 .macro LEAVE_VIEW
         mov     %rsp, %rax
         or      $(STACK_SIZE - 1), %rax
@@ -111,8 +120,9 @@
         .section .entry.text, "ax", @progbits
 
 /*
- * SYSCALL from 64-bit code, through this cpu's stub (cpu/desc.c), which has stored regs.rsp:
- * rax = number, rcx = guest rip, r11 = guest rflags, rsp = &regs.rsp. The guest's kernel makes a hypercall, its user a system call.
+ * SYSCALL from 64-bit code, through this cpu's stub (cpu/desc.c), which has stored regs.rsp: rax =
+ * number, rcx = guest rip, r11 = guest rflags, rsp = &regs.rsp. The guest's kernel makes a
+ * hypercall, its user a system call.
  */
         .globl syscall_entry
 syscall_entry:
@@ -144,8 +154,8 @@ syscall_entry:
         mov     %rax, UREGS_rax(%rsp)
 
 /*
- * Back to the guest: rsp = &cpu_info->regs, rbx = current. Interrupts are off, so what comes after these checks comes as an
- * interrupt on the guest's side.
+ * Back to the guest: rsp = &cpu_info->regs, rbx = current. Interrupts are off, so what comes after
+ * these checks comes as an interrupt on the guest's side.
  */
 exit_to_guest:
         lea     percpu__softirq_word(%rip), %rax
@@ -165,8 +175,8 @@ restore_guest:
         jne     load_view
 restore_registers:
         /*
-         * SYSRET if we came by SYSCALL and nobody has changed what it does not restore: who does so also changes entry_vector,
-         * or leaves rcx = rip, r11 = rflags, flat segments.
+         * SYSRET if we came by SYSCALL and nobody has changed what it does not restore: who does so
+         * also changes entry_vector, or leaves rcx = rip, r11 = rflags, flat segments.
          */
         cmpl    $-1, UREGS_vector(%rsp)
         jne     restore_iret
@@ -188,7 +198,8 @@ restore_iret:
 iret_to_guest:                          /* a fault here is the guest's: see pv_iret_fault() */
         iretq
 
-exit_work:                              /* softirqs, events, NMIs; may switch to another vcpu and not return */
+/* softirqs, events, NMIs; may switch to another vcpu and not return */
+exit_work:
         mov     %rsp, %rdi
         sub     $ENTRY_PAD, %rsp
         call    pv_exit_work            /* (regs); until there is nothing left */
@@ -237,7 +248,8 @@ syscall32_entry:
         push    %r11
         pushq   $FLAT_CS32
         push    %rcx
-        pushq   $-1                     /* into the guest's kernel, which is 64-bit: SYSRET will do */
+        /* into the guest's kernel, which is 64-bit: SYSRET will do */
+        pushq   $-1
         PUSH_GPRS
         TO_HV_CR3
         mov     REGS_TO_CURRENT(%rsp), %rdi
@@ -247,7 +259,10 @@ syscall32_entry:
         add     $ENTRY_PAD, %rsp
         jmp     return_to_guest
 
-/* SYSENTER (Intel): rsp = &regs.es from the MSR. It saves nothing, and leaves TF, NT and AC as they are. */
+/*
+ * SYSENTER (Intel): rsp = &regs.es from the MSR. It saves nothing, and leaves TF, NT and AC as they
+ * are.
+ */
         .globl  sysenter_entry
 sysenter_entry:
         pushq   $FLAT_DS
@@ -331,8 +346,9 @@ common_ist:
         jmp     return_to_hv
 
 /*
- * #DB has a stack of its own because a data breakpoint held off by MOV SS can hit right behind SYSCALL, where rsp is the
- * guest's. From a guest, the frame moves to where other exceptions have theirs.
+ * #DB has a stack of its own because a data breakpoint held off by MOV SS can hit right behind
+ * SYSCALL, where rsp is the guest's. From a guest, the frame moves to where other exceptions have
+ * theirs.
  */
 entry_debug:
         pushq   $0

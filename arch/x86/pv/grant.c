@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Granted frames in a PV guest's page tables: what a mapping's flags mean for its entry. Finding, checking and writing the
- * entry is the page-table code's (pv_grant_map).
+ * Granted frames in a PV guest's page tables: what a mapping's flags mean for its entry. Finding,
+ * checking and writing the entry is the page-table code's (pv_grant_map).
  */
 #include <arch/cpu.h>
 #include <arch/pv_mmu.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PV side of hypercalls: the page of stubs that guests call through, and the registers behind continuation. The call itself is
- * SYSCALL in entry.S: number in rax, arguments in rdi, rsi, rdx, r10, r8, r9. public arch-x86/xen-x86_64.h.
+ * PV side of hypercalls: the page of stubs that guests call through, and the registers behind
+ * continuation. The call itself is SYSCALL in entry.S: number in rax, arguments in rdi, rsi, rdx,
+ * r10, r8, r9. public arch-x86/xen-x86_64.h.
  */
 #include <abi.h>
 #include <arch/cpu.h>
@@ -79,5 +80,6 @@ void arch_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t 
     for (unsigned int i = 0; i < nr_args; i++)
         *argument(regs, i) = arg[i];
     regs->rip -= SYSCALL_LENGTH;
-    regs->entry_vector = 0; /* rcx and r11 are arguments of nothing, but rip is not rcx any more: IRET */
+    /* rcx and r11 are arguments of nothing, but rip is not rcx any more: IRET */
+    regs->entry_vector = 0;
 }

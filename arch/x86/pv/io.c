@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * I/O ports of PV guests. Whether the instruction may be executed at all is decided by the virtual IOPL and the I/O bitmap; which ports
- * exist for the domain, by its range set. A port that it may not have reads as ones and ignores writes. Four are emulated:
- * the PIT's channel 2 with its gate (0x42, 0x43, 0x61), the CMOS index (0x70), and PCI's address (0xcf8) with its data (0xcfc).
+ * I/O ports of PV guests. Whether the instruction may be executed at all is decided by the virtual
+ * IOPL and the I/O bitmap; which ports exist for the domain, by its range set. A port that it may
+ * not have reads as ones and ignores writes. Four are emulated: the PIT's channel 2 with its gate
+ * (0x42, 0x43, 0x61), the CMOS index (0x70), and PCI's address (0xcf8) with its data (0xcfc).
  */
 #include <arch/cpu.h>
 #include <arch/insn.h>
@@ -27,9 +28,10 @@
 #define GATE_SPEAKER 2
 #define GATE_OUT 0x20
 
-static DEFINE_SPINLOCK(io_lock, RANK_HW); /* the emulated ports' state, and CMOS index and data as a pair */
+/* the emulated ports' state, and CMOS index and data as a pair */
+static DEFINE_SPINLOCK(io_lock, RANK_HW);
 
-/* --- permission ----------------------------------------------------------------------------------------------------- */
+/* --- permission ------------------------------------------------------------------------------- */
 
 bool pv_iopl_ok(const struct vcpu *v)
 {
@@ -56,7 +58,7 @@ bool pv_io_allowed(struct vcpu *v, uint16_t port, unsigned int size)
     return ((bits[0] | ((unsigned int)bits[1] << 8)) & mask) == 0;
 }
 
-/* --- PIT channel 2: what a speaker driver or a TSC calibration does with it ------------------------------------------- */
+/* --- PIT channel 2: what a speaker driver or a TSC calibration does with it ------------------- */
 
 typedef __typeof__(((struct arch_domain *)0)->pit2) pit2_t;
 
@@ -143,7 +145,7 @@ static uint8_t gate_read(const struct arch_domain *a)
     return (uint8_t)(a->pit2.gate | a->pit2.out | (pit_output(&a->pit2) ? GATE_OUT : 0));
 }
 
-/* --- CMOS -------------------------------------------------------------------------------------------------------------- */
+/* --- CMOS ------------------------------------------------------------------------------------- */
 
 static uint8_t cmos_read(struct domain *d)
 {
@@ -161,7 +163,7 @@ static void cmos_write(struct domain *d, uint8_t val)
     outb(PORT_CMOS_DATA, val);
 }
 
-/* --- dispatch ------------------------------------------------------------------------------------------------------------ */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 static bool is_byte_device(uint16_t port)
 {

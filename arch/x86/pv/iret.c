@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest's kernel and user modes, and the iret hypercall that goes from one to the other. public arch-x86/xen-x86_64.h,
- * "HYPERVISOR_iret".
+ * The guest's kernel and user modes, and the iret hypercall that goes from one to the other. public
+ * arch-x86/xen-x86_64.h, "HYPERVISOR_iret".
  */
 #include <arch/cpu.h>
 #include <arch/guest_word.h>
@@ -12,7 +12,10 @@
 #include <hv/guest.h>
 #include <hv/hypercall.h>
 
-/* What a guest may have in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID. IF is always on, IOPL always 0. */
+/*
+ * What a guest may have in RFLAGS: CF PF AF ZF SF TF DF OF NT RF AC ID. IF is always on, IOPL
+ * always 0.
+ */
 #define RFLAGS_GUEST 0x254dd5UL
 #define VGCF_IN_SYSCALL_BIT (1UL << 8)
 
@@ -46,8 +49,9 @@ fault:
 }
 
 /*
- * SYSRET restores all of what the guest asked for: rcx = rip, r11 = rflags, the flat 64-bit segments. It cannot set RF, and
- * traps before the first instruction with TF. Whether rip is canonical is looked at on the way out.
+ * SYSRET restores all of what the guest asked for: rcx = rip, r11 = rflags, the flat 64-bit
+ * segments. It cannot set RF, and traps before the first instruction with TF. Whether rip is
+ * canonical is looked at on the way out.
  */
 static bool sysret_will_do(const struct cpu_user_regs *regs)
 {
@@ -55,7 +59,9 @@ static bool sysret_will_do(const struct cpu_user_regs *regs)
            !(regs->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF));
 }
 
-/* The return value is the guest's new rax, so that storing it as the call's result changes nothing. */
+/*
+ * The return value is the guest's new rax, so that storing it as the call's result changes nothing.
+ */
 long hc_iret(struct vcpu *v, const uint64_t arg[])
 {
     struct cpu_user_regs *regs = guest_regs();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a guest's leaf entry may say, and the references that it holds: a page reference to a frame of RAM, and a writable type
- * reference if it is writable. Entries for device memory hold nothing: such frames have no struct page and never will.
+ * What a guest's leaf entry may say, and the references that it holds: a page reference to a frame
+ * of RAM, and a writable type reference if it is writable. Entries for device memory hold nothing:
+ * such frames have no struct page and never will.
  */
 #include <arch/pv_mmu.h>
 #include <hv/domain.h>
@@ -9,7 +10,8 @@
 #include <hv/log.h>
 #include <hv/rangeset.h>
 
-#define LOW_MEMORY_FRAMES 0x100 /* firmware's first MiB: never in the allocator, and device memory to guests */
+/* firmware's first MiB: never in the allocator, and device memory to guests */
+#define LOW_MEMORY_FRAMES 0x100
 #define NO_FRAME (PTE_ADDR >> PAGE_SHIFT)
 
 struct rangeset *mmio_ro_ranges;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Updates of page tables: mmu_update, update_va_mapping, and the functions under them. All writes to a table in force go through
- * pv_l1_update() or upper_update(), under the pt_lock of the table's owner: first the references of the new entry are taken, then
- * the entry is written, then those of the old one are given back.
+ * Updates of page tables: mmu_update, update_va_mapping, and the functions under them. All writes
+ * to a table in force go through pv_l1_update() or upper_update(), under the pt_lock of the table's
+ * owner: first the references of the new entry are taken, then the entry is written, then those of
+ * the old one are given back.
  */
 #include <arch/paging.h>
 #include <arch/pv_mmu.h>
@@ -18,7 +19,8 @@
 #include <hv/softirq.h>
 
 #define BATCH 16
-#define PREEMPTED (1U << 31) /* in the count of a continued mmu_update: *pdone holds what was done before */
+/* in the count of a continued mmu_update: *pdone holds what was done before */
+#define PREEMPTED (1U << 31)
 #define HW_BITS (PTE_ACCESSED | PTE_DIRTY)
 
 void pv_init_l4_slots(struct domain *d, pte_t *l4)
@@ -45,9 +47,12 @@ pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va)
     return (pte_t *)page_map(t) + pt_index(va, 1);
 }
 
-/* --- single entries ----------------------------------------------------------------------------------------------- */
+/* --- single entries --------------------------------------------------------------------------- */
 
-/* Write new over *p; with preserve_ad, the bits that the hardware sets survive. Returns what was there. */
+/*
+ * Write new over *p; with preserve_ad, the bits that the hardware sets survive. Returns what was
+ * there.
+ */
 static pte_t swap_entry(pte_t *p, pte_t new, bool preserve_ad)
 {
     pte_t old = { read_once(p->v) };
@@ -60,7 +65,9 @@ static pte_t swap_entry(pte_t *p, pte_t new, bool preserve_ad)
     return old;
 }
 
-/* Write new if the entry still holds what new was made from, but for bits that the hardware sets. */
+/*
+ * Write new if the entry still holds what new was made from, but for bits that the hardware sets.
+ */
 static bool replace_entry(pte_t *p, pte_t old, pte_t new)
 {
     return __atomic_compare_exchange_n(&p->v, &old.v, new.v, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
@@ -108,7 +115,10 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
     return 0;
 }
 
-/* An entry above level 1, in table; what it held may still be in use by other cpus' TLBs, but in no page table. */
+/*
+ * An entry above level 1, in table; what it held may still be in use by other cpus' TLBs, but in no
+ * page table.
+ */
 static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int level, pte_t new, bool preserve_ad)
     REQUIRES(d->arch.pt_lock)
 {
@@ -200,7 +210,7 @@ int pv_finish_old_table(struct vcpu *v)
     return 0;
 }
 
-/* --- mmu_update --------------------------------------------------------------------------------------------------- */
+/* --- mmu_update ------------------------------------------------------------------------------- */
 
 struct update {
     struct domain *d;      /* whose tables */
@@ -208,7 +218,10 @@ struct update {
     struct pt_work work;
 };
 
-/* A plain store to an ordinary page of the domain's, for which the guest could have used its own mapping. */
+/*
+ * A plain store to an ordinary page of the domain's, for which the guest could have used its own
+ * mapping.
+ */
 static int plain_store(struct page *pg, uint64_t ptr, uint64_t val)
 {
     char *va;
@@ -223,7 +236,9 @@ static int plain_store(struct page *pg, uint64_t ptr, uint64_t val)
     return 0;
 }
 
-/* Under the pt_lock: a table in force, which somebody references, stays one without our reference. */
+/*
+ * Under the pt_lock: a table in force, which somebody references, stays one without our reference.
+ */
 static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preserve_ad)
     REQUIRES(u->d->arch.pt_lock)
 {
@@ -353,7 +368,8 @@ static int all_updates(struct vcpu *v, struct update *u, uint64_t reqs, unsigned
         if (*i > 0 && preempt_wanted())
             return -ERESTART;
         if (nr > 1 && guest_read(req, guest_elem(reqs, *i, sizeof(*req)), nr * sizeof(*req)))
-            nr = 1; /* the last ones may lie beyond what is mapped: up to there, the call has its effect */
+            /* the last ones may lie beyond what is mapped: up to there, the call has its effect */
+            nr = 1;
         if (nr == 1 && copy_arg_i(req, reqs, *i))
             return -EFAULT;
         rc = update_batch(u, req, nr, i);
@@ -395,7 +411,7 @@ long hc_mmu_update(struct vcpu *v, const uint64_t arg[])
     return rc;
 }
 
-/* --- update_va_mapping -------------------------------------------------------------------------------------------- */
+/* --- update_va_mapping ------------------------------------------------------------------------ */
 
 /* The cpus on which the vcpus of a guest's bitmap may have translations. */
 int pv_vcpu_mask(struct domain *d, uint64_t bitmap, cpumask_t *cpus)
@@ -490,7 +506,7 @@ long hc_update_va_mapping_otherdomain(struct vcpu *v, const uint64_t arg[])
     return rc == -ERESTART ? hypercall_continue(v, 4, arg[0], arg[1], arg[2], arg[3]) : rc;
 }
 
-/* --- frames of others, by grant ----------------------------------------------------------------------------------- */
+/* --- frames of others, by grant --------------------------------------------------------------- */
 
 /* The L1 entry that a grant operation names. Under the pt_lock; to be unmapped. */
 static pte_t *grant_entry(struct vcpu *v, uint64_t addr, bool contains_pte)
@@ -534,8 +550,9 @@ int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, ui
 }
 
 /*
- * What goes to the place of the entry at p: nothing, or what new_addr maps (unmap_and_replace), which is then gone from there. False: there
- * is no such entry, or it is the same one, whose frame the caller is about to let go of.
+ * What goes to the place of the entry at p: nothing, or what new_addr maps (unmap_and_replace),
+ * which is then gone from there. False: there is no such entry, or it is the same one, whose frame
+ * the caller is about to let go of.
  */
 static bool take_replacement(struct vcpu *v, const pte_t *p, uint64_t new_addr, pte_t *val)
     REQUIRES(v->domain->arch.pt_lock)
@@ -574,11 +591,12 @@ int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, 
     return rc;
 }
 
-/* --- frames that the guest names ---------------------------------------------------------------------------------- */
+/* --- frames that the guest names -------------------------------------------------------------- */
 
 struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable_type)
 {
-    struct page *pg = mfn_to_page(_mfn(gfn.n)); /* a PV guest's own number for a frame is the machine's */
+    /* a PV guest's own number for a frame is the machine's */
+    struct page *pg = mfn_to_page(_mfn(gfn.n));
 
     if (pg == NULL || !page_get(pg, d))
         return NULL;

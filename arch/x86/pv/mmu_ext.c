@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The mmuext_op hypercall: pinning, base page tables, flushes, LDT; and the page tables of vcpus and domains over their life.
+ * The mmuext_op hypercall: pinning, base page tables, flushes, LDT; and the page tables of vcpus
+ * and domains over their life.
  *
  * A vcpu's kernel_l4 and user_l4, and a pin, each hold a page and a type reference.
  */
@@ -21,7 +22,7 @@
 #define PREEMPTED (1U << 31)
 #define FRAMES_A_STEP 64
 
-/* --- tables of a vcpu --------------------------------------------------------------------------------------------- */
+/* --- tables of a vcpu ------------------------------------------------------------------------- */
 
 void pv_update_cr3(struct vcpu *v)
 {
@@ -42,7 +43,10 @@ static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w) REQUIRES(d->ar
     return rc;
 }
 
-/* Give back what get_l4() gave; what cannot be undone in one go is parked with who, which has nothing parked. */
+/*
+ * Give back what get_l4() gave; what cannot be undone in one go is parked with who, which has
+ * nothing parked.
+ */
 static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
 {
@@ -111,7 +115,7 @@ int pv_mmu_adopt_l4(struct domain *d, mfn_t l4)
     return pv_vcpu_set_tables(v, l4, INVALID_MFN);
 }
 
-/* --- pins --------------------------------------------------------------------------------------------------------- */
+/* --- pins ------------------------------------------------------------------------------------- */
 
 static int pin(struct vcpu *v, struct domain *d, mfn_t mfn, unsigned int level)
 {
@@ -122,7 +126,8 @@ static int pin(struct vcpu *v, struct domain *d, mfn_t mfn, unsigned int level)
     if (pg == NULL || !page_get(pg, d))
         return -EINVAL;
     spin_lock(&d->arch.pt_lock);
-    rc = d->state == DOM_ALIVE ? page_table_get(pg, level, d, &w) : -EINVAL; /* a dying one's pins are being dropped */
+    /* a dying one's pins are being dropped */
+    rc = d->state == DOM_ALIVE ? page_table_get(pg, level, d, &w) : -EINVAL;
     pv_park_refused(v, rc, &w);
     if (rc == 0 && !page_pin(pg)) {
         page_table_put(pg, d, &w);
@@ -152,7 +157,7 @@ static int unpin(struct vcpu *v, struct domain *d, mfn_t mfn)
     return rc;
 }
 
-/* --- base page tables --------------------------------------------------------------------------------------------- */
+/* --- base page tables ------------------------------------------------------------------------- */
 
 static int new_base(struct vcpu *v, mfn_t mfn)
 {
@@ -201,7 +206,7 @@ static int new_user_base(struct vcpu *v, uint64_t frame)
     return rc;
 }
 
-/* --- pages -------------------------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 static int clear_or_copy(struct domain *d, uint64_t dst_frame, const uint64_t *src_frame)
 {
@@ -229,7 +234,7 @@ static int clear_or_copy(struct domain *d, uint64_t dst_frame, const uint64_t *s
     return 0;
 }
 
-/* --- dispatch ----------------------------------------------------------------------------------------------------- */
+/* --- dispatch --------------------------------------------------------------------------------- */
 
 static int flush_vcpus(struct domain *d, const struct mmuext_op *op)
 {
@@ -363,7 +368,7 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t arg[])
     return rc;
 }
 
-/* --- the end of a domain ------------------------------------------------------------------------------------------ */
+/* --- the end of a domain ---------------------------------------------------------------------- */
 
 /* A frame's pin, or what was left half done in it. */
 static int release_table(struct domain *d, struct page *pg)
@@ -383,7 +388,10 @@ static int release_table(struct domain *d, struct page *pg)
     return rc;
 }
 
-/* The first frame, which goes to the end of the list; referenced, or NULL if it is just being freed. */
+/*
+ * The first frame, which goes to the end of the list; referenced, or NULL if it is just being
+ * freed.
+ */
 static struct page *next_frame(struct domain *d)
 {
     struct page *pg;
@@ -407,7 +415,8 @@ static int release_frames(struct domain *d)
         struct page *pg = next_frame(d);
 
         while (pg != NULL && release_table(d, pg) == -ERESTART)
-            if (preempt_wanted()) { /* it will be looked at again, and the others too: that does no harm */
+            /* it will be looked at again, and the others too: that does no harm */
+            if (preempt_wanted()) {
                 page_put(pg);
                 d->arch.relinquish_left = d->page_list.nr;
                 return -ERESTART;

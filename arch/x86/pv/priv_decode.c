@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Decoding of the privileged instructions that a PV guest may execute: prefixes, opcode, and what follows it. Pure: bytes in, a
- * struct priv_insn out. What it does not know is not ours to emulate. AMD APM vol. 3 §1.2 "Instruction Prefixes", appendix A.
+ * Decoding of the privileged instructions that a PV guest may execute: prefixes, opcode, and what
+ * follows it. Pure: bytes in, a struct priv_insn out. What it does not know is not ours to emulate.
+ * AMD APM vol. 3 §1.2 "Instruction Prefixes", appendix A.
  */
 #include "priv_decode.h"
 
@@ -151,7 +152,10 @@ bool priv_decode(const uint8_t *code, size_t n, bool mode64, bool db32, struct p
     struct reader r = { .p = code, .end = code + MIN(n, (size_t)INSN_MAX) };
     struct prefixes pre = { .segment = SEG_DS };
     const uint8_t opcode = read_prefixes(&r, mode64, &pre);
-    /* In 16-bit code the prefix selects 32 bits. REX.W does not matter to any of these, but it beats 66h. */
+    /*
+     * In 16-bit code the prefix selects 32 bits. REX.W does not matter to any of these, but it
+     * beats 66h.
+     */
     const bool op16 = !(pre.rex & REX_W) && (mode64 || db32 ? pre.operand16 : !pre.operand16);
 
     *insn = (struct priv_insn){ .segment = pre.segment, .rep = pre.rep };

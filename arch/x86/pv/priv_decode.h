@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Decoding of the privileged instructions that a PV guest may execute. Pure. AMD APM vol. 3, chapter 1 and appendix A. */
+/*
+ * Decoding of the privileged instructions that a PV guest may execute. Pure. AMD APM vol. 3,
+ * chapter 1 and appendix A.
+ */
 #ifndef PV_PRIV_DECODE_H
 #define PV_PRIV_DECODE_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Privileged instructions of PV guests: they fault in ring 3, and what the guest's kernel may do is done here on its virtual
- * state. Each operation has a row. Everything else stays the guest's own #GP.
+ * Privileged instructions of PV guests: they fault in ring 3, and what the guest's kernel may do is
+ * done here on its virtual state. Each operation has a row. Everything else stays the guest's own
+ * #GP.
  */
 #include <arch/cpu.h>
 #include <arch/fpu.h>
@@ -48,7 +49,7 @@ static void set_edx_eax(struct cpu_user_regs *r, uint64_t v)
     r->rdx = v >> 32;
 }
 
-/* --- ports ---------------------------------------------------------------------------------------------------------- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static uint64_t size_mask(unsigned int bytes) { return bytes == 8 ? ~0ULL : (1ULL << (8 * bytes)) - 1; }
 
@@ -135,7 +136,7 @@ static enum outcome op_string(struct op *o)
     return OP_DONE;
 }
 
-/* --- flags, caches --------------------------------------------------------------------------------------------------- */
+/* --- flags, caches ---------------------------------------------------------------------------- */
 
 static enum outcome op_cli_sti(struct op *o) { return pv_iopl_ok(o->v) ? OP_DONE : OP_REFUSED; }
 
@@ -153,7 +154,7 @@ static enum outcome op_wbinvd(struct op *o)
     return OP_DONE;
 }
 
-/* --- control and debug registers -------------------------------------------------------------------------------------- */
+/* --- control and debug registers -------------------------------------------------------------- */
 
 #define CR4_GUEST (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE)
 #define CR4_VISIBLE (X86_CR4_PAE | X86_CR4_MCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT)
@@ -186,7 +187,10 @@ static enum outcome write_cr0_guest(struct vcpu *v, uint64_t val)
     return OP_DONE;
 }
 
-/* CR4 is never refused: what a guest may not choose keeps its value. CR3 changes by mmuext_op alone. */
+/*
+ * CR4 is never refused: what a guest may not choose keeps its value. CR3 changes by mmuext_op
+ * alone.
+ */
 static enum outcome op_write_cr(struct op *o)
 {
     struct pv_vcpu *pv = &o->v->arch.pv;
@@ -245,10 +249,11 @@ static enum outcome op_xsetbv(struct op *o)
     return OP_DONE;
 }
 
-/* --- MSRs, time, identification ---------------------------------------------------------------------------------------- */
+/* --- MSRs, time, identification --------------------------------------------------------------- */
 
 /*
- * public arch-x86/xen.h, "trap_info": a kernel that has no #GP handler yet reads 0 from an MSR that exists, rather than dying.
+ * public arch-x86/xen.h, "trap_info": a kernel that has no #GP handler yet reads 0 from an MSR that
+ * exists, rather than dying.
  */
 static enum outcome op_rdmsr(struct op *o)
 {
@@ -299,7 +304,7 @@ static enum outcome op_cpuid(struct op *o)
     return OP_DONE;
 }
 
-/* --- the table ---------------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const struct {
     enum outcome (*fn)(struct op *o);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stores of a guest's kernel that faulted because the page is mapped read-only on purpose: level 1 page tables ("writable page
- * tables") and read-only device frames. The store is decoded and done here under the rules for such a page.
+ * Stores of a guest's kernel that faulted because the page is mapped read-only on purpose: level 1
+ * page tables ("writable page tables") and read-only device frames. The store is decoded and done
+ * here under the rules for such a page.
  */
 #include <arch/msi.h>
 #include <arch/pv_mmu.h>
@@ -56,7 +57,8 @@ static bool store_to_entry(struct domain *d, pte_t *p, unsigned int shift, const
     pte_t old;
     int rc = 0;
 
-    do { /* again when the hardware has set a bit meanwhile: only accessed and dirty are left to set */
+    /* again when the hardware has set a bit meanwhile: only accessed and dirty are left to set */
+    do {
         old.v = read_once(p->v);
         if (store_value(s, regs, old.v >> shift, &part))
             rc = pv_l1_modify(d, p, old, (old.v & ~(m << shift)) | (part << shift), &w);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* AMD APM vol. 3, "General-Purpose Instruction Reference" and appendix A "Opcode and Operand Encodings". 64-bit mode only. */
+/*
+ * AMD APM vol. 3, "General-Purpose Instruction Reference" and appendix A "Opcode and Operand
+ * Encodings". 64-bit mode only.
+ */
 #include "ptwr_decode.h"
 
 #define REX_W 8
@@ -71,7 +74,10 @@ static uint64_t immediate(struct reader *r, unsigned int bytes)
     return bytes == 4 ? (uint64_t)(int64_t)(int32_t)v : v;
 }
 
-/* What an opcode means: op, whether the operand is a byte, and where its other operand is: 0 register, 1 imm8, 2 imm of its size. */
+/*
+ * What an opcode means: op, whether the operand is a byte, and where its other operand is: 0
+ * register, 1 imm8, 2 imm of its size.
+ */
 struct row {
     uint16_t opcode;
     uint8_t byte, imm, group; /* group: op by modrm.reg */
@@ -218,7 +224,9 @@ static uint64_t result_flags(uint64_t v, unsigned int size)
     return flags;
 }
 
-/* a + b = r, or for a subtraction r + b = a: carries out of and into the top bit, and out of bit 3. */
+/*
+ * a + b = r, or for a subtraction r + b = a: carries out of and into the top bit, and out of bit 3.
+ */
 static uint64_t sum_flags(uint64_t a, uint64_t b, uint64_t r, unsigned int size, bool subtract)
 {
     uint64_t top = 1ULL << (size * 8 - 1), flags = result_flags(r, size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Decoding a store to memory: which value the instruction would leave, which registers and flags change. Pure: bytes and
- * registers in, a description out. Covers what kernels use on page-table entries and configuration space: mov, xchg, cmpxchg, xadd, and, or,
- * xor, add, sub, bts, btr, btc with 1 to 8 byte operands; one memory operand, whose address the page fault has given.
+ * Decoding a store to memory: which value the instruction would leave, which registers and flags
+ * change. Pure: bytes and registers in, a description out. Covers what kernels use on page-table
+ * entries and configuration space: mov, xchg, cmpxchg, xadd, and, or, xor, add, sub, bts, btr, btc
+ * with 1 to 8 byte operands; one memory operand, whose address the page fault has given.
  */
 #ifndef PTWR_DECODE_H
 #define PTWR_DECODE_H

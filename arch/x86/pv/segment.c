@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Segment selectors and bases of the running PV vcpu. They stay in the cpu's registers while the hypervisor runs (it uses none
- * of them), and move to v->arch.pv when another vcpu takes the cpu. public arch-x86/xen-x86_64.h, "set_segment_base".
+ * Segment selectors and bases of the running PV vcpu. They stay in the cpu's registers while the
+ * hypervisor runs (it uses none of them), and move to v->arch.pv when another vcpu takes the cpu.
+ * public arch-x86/xen-x86_64.h, "set_segment_base".
  */
 #include <arch/cpu.h>
 #include <arch/insn.h>
@@ -120,7 +121,10 @@ bool pv_load_segments(struct vcpu *v)
     return ok;
 }
 
-/* The descriptor as the vcpu has it; v is current, so its GDT and LDT are mapped where the cpu reads them. */
+/*
+ * The descriptor as the vcpu has it; v is current, so its GDT and LDT are mapped where the cpu
+ * reads them.
+ */
 static int read_descriptor(const struct vcpu *v, uint16_t selector, uint64_t *desc)
 {
     const bool ldt = selector & SELECTOR_LDT;

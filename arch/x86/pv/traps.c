@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exceptions that a PV guest caused, and what enters its kernel. entry.S calls pv_exception(); each vector has a row. What is not for
- * us goes to the guest's trap table as a bounce frame. public arch-x86/xen.h, "set_trap_table".
+ * Exceptions that a PV guest caused, and what enters its kernel. entry.S calls pv_exception(); each
+ * vector has a row. What is not for us goes to the guest's trap table as a bounce frame. public
+ * arch-x86/xen.h, "set_trap_table".
  */
 #include <arch/cpu.h>
 #include <arch/guest_word.h>
@@ -24,14 +25,17 @@
 #define OPCODE_INT 0xcd
 #define ASYNC_NMI 1U
 
-/* --- into the guest's kernel --------------------------------------------------------------------------------------- */
+/* --- into the guest's kernel ------------------------------------------------------------------ */
 
 static uint64_t visible_iopl(const struct vcpu *v)
 {
     return v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl) ? (uint64_t)v->arch.pv.iopl << 12 : 0;
 }
 
-/* Nothing is written before the first word, so a fault leaves the general function to say what is wrong. */
+/*
+ * Nothing is written before the first word, so a fault leaves the general function to say what is
+ * wrong.
+ */
 static inline int write_frame(uint64_t sp, const uint64_t *frame, unsigned int n)
 {
     if (unlikely(!guest_words_ok(sp, n)))
@@ -126,7 +130,7 @@ void pv_failsafe(struct vcpu *v)
         pv_bounce(v, guest_regs(), &b);
 }
 
-/* --- by vector ------------------------------------------------------------------------------------------------------ */
+/* --- by vector -------------------------------------------------------------------------------- */
 
 typedef void trap_fn(struct vcpu *v, struct cpu_user_regs *regs);
 
@@ -158,8 +162,8 @@ static void trap_no_fpu(struct vcpu *v, struct cpu_user_regs *regs)
 }
 
 /*
- * INT n in ring 3 meets a gate of DPL 0: #GP with the vector in the error code. QEMU 7.2 puts it into the wrong bits there, so
- * the instruction itself is asked first.
+ * INT n in ring 3 meets a gate of DPL 0: #GP with the vector in the error code. QEMU 7.2 puts it
+ * into the wrong bits there, so the instruction itself is asked first.
  */
 static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 {
@@ -264,7 +268,10 @@ void pv_iret_fault(struct cpu_user_regs *frame)
     const uint32_t error = frame->error_code, vector = frame->entry_vector;
     const uint64_t cr2 = read_cr2();
 
-    /* The IRET frame is still in place; the general registers are the guest's, saved a few words further down. */
+    /*
+     * The IRET frame is still in place; the general registers are the guest's, saved a few words
+     * further down.
+     */
     memmove(regs, frame, offsetof(struct cpu_user_regs, error_code));
     regs->error_code = error;
     regs->entry_vector = vector;
@@ -275,7 +282,7 @@ void pv_iret_fault(struct cpu_user_regs *frame)
     guest_resume();
 }
 
-/* --- system calls --------------------------------------------------------------------------------------------------- */
+/* --- system calls ----------------------------------------------------------------------------- */
 
 static inline void enter_callback(struct vcpu *v, struct cpu_user_regs *regs, const struct pv_callback *cb)
 {
@@ -322,7 +329,7 @@ void pv_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
         pv_inject(v, TRAP_GP, 0);
 }
 
-/* --- before returning ------------------------------------------------------------------------------------------------ */
+/* --- before returning ------------------------------------------------------------------------- */
 
 static bool deliver_nmi(struct vcpu *v)
 {
@@ -345,7 +352,10 @@ static bool deliver_event(struct vcpu *v, struct cpu_user_regs *regs)
     return true;
 }
 
-/* The loop ends: an NMI and an event each mask themselves, and softirqs are bounded by what happened. */
+/*
+ * The loop ends: an NMI and an event each mask themselves, and softirqs are bounded by what
+ * happened.
+ */
 void pv_exit_work(struct cpu_user_regs *regs)
 {
     struct vcpu *v = current;

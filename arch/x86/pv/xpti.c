@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Views of guests' page tables (xpti=): what a cpu has in CR3 while a guest runs that is kept apart. Meltdown (CVE-2017-5754) lets
- * ring 3 read whatever supervisor pages are mapped, so little of ours is; entry.S changes to the whole table and back.
+ * Views of guests' page tables (xpti=): what a cpu has in CR3 while a guest runs that is kept
+ * apart. Meltdown (CVE-2017-5754) lets ring 3 read whatever supervisor pages are mapped, so little
+ * of ours is; entry.S changes to the whole table and back.
  *
- * A cpu has two views, of the user's and of the kernel's L4, so that going from one to the other copies nothing. A view names the table that
- * it shows, or none; it shows only a table of the vcpu that is loaded here, which holds a reference to it. Always:
- *  - a view that names a table equals it in all slots of the guest's: both are written under the domain's pt_lock;
+ * A cpu has two views, of the user's and of the kernel's L4, so that going from one to the other
+ * copies nothing. A view names the table that it shows, or none; it shows only a table of the vcpu
+ * that is loaded here, which holds a reference to it. Always:
+ *  - a view that names a table equals it in all slots of the guest's: both are written under the
+ *    domain's pt_lock;
  *  - a view is in CR3 only while it names the table that current runs on (info->view_ok);
  *  - a cpu whose views name a domain's tables is in its dirty_cpus.
- * So an entry that is gone from an L4 is gone from all views before its table is given up, and the rest is as without views: the
- * levels below are the guest's own, and whoever flushes a TLB flushes what came through a view.
+ * So an entry that is gone from an L4 is gone from all views before its table is given up, and the
+ * rest is as without views: the levels below are the guest's own, and whoever flushes a TLB flushes
+ * what came through a view.
  */
 #include <arch/cpu.h>
 #include <arch/desc.h>
@@ -41,7 +45,7 @@ static DEFINE_PER_CPU(struct views, views);
 
 extern char __entry_start[], __entry_end[];
 
-/* --- for whom ------------------------------------------------------------------------------------------------------ */
+/* --- for whom --------------------------------------------------------------------------------- */
 
 enum { BY_CPU = -1, OFF, ON };
 static int8_t opt_dom0 = BY_CPU, opt_domu = BY_CPU;
@@ -106,7 +110,7 @@ void xpti_init(void)
 
 bool xpti_for(const struct domain *d) { return (d->is_hardware ? opt_dom0 : opt_domu) == ON; }
 
-/* --- a cpu's views ------------------------------------------------------------------------------------------------ */
+/* --- a cpu's views ---------------------------------------------------------------------------- */
 
 static pte_t *table_below(pte_t *e)
 {
@@ -179,7 +183,7 @@ void xpti_init_cpu(unsigned int cpu)
         w->l4[PT_ENTRIES + i] = w->l4[i];
 }
 
-/* --- what they show ------------------------------------------------------------------------------------------------ */
+/* --- what they show --------------------------------------------------------------------------- */
 
 static void show_nothing(struct views *w, bool kernel)
 {
@@ -232,8 +236,8 @@ void xpti_make_view(struct vcpu *v)
 }
 
 /*
- * The views' lock keeps a cpu that turns to another domain meanwhile from making its new views until we are done with the
- * old ones.
+ * The views' lock keeps a cpu that turns to another domain meanwhile from making its new views
+ * until we are done with the old ones.
  */
 void xpti_l4_written(const struct domain *d, mfn_t l4, unsigned int slot, pte_t e)
 {

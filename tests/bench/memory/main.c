@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What memory a hypervisor leaves: `memory free F dom0 D`, in pages. The machine's size less both is what it keeps for itself;
- * bench.py, which started the machine, knows that size.
+ * What memory a hypervisor leaves: `memory free F dom0 D`, in pages. The machine's size less both
+ * is what it keeps for itself; bench.py, which started the machine, knows that size.
  */
 #define __XEN_TOOLS__ 1
 #include "guest.h"

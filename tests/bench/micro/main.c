@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Instructions from a guest's request to its effect, under `-icount shift=0`, where the TSC counts instructions. Each figure is
- * the minimum, median and maximum of many rounds, less the cost of an empty round. Lines: `bench NAME min median max`.
+ * Instructions from a guest's request to its effect, under `-icount shift=0`, where the TSC counts
+ * instructions. Each figure is the minimum, median and maximum of many rounds, less the cost of an
+ * empty round. Lines: `bench NAME min median max`.
  */
 #include "guest.h"
 
@@ -41,7 +42,7 @@ static void report(const char *name)
         report(name);                                 \
     } while (0)
 
-/* --- hypercalls --------------------------------------------------------------------------------------------------- */
+/* --- hypercalls ------------------------------------------------------------------------------- */
 
 static void hypercalls(void)
 {
@@ -66,7 +67,7 @@ static void hypercalls(void)
     BENCH("multicall.8", , hypercall(__HYPERVISOR_multicall, mc, 8));
 }
 
-/* --- page tables -------------------------------------------------------------------------------------------------- */
+/* --- page tables ------------------------------------------------------------------------------ */
 
 static void page_tables(void)
 {
@@ -102,7 +103,7 @@ static void page_tables(void)
     BENCH("ptwr", , *(volatile uint64_t *)pt_entry((uint64_t)page[1], 1) = r_ & 1 ? ro[1] : rw[1]);
 }
 
-/* --- traps -------------------------------------------------------------------------------------------------------- */
+/* --- traps ------------------------------------------------------------------------------------ */
 
 uint64_t trap_at;
 extern char direct_entry[], direct_syscall[];
@@ -122,8 +123,8 @@ static void set_handler(unsigned int vector, void *fn)
 }
 
 /*
- * Run text with the return point set up: the handler's ret comes back behind it. Ticks from its first instruction to the first
- * of the handler.
+ * Run text with the return point set up: the handler's ret comes back behind it. Ticks from its
+ * first instruction to the first of the handler.
  */
 #define TRAP_SINCE(start, text)                                                                                      \
     ({                                                                                                               \
@@ -158,10 +159,11 @@ static void traps(void)
     traps_install();
 }
 
-/* --- user mode ---------------------------------------------------------------------------------------------------- */
+/* --- user mode -------------------------------------------------------------------------------- */
 
 /*
- * The user program notes when it got the cpu, and when it asks for its kernel. It is entered by iret; r12 is when that began.
+ * The user program notes when it got the cpu, and when it asks for its kernel. It is entered by
+ * iret; r12 is when that began.
  */
 uint64_t user_at, user_asks, iret_frame[9], user_stack[64], kernel_stack[64];
 extern char user_program[];
@@ -202,7 +204,7 @@ static void user_mode(void)
     report("syscall_bounce");
 }
 
-/* --- grants and the console --------------------------------------------------------------------------------------- */
+/* --- grants and the console ------------------------------------------------------------------- */
 
 static void grants(void)
 {
@@ -238,7 +240,7 @@ static void console(void)
     BENCH("console_write", , hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 1, "\n"));
 }
 
-/* --- events and timers -------------------------------------------------------------------------------------------- */
+/* --- events and timers ------------------------------------------------------------------------ */
 
 static struct evtchn_send bench_send;
 
@@ -267,8 +269,9 @@ static void sends(struct vcpu_info *vi)
 }
 
 /*
- * From the time a timer was set for to the handler's first instruction; a TSC tick is a nanosecond here. A hypervisor may be
- * early by its slack, so figures are from 100 us before, which the report takes off again: its figures are signed.
+ * From the time a timer was set for to the handler's first instruction; a TSC tick is a nanosecond
+ * here. A hypervisor may be early by its slack, so figures are from 100 us before, which the report
+ * takes off again: its figures are signed.
  */
 static void timers(struct vcpu_info *vi)
 {
@@ -298,9 +301,12 @@ static void timers(struct vcpu_info *vi)
     forget_events(vi);
 }
 
-/* --- context switch ----------------------------------------------------------------------------------------------- */
+/* --- context switch --------------------------------------------------------------------------- */
 
-/* Two vcpus on one cpu: one sends and waits, the other answers. A figure is there and back, two switches. */
+/*
+ * Two vcpus on one cpu: one sends and waits, the other answers. A figure is there and back, two
+ * switches.
+ */
 static struct evtchn_send to_peer, to_us;
 static volatile bool peer_blocks;
 

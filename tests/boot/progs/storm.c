@@ -87,7 +87,9 @@ static void *map(uint32_t pages)
     return p;
 }
 
-/* In the child: the parent's pages are seen, half of them copied on write, and the parent's stay. */
+/*
+ * In the child: the parent's pages are seen, half of them copied on write, and the parent's stay.
+ */
 static int fork_child(uint32_t *mem, uint32_t seed)
 {
     unsigned long bad = misstamped(mem, 0, PAGES, seed);
@@ -214,7 +216,9 @@ static void run_processes(int n)
     }
 }
 
-/* Every worker has to have got on: one that never ran is a scheduler's fault, and counts as wrong. */
+/*
+ * Every worker has to have got on: one that never ran is a scheduler's fault, and counts as wrong.
+ */
 static int report(const char *kind, int n)
 {
     struct tally sum = { 0 };

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Bad arguments to every hypercall: pointers that cannot be used, operations, domains and counts that there are not. */
+/*
+ * Bad arguments to every hypercall: pointers that cannot be used, operations, domains and counts
+ * that there are not.
+ */
 #include "guest.h"
 
 #include <xen/hvm/hvm_op.h>
@@ -29,7 +32,8 @@ struct row {
 };
 
 #define OP(hc, op) { #op, __HYPERVISOR_##hc, { op, PTR }, -XEFAULT }
-#define NONE_DONE(op) { #op, __HYPERVISOR_memory_op, { op, PTR }, 0 } /* its result is the number of extents */
+/* its result is the number of extents */
+#define NONE_DONE(op) { #op, __HYPERVISOR_memory_op, { op, PTR }, 0 }
 #define OP3(hc, op) { #op, __HYPERVISOR_##hc, { op, PTR, 1 }, -XEFAULT }
 #define VCPU(op) { #op, __HYPERVISOR_vcpu_op, { op, 0, PTR }, -XEFAULT }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Segment descriptors: what may stand in a GDT or LDT, what is made of it, and the bases of FS and GS. */
+/*
+ * Segment descriptors: what may stand in a GDT or LDT, what is made of it, and the bases of FS and
+ * GS.
+ */
 #include "guest.h"
 
 const char *test_name = "descriptors";

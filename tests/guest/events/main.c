@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Event channels from the guest's side: binding and its errors, what becomes visible where and in which order, delivery,
- * polling and blocking; all that first with the 2-level bitmaps, then with the FIFO queues.
+ * Event channels from the guest's side: binding and its errors, what becomes visible where and in
+ * which order, delivery, polling and blocking; all that first with the 2-level bitmaps, then with
+ * the FIFO queues.
  */
 #include "guest.h"
 
@@ -10,7 +11,7 @@ const char *test_name = "events";
 #define NO_PORT 100000000U
 #define MS 1000000UL
 
-/* --- requests ----------------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static long last_error;
 
@@ -100,7 +101,7 @@ static void nothing_pending(void)
     vi->evtchn_upcall_pending = 0;
 }
 
-/* --- binding ------------------------------------------------------------------------------------------------------ */
+/* --- binding ---------------------------------------------------------------------------------- */
 
 static void loopback(void)
 {
@@ -179,7 +180,7 @@ static void vcpu_binding(void)
     nothing_pending();
 }
 
-/* --- delivery, 2-level -------------------------------------------------------------------------------------------- */
+/* --- delivery, 2-level ------------------------------------------------------------------------ */
 
 static void delivery(void)
 {
@@ -244,7 +245,7 @@ static void every_port(void)
     CHECK_EQ(wrong, 0, "... closes them all");
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------------ */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 static void polling(void)
 {
@@ -304,7 +305,7 @@ static void waiting(void)
     nothing_pending();
 }
 
-/* --- FIFO --------------------------------------------------------------------------------------------------------- */
+/* --- FIFO ------------------------------------------------------------------------------------- */
 
 #define PENDING (1U << EVTCHN_FIFO_PENDING)
 #define MASKED (1U << EVTCHN_FIFO_MASKED)

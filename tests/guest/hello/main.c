@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The start of day: what a guest finds in its registers, start_info, page tables and shared_info. */
+/*
+ * The start of day: what a guest finds in its registers, start_info, page tables and shared_info.
+ */
 #include "guest.h"
 
 const char *test_name = "hello";

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A kernel that asks for a hypercall page in its image, as those from before 2024 do, and calls through it. */
+/*
+ * A kernel that asks for a hypercall page in its image, as those from before 2024 do, and calls
+ * through it.
+ */
 #include "guest.h"
 
 const char *test_name = "hypercall_page";

@@ -32,7 +32,7 @@ int strcmp(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* --- output ------------------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static char line[400];
 static size_t line_len;
@@ -135,7 +135,7 @@ void poweroff(void)
         ;
 }
 
-/* --- events and time ---------------------------------------------------------------------------------------------- */
+/* --- events and time -------------------------------------------------------------------------- */
 
 static void count_events(void)
 {
@@ -182,7 +182,7 @@ uint64_t now_ns(void)
     return ns;
 }
 
-/* --- traps -------------------------------------------------------------------------------------------------------- */
+/* --- traps ------------------------------------------------------------------------------------ */
 
 trap_fn *trap_handler[256];
 uint8_t trap_dpl[256];
@@ -249,9 +249,12 @@ int probe_write(void *p, uint64_t v)
     return vector < 0 ? 0 : vector;
 }
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
-/* Free pages: between the end of the boot stack and the end of the initial region (512 KiB at least, 4 MiB aligned). */
+/*
+ * Free pages: between the end of the boot stack and the end of the initial region (512 KiB at
+ * least, 4 MiB aligned).
+ */
 static uint64_t next_page, last_page;
 
 static uint64_t region_end(uint64_t stack_page)
@@ -272,7 +275,9 @@ void *alloc_page(void)
     return p;
 }
 
-/* The boot tables lie in the initial region: a frame of them is found by its pfn through the M2P. */
+/*
+ * The boot tables lie in the initial region: a frame of them is found by its pfn through the M2P.
+ */
 static uint64_t *table_va(uint64_t mfn)
 {
     const uint64_t *m2p = (const uint64_t *)0xffff800000000000UL;
@@ -311,7 +316,7 @@ uint64_t spare_mfn(void)
     return pfn_to_mfn(start_info->nr_pages - ++taken);
 }
 
-/* --- vcpus -------------------------------------------------------------------------------------------------------- */
+/* --- vcpus ------------------------------------------------------------------------------------ */
 
 char vcpu1_stack[VCPU_STACK] __attribute__((aligned(16)));
 
@@ -329,7 +334,8 @@ struct vcpu_guest_context *vcpu_context(void (*fn)(void))
     c.user_regs.cs = 0xe033;
     c.user_regs.ss = 0xe02b;
     c.user_regs.rflags = 0x202;
-    c.user_regs.rsp = c.kernel_sp = (uint64_t)&vcpu1_stack[VCPU_STACK - 16] - 8; /* as after a call */
+    /* as after a call */
+    c.user_regs.rsp = c.kernel_sp = (uint64_t)&vcpu1_stack[VCPU_STACK - 16] - 8;
     c.kernel_ss = 0xe02b;
     c.ctrlreg[3] = va_to_mfn((void *)start_info->pt_base) * PAGE;
     c.event_callback_eip = (uint64_t)event_entry;
@@ -343,7 +349,7 @@ long vcpu_start(void (*fn)(void))
     return rc ? rc : hypercall(__HYPERVISOR_vcpu_op, VCPUOP_up, 1, 0);
 }
 
-/* --- start -------------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 void guest_start(void);
 void guest_start(void)

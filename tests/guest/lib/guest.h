@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The small library under the test kernels: hypercalls, console output, traps, page-table access, checks. A test is one
- * main.c with `void test_main(void)`; it prints `ok NAME: what` or `FAIL NAME: what` a check, and `done NAME` at the end.
+ * The small library under the test kernels: hypercalls, console output, traps, page-table access,
+ * checks. A test is one main.c with `void test_main(void)`; it prints `ok NAME: what` or `FAIL
+ * NAME: what` a check, and `done NAME` at the end.
  */
 #ifndef GUEST_H
 #define GUEST_H
@@ -46,7 +47,7 @@ struct trap_frame {
     uint64_t vector, rcx, r11, error_code, rip, cs, rflags, rsp, ss;
 };
 
-/* --- hypercalls --------------------------------------------------------------------------------------------------- */
+/* --- hypercalls ------------------------------------------------------------------------------- */
 
 static inline long hypercall5(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
 {
@@ -62,9 +63,10 @@ static inline long hypercall5(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, u
 #define HC_PAD(nr, a, b, c, d, e, ...) \
     hypercall5((nr), (uint64_t)(a), (uint64_t)(b), (uint64_t)(c), (uint64_t)(d), (uint64_t)(e))
 
-/* --- output and checks -------------------------------------------------------------------------------------------- */
+/* --- output and checks ------------------------------------------------------------------------ */
 
-void print(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* %s %d %u %x %lx %ld %lu %p %c */
+/* %s %d %u %x %lx %ld %lu %p %c */
+void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void check_(bool ok, const char *what, const char *file, int line, long got, long want);
 #define CHECK(cond, what) check_((cond), what, __FILE__, __LINE__, 0, 1)
 #define CHECK_EQ(got, want, what)                                                     \
@@ -73,20 +75,25 @@ void check_(bool ok, const char *what, const char *file, int line, long got, lon
         check_(got_ == want_, what, __FILE__, __LINE__, got_, want_);                 \
     } while (0)
 void skip(const char *what); /* a check that cannot be made here: `what` says why */
-bool on_granta(void);        /* for defects of the stock hypervisor only: checks are the same for both */
+/* for defects of the stock hypervisor only: checks are the same for both */
+bool on_granta(void);
 void __attribute__((noreturn)) poweroff(void);
 
-/* --- traps -------------------------------------------------------------------------------------------------------- */
+/* --- traps ------------------------------------------------------------------------------------ */
 
-/* A handler returns true when it has dealt with the trap (it may change the frame). NULL: a trap is a failure. */
+/*
+ * A handler returns true when it has dealt with the trap (it may change the frame). NULL: a trap is
+ * a failure.
+ */
 typedef bool trap_fn(struct trap_frame *f);
 extern trap_fn *trap_handler[256];
 void traps_install(void); /* all 256 vectors; done before test_main */
 extern uint8_t trap_dpl[256]; /* change, then traps_install() again */
 
 /*
- * Run one instruction (asm text, then its operands from the first colon to the inputs) that may fault: the vector it
- * raised, or -1. The frame is in last_trap. Faulting instructions continue after themselves.
+ * Run one instruction (asm text, then its operands from the first colon to the inputs) that may
+ * fault: the vector it raised, or -1. The frame is in last_trap. Faulting instructions continue
+ * after themselves.
  */
 #define PROBE(insn, operands...)                                                                         \
     ({                                                                                                   \
@@ -103,7 +110,7 @@ extern struct trap_frame last_traps[2];
 int probe_read(const void *p, uint64_t *v);
 int probe_write(void *p, uint64_t v);
 
-/* --- memory ------------------------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 extern struct start_info *start_info;
 extern struct shared_info *shared_info;
@@ -115,10 +122,11 @@ void *alloc_page(void); /* zeroed, mapped read-write in the initial region; neve
 uint64_t *pt_entry(uint64_t va, int level);
 uint64_t pt_entry_maddr(uint64_t va, int level); /* machine address of it, for mmu_update */
 long set_va(uint64_t va, uint64_t pte);          /* update_va_mapping with INVLPG */
-uint64_t spare_mfn(void);                        /* a frame of ours that is not mapped anywhere, each time another one */
+/* a frame of ours that is not mapped anywhere, each time another one */
+uint64_t spare_mfn(void);
 static inline const uint64_t *m2p(void) { return (const uint64_t *)0xffff800000000000UL; }
 
-/* --- vcpus -------------------------------------------------------------------------------------------------------- */
+/* --- vcpus ------------------------------------------------------------------------------------ */
 
 #define VCPU_STACK 32768
 extern char vcpu1_stack[VCPU_STACK];
@@ -128,19 +136,24 @@ static inline unsigned int this_vcpu(void)
 
     return at <= VCPU_STACK;
 }
-/* A context that runs fn() on vcpu 1's stack and this vcpu's page tables, with the library's traps and events. */
+/*
+ * A context that runs fn() on vcpu 1's stack and this vcpu's page tables, with the library's traps
+ * and events.
+ */
 struct vcpu_guest_context *vcpu_context(void (*fn)(void));
 long vcpu_start(void (*fn)(void)); /* initialise vcpu 1 with that and bring it up */
-extern struct vcpu_info *registered_info[2]; /* by VCPUOP_register_vcpu_info; NULL: the one in shared_info */
+/* by VCPUOP_register_vcpu_info; NULL: the one in shared_info */
+extern struct vcpu_info *registered_info[2];
 static inline struct vcpu_info *my_info(void)
 {
     return registered_info[this_vcpu()] ?: &shared_info->vcpu_info[this_vcpu()];
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 #define EVENT_PORTS 4096
-extern volatile unsigned int event_count[EVENT_PORTS]; /* upcalls that found the port pending and unmasked (2-level) */
+/* upcalls that found the port pending and unmasked (2-level) */
+extern volatile unsigned int event_count[EVENT_PORTS];
 extern volatile unsigned char event_vcpu[EVENT_PORTS]; /* and the vcpu of the last one */
 extern void (*event_hook)(void);                       /* instead of counting */
 void events_start(void); /* register the event callback of vcpu 0; events stay masked */

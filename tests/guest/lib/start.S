@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Entry of a test kernel as a PV guest: public xen.h, "Start-of-day memory layout". rsi = start_info. The notes are those of any
- * dom0 kernel; there is no hypercall page: calls are made by the SYSCALL instruction itself.
+ * Entry of a test kernel as a PV guest: public xen.h, "Start-of-day memory layout". rsi =
+ * start_info. The notes are those of any dom0 kernel; there is no hypercall page: calls are made by
+ * the SYSCALL instruction itself.
  */
 #include <xen/elfnote.h>
 
@@ -47,8 +48,8 @@ _start:
 1:      jmp     1b
 
 /*
- * Trap entries: one stub a vector, saving what a handler in C needs. The frame the hypervisor leaves: rcx, r11, [error code], rip, cs,
- * rflags, rsp, ss. All end as struct trap_frame (guest.h).
+ * Trap entries: one stub a vector, saving what a handler in C needs. The frame the hypervisor
+ * leaves: rcx, r11, [error code], rip, cs, rflags, rsp, ss. All end as struct trap_frame (guest.h).
  */
 
         .globl trap_stubs
@@ -73,7 +74,8 @@ trap_stubs:
 event_entry:                            /* the event callback: as a trap with the number 256 */
         .byte 0x68
         .long 256
-common_no_error:                        /* vector, rcx, r11, rip ...: open a gap for the error code behind r11 */
+/* vector, rcx, r11, rip ...: open a gap for the error code behind r11 */
+common_no_error:
         sub     $8, %rsp
         push    %rax
         mov     16(%rsp), %rax

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Direct paging: what a guest may and may not do to its page tables. Entries are written through every door (mmu_update,
- * update_va_mapping, emulated stores), pages change their types by pinning, and refused requests must leave nothing behind.
+ * Direct paging: what a guest may and may not do to its page tables. Entries are written through
+ * every door (mmu_update, update_va_mapping, emulated stores), pages change their types by pinning,
+ * and refused requests must leave nothing behind.
  */
 #include "guest.h"
 
@@ -15,7 +16,7 @@ const char *test_name = "mmu";
 #define FREE_SLOT 300 /* an L4 entry that the boot tables leave empty */
 #define UNMAPPED 0x123456789000UL
 
-/* --- requests ----------------------------------------------------------------------------------------------------- */
+/* --- requests --------------------------------------------------------------------------------- */
 
 static long update_for(uint64_t ptr, uint64_t val, uint64_t foreign)
 {
@@ -50,7 +51,7 @@ static void restore_window(void)
         CHECK(false, "the window can be mapped again");
 }
 
-/* --- mmu_update --------------------------------------------------------------------------------------------------- */
+/* --- mmu_update ------------------------------------------------------------------------------- */
 
 static void update_kinds(void)
 {
@@ -154,7 +155,7 @@ static void entry_bits(void)
     CHECK_EQ(unprotect(t1) | unprotect(t2), 0, "both pages can be written again");
 }
 
-/* --- table types -------------------------------------------------------------------------------------------------- */
+/* --- table types ------------------------------------------------------------------------------ */
 
 static void *table[5]; /* [level]: a page for a table of it, [0]: a data page */
 
@@ -210,7 +211,10 @@ static void pinning(void)
     CHECK_EQ(unpin(data_mfn), -XEINVAL, "unpin an ordinary page");
 }
 
-/* A tree with one bad entry in it, at its start or end, at each level: refused, and nothing of it keeps a type. */
+/*
+ * A tree with one bad entry in it, at its start or end, at each level: refused, and nothing of it
+ * keeps a type.
+ */
 static void bad_trees(void)
 {
     static const struct {
@@ -303,7 +307,7 @@ static void linear_tables(void)
     CHECK_EQ(probe_read(&self[511], &v), 14, "... and it is gone");
 }
 
-/* --- base pointers ------------------------------------------------------------------------------------------------ */
+/* --- base pointers ---------------------------------------------------------------------------- */
 
 static void base_pointers(void)
 {
@@ -327,7 +331,7 @@ static void base_pointers(void)
     CHECK_EQ(unprotect(copy), 0, "... and it is ordinary memory");
 }
 
-/* --- update_va_mapping, counts ------------------------------------------------------------------------------------ */
+/* --- update_va_mapping, counts ---------------------------------------------------------------- */
 
 static void va_mapping(void)
 {
@@ -386,7 +390,7 @@ static void page_operations(void)
     CHECK_EQ(ext(MMUEXT_FLUSH_CACHE, 0, 0), 0, "MMUEXT_FLUSH_CACHE");
 }
 
-/* --- stores to level 1 tables ------------------------------------------------------------------------------------- */
+/* --- stores to level 1 tables ----------------------------------------------------------------- */
 
 static void writable_tables(void)
 {
@@ -455,7 +459,7 @@ static void flushes(void)
     }
 }
 
-/* --- reservation -------------------------------------------------------------------------------------------------- */
+/* --- reservation ------------------------------------------------------------------------------ */
 
 static long reserve(unsigned int op, uint64_t *frame, unsigned long nr, unsigned int order)
 {

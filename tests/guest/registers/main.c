@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A vcpu's registers are its own: general, x87, SSE, AVX, debug and segment registers over hypercalls, traps, events, preemption,
- * and two vcpus that take turns on one cpu. Every round fills them with new random values and looks what is left of them.
+ * A vcpu's registers are its own: general, x87, SSE, AVX, debug and segment registers over
+ * hypercalls, traps, events, preemption, and two vcpus that take turns on one cpu. Every round
+ * fills them with new random values and looks what is left of them.
  */
 #include "guest.h"
 
@@ -20,7 +21,7 @@ struct state {
 static struct state states[2];
 static bool with_avx;
 
-/* --- loading and storing everything ------------------------------------------------------------------------------- */
+/* --- loading and storing everything ----------------------------------------------------------- */
 
 typedef void stub_fn(const uint64_t *in, uint64_t *out, uint64_t spins);
 stub_fn over_spin, over_hypercall, over_yield, over_int3, over_fault, over_emulation;
@@ -90,10 +91,13 @@ static void fill(struct state *s)
     for (int i = 0; i < 512; i++)
         s->fx_in[i] = (uint8_t)random(s);
     memset(s->fx_in, 0, 32);
-    *(uint16_t *)&s->fx_in[0] = (uint16_t)(0x37f | (random(s) & 0xc00));         /* control word: rounding */
-    *(uint16_t *)&s->fx_in[2] = (uint16_t)(random(s) & 0x3800);                  /* status word: top of stack */
+    /* control word: rounding */
+    *(uint16_t *)&s->fx_in[0] = (uint16_t)(0x37f | (random(s) & 0xc00));
+    /* status word: top of stack */
+    *(uint16_t *)&s->fx_in[2] = (uint16_t)(random(s) & 0x3800);
     s->fx_in[4] = (uint8_t)random(s);                                            /* tags */
-    *(uint32_t *)&s->fx_in[24] = (uint32_t)(0x1f80 | (random(s) & 0xe03f));      /* MXCSR: rounding, flags */
+    /* MXCSR: rounding, flags */
+    *(uint32_t *)&s->fx_in[24] = (uint32_t)(0x1f80 | (random(s) & 0xe03f));
     for (unsigned int i = 0; i < sizeof(s->high_in); i++)
         ((uint8_t *)s->high_in)[i] = (uint8_t)random(s);
 }
@@ -157,7 +161,8 @@ static void set_segments(struct state *s)
     __asm__ volatile("mov %0, %%es" : : "r"(this_vcpu() ? 0xe02b : 0));
     hypercall(__HYPERVISOR_set_segment_base, SEGBASE_FS, &s->word);
     hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, &s->word);
-    hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, s->word >> 24); /* user mode's, where nothing is */
+    /* user mode's, where nothing is */
+    hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, s->word >> 24);
 }
 
 static void verdict(struct state *s, const char *what)
@@ -170,7 +175,7 @@ static void verdict(struct state *s, const char *what)
     s->rounds = s->bad_regs = s->bad_fpu = s->bad_segments = 0;
 }
 
-/* --- AVX ---------------------------------------------------------------------------------------------------------- */
+/* --- AVX -------------------------------------------------------------------------------------- */
 
 /* XSAVE for this vcpu, with AVX in XCR0, where the cpu has it. */
 static bool avx_on(void)
@@ -188,7 +193,7 @@ static bool avx_on(void)
     return lo == 7;
 }
 
-/* --- one vcpu ----------------------------------------------------------------------------------------------------- */
+/* --- one vcpu --------------------------------------------------------------------------------- */
 
 static bool go_on(struct trap_frame *f)
 {
@@ -236,7 +241,7 @@ static void task_switched(void)
     CHECK_EQ(v, -1, "... and no trap");
 }
 
-/* --- debug registers ---------------------------------------------------------------------------------------------- */
+/* --- debug registers -------------------------------------------------------------------------- */
 
 static volatile uint64_t watched[2] __attribute__((aligned(16)));
 static volatile int hits[2];
@@ -275,7 +280,7 @@ static void debug_registers(void)
     hits[0] = 0;
 }
 
-/* --- preemption --------------------------------------------------------------------------------------------------- */
+/* --- preemption ------------------------------------------------------------------------------- */
 
 static volatile unsigned int ticks;
 
@@ -286,7 +291,10 @@ static void arm(void)
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, this_vcpu(), &t);
 }
 
-/* The event handler of vcpu 0: it spoils the FPU, as a kernel that saves it would, and asks for the next event. */
+/*
+ * The event handler of vcpu 0: it spoils the FPU, as a kernel that saves it would, and asks for the
+ * next event.
+ */
 static void on_tick(void)
 {
     static uint8_t saved[512] __attribute__((aligned(16))), other[512] __attribute__((aligned(16)));
@@ -330,7 +338,7 @@ static void preemption(struct state *s)
     verdict(s, "more than a second of work with a timer");
 }
 
-/* --- two vcpus ---------------------------------------------------------------------------------------------------- */
+/* --- two vcpus -------------------------------------------------------------------------------- */
 
 static volatile bool stop, gone;
 

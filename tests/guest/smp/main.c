@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Two vcpus on two cpus: bringing one up and down, events between them, flushing each other's TLB, and both changing the
- * same page tables at once, after which every frame must be as free as before.
+ * Two vcpus on two cpus: bringing one up and down, events between them, flushing each other's TLB,
+ * and both changing the same page tables at once, after which every frame must be as free as
+ * before.
  *
  * vcpu 1 runs jobs that vcpu 0 gives it. Only vcpu 0 prints.
  */
@@ -27,7 +28,7 @@ static void pause(void) { __asm__ volatile("pause"); }
         (bool)(cond);                                                \
     })
 
-/* --- jobs for vcpu 1 ---------------------------------------------------------------------------------------------- */
+/* --- jobs for vcpu 1 -------------------------------------------------------------------------- */
 
 static void (*volatile job)(void);
 static volatile bool up;
@@ -59,7 +60,7 @@ static void run(void (*fn)(void))
         CHECK(false, "vcpu 1 does its job");
 }
 
-/* --- life --------------------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static long initialise(struct vcpu_guest_context *c) { return vcpu_op(VCPUOP_initialise, 1, c); }
 
@@ -171,9 +172,11 @@ static void down_and_up(void)
     CHECK(finished(), "... and it goes on");
 }
 
-/* --- events ------------------------------------------------------------------------------------------------------- */
+/* --- events ----------------------------------------------------------------------------------- */
 
-/* Ports to vcpu 0 lie in word 0 of the bitmaps, ports to vcpu 1 in word 1: each takes only its own. */
+/*
+ * Ports to vcpu 0 lie in word 0 of the bitmaps, ports to vcpu 1 in word 1: each takes only its own.
+ */
 static unsigned int to0, to1, also1;
 
 static unsigned int bind_ipi(unsigned int vcpu)
@@ -301,7 +304,7 @@ static void nmis(void)
     CHECK_EQ(nr_nmi[0], 0, "... and none to vcpu 0");
 }
 
-/* --- TLB ---------------------------------------------------------------------------------------------------------- */
+/* --- TLB -------------------------------------------------------------------------------------- */
 
 static char *window;
 static volatile uint64_t seen;
@@ -366,7 +369,7 @@ static void tlb(void)
     CHECK_EQ(mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (void *)0x123456789000), -XEINVAL, "a mask that cannot be read");
 }
 
-/* --- both change the same page tables ----------------------------------------------------------------------------- */
+/* --- both change the same page tables --------------------------------------------------------- */
 
 #define FRAMES 6
 #define WINDOWS 6

@@ -133,7 +133,7 @@ static void period(void)
     CHECK_EQ(event_count[port], 0, "... and it comes no more");
 }
 
-/* --- clock -------------------------------------------------------------------------------------------------------- */
+/* --- clock ------------------------------------------------------------------------------------ */
 
 /* The clock is set anew about once a second: look for longer. */
 static void clock(void)
@@ -177,7 +177,7 @@ static void second_clock(void)
     CHECK_EQ(vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &area), 0, "... and unregister it");
 }
 
-/* --- runstate ----------------------------------------------------------------------------------------------------- */
+/* --- runstate --------------------------------------------------------------------------------- */
 
 static uint64_t sum(const struct vcpu_runstate_info *r) { return r->time[0] + r->time[1] + r->time[2] + r->time[3]; }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The guest's user mode: iret into it, traps and system calls out of it, stack switching, what it may not do. */
+/*
+ * The guest's user mode: iret into it, traps and system calls out of it, stack switching, what it
+ * may not do.
+ */
 #include "guest.h"
 
 const char *test_name = "usermode";

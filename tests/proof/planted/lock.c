@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Wrong on purpose, and never linked: tools/run-static makes sure that clang sees the missing lock. */
+/*
+ * Wrong on purpose, and never linked: tools/run-static makes sure that clang sees the missing lock.
+ */
 #include <hv/lock.h>
 
 static DEFINE_SPINLOCK(lock, RANK_LEAF);

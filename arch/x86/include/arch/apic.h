@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The local APIC: xAPIC (memory-mapped) or x2APIC (MSRs) behind one set of functions. Intel SDM vol. 3, "Advanced
- * Programmable Interrupt Controller (APIC)"; AMD APM vol. 2, same chapter. Destination mode is physical everywhere.
+ * The local APIC: xAPIC (memory-mapped) or x2APIC (MSRs) behind one set of functions. Intel SDM
+ * vol. 3, "Advanced Programmable Interrupt Controller (APIC)"; AMD APM vol. 2, same chapter.
+ * Destination mode is physical everywhere.
  */
 #ifndef ARCH_APIC_H
 #define ARCH_APIC_H
@@ -59,18 +60,24 @@ struct apic_ops {
 };
 extern const struct apic_ops *apic;
 
-void apic_init_boot(void); /* silence the 8259s, choose the driver, map the registers; needs cpu_features and hv_ioremap() */
+/* silence the 8259s, choose the driver, map the registers; needs cpu_features and hv_ioremap() */
+void apic_init_boot(void);
 void apic_init_cpu(void);  /* on each cpu, the boot cpu included: enable, local vectors */
 void apic_eoi(void);
 bool apic_is_in_service(uint8_t vector);
-/* INIT then STARTUP to the cpu with this APIC id, which starts in real mode at page << 12. Not waited for. */
+/*
+ * INIT then STARTUP to the cpu with this APIC id, which starts in real mode at page << 12. Not
+ * waited for.
+ */
 void apic_start_cpu(uint32_t apic_id, uint8_t page);
 void apic_restart_cpu(uint32_t apic_id, uint8_t page); /* a second STARTUP */
 bool apic_is_x2(void);
 void apic_send_nmi_others(void); /* stop everybody, on the way to a panic */
 void apic_interrupt_error(void);
 
-/* Timer: ticks per second of the LAPIC timer (measured by time.c); 0 when the TSC deadline is used. */
+/*
+ * Timer: ticks per second of the LAPIC timer (measured by time.c); 0 when the TSC deadline is used.
+ */
 void apic_timer_init(uint64_t ticks_per_sec);
 void apic_timer_init_cpu(void);
 

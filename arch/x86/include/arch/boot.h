@@ -16,7 +16,10 @@ extern paddr_t crash_record_pa;    /* another, for crash.c's record */
 
 /* The modules have been used: their memory goes to the allocator. */
 void boot_release_modules(void);
-/* Create dom0 and its vcpus from the modules and options, build it, let it run. boot_fail() when that is impossible. */
+/*
+ * Create dom0 and its vcpus from the modules and options, build it, let it run. boot_fail() when
+ * that is impossible.
+ */
 void dom0_create(void);
 
 /* head.S: continue in fn on an empty stack; fn does not return. */

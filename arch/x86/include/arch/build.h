@@ -20,8 +20,8 @@ struct dom0_input {
 };
 
 /*
- * Fill d (created, with its vcpu 0, no memory yet, max_pages set) with kernel, initrd, tables and first context.
- * Does not return when the input cannot be used: boot_fail() says why.
+ * Fill d (created, with its vcpu 0, no memory yet, max_pages set) with kernel, initrd, tables and
+ * first context. Does not return when the input cannot be used: boot_fail() says why.
  */
 void dom0_build_pv(struct domain *d, const struct dom0_input *in);
 

@@ -20,12 +20,16 @@ bool pit_probe(struct clocksource *cs);
 
 /* tsc.c: rates from the cpu's or the hypervisor's own word (cheap), else 0. */
 uint64_t tsc_hz_from_cpuid(uint64_t *apic_hz);
-/* Measure the TSC, and the LAPIC timer if apic_hz is not NULL, against cs: takes about 10 ms. 0: it did not count. */
+/*
+ * Measure the TSC, and the LAPIC timer if apic_hz is not NULL, against cs: takes about 10 ms. 0: it
+ * did not count.
+ */
 uint64_t tsc_hz_measure(const struct clocksource *cs, uint64_t *apic_hz);
 /* One simultaneous look at both, the tightest of a few tries. */
 void tsc_sample(const struct clocksource *cs, uint64_t *tsc, uint64_t *ref);
 void tsc_sync_boot(void);   /* on the boot cpu, before another one starts */
-int64_t tsc_sync_cpu(void); /* on another: what to add to its TSC to get the boot cpu's, 0 if they agree */
+/* on another: what to add to its TSC to get the boot cpu's, 0 if they agree */
+int64_t tsc_sync_cpu(void);
 void tsc_sync_check(void);  /* on the boot cpu, after others have started */
 bool tsc_in_sync(void);     /* so far */
 

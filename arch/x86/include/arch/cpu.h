@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where a cpu finds itself: struct cpu_info at the top of its stack, and the guest's registers in it. Entries from a guest
- * push there (TSS.rsp0 points just above regs.ss); see arch/x86/pv/entry.S.
+ * Where a cpu finds itself: struct cpu_info at the top of its stack, and the guest's registers in
+ * it. Entries from a guest push there (TSS.rsp0 points just above regs.ss); see
+ * arch/x86/pv/entry.S.
  *
- * It is a page of its own, the only one of the stack that stays mapped while a guest runs apart (xpti=): calls from entry.S skip
- * ENTRY_PAD, so that no C function ever leaves anything in it.
+ * It is a page of its own, the only one of the stack that stays mapped while a guest runs apart
+ * (xpti=): calls from entry.S skip ENTRY_PAD, so that no C function ever leaves anything in it.
  */
 #ifndef ARCH_CPU_H
 #define ARCH_CPU_H
@@ -17,15 +18,24 @@
 struct vcpu;
 
 struct cpu_info {
-    /* Room for the frame of a fault of IRET below regs; and it puts regs.es, where TSS.rsp0 points, on a 16-byte boundary. */
+    /*
+     * Room for the frame of a fault of IRET below regs; and it puts regs.es, where TSS.rsp0 points,
+     * on a 16-byte boundary.
+     */
     uint8_t pad[ENTRY_PAD];
     struct cpu_user_regs regs; /* the guest's, while in the hypervisor on its behalf */
     uint32_t cpu;
-    uint8_t view_ok[2];        /* xpti: this cpu's views of the guest's user and kernel tables can be used (arch/xpti.h) */
+    /* xpti: this cpu's views of the guest's user and kernel tables can be used (arch/xpti.h) */
+    uint8_t view_ok[2];
     struct vcpu *running;      /* read as `current` */
     uint64_t percpu_offset;
-    uint64_t guest_cr3;        /* xpti: the two views, to be loaded on the way out; 0: the guest runs on its own table */
-    uint64_t hv_cr3;           /* xpti: a view is loaded, or about to be, and this is to be loaded on the way in; 0: nothing to do */
+    /* xpti: the two views, to be loaded on the way out; 0: the guest runs on its own table */
+    uint64_t guest_cr3;
+    /*
+     * xpti: a view is loaded, or about to be, and this is to be loaded on the way in; 0: nothing to
+     * do
+     */
+    uint64_t hv_cr3;
 } __attribute__((aligned(PAGE_SIZE)));
 _Static_assert(sizeof(struct cpu_info) == PAGE_SIZE, "the top page of the stack");
 

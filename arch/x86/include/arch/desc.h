@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Descriptor tables, SYSCALL stubs and control registers of a cpu. Our part of the GDT is one page, mapped as page 14 of
- * every vcpu's GDT (selectors from 0xe000 on), and GDTR may point just so far below it that those selectors work alone.
+ * Descriptor tables, SYSCALL stubs and control registers of a cpu. Our part of the GDT is one page,
+ * mapped as page 14 of every vcpu's GDT (selectors from 0xe000 on), and GDTR may point just so far
+ * below it that those selectors work alone.
  */
 #ifndef ARCH_DESC_H
 #define ARCH_DESC_H
@@ -16,8 +17,10 @@ struct vcpu;
 #define IST_DB 4
 
 uint64_t idt_address(void); /* a page */
-void idt_init(void);                     /* boot cpu, first: exceptions of ours are reported from here on */
-void cpu_init_tables(unsigned int cpu);  /* on that cpu, on any stack: GDT, TSS, IDT, SYSCALL, CR4, EFER, PAT, XCR0 */
+/* boot cpu, first: exceptions of ours are reported from here on */
+void idt_init(void);
+/* on that cpu, on any stack: GDT, TSS, IDT, SYSCALL, CR4, EFER, PAT, XCR0 */
+void cpu_init_tables(unsigned int cpu);
 mfn_t cpu_gdt_frame(unsigned int cpu);   /* its page of the GDT */
 void gdt_load_own(unsigned int cpu);     /* GDTR at our page alone: valid in every address space */
 void gdt_load_vcpu(const struct vcpu *v); /* GDTR at v's GDT; page 14 of it is this cpu's */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The direct map (machine memory below DIRECTMAP_SIZE, linear) and the frame table's place. The host build has its own
- * version of this header, over an arena.
+ * The direct map (machine memory below DIRECTMAP_SIZE, linear) and the frame table's place. The
+ * host build has its own version of this header, over an arena.
  */
 #ifndef ARCH_DIRECT_H
 #define ARCH_DIRECT_H

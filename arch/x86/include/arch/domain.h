@@ -32,7 +32,8 @@ struct pv_vcpu {
     uint32_t iobmp_limit;      /* ports */
 
     mfn_t kernel_l4, user_l4;  /* type references held; user may be INVALID_MFN */
-    mfn_t old_table;           /* page table given up, still to be undone before the next MMU call; frame 0: none */
+    /* page table given up, still to be undone before the next MMU call; frame 0: none */
+    mfn_t old_table;
 
     uint64_t fs_base, gs_base_kernel, gs_base_user; /* saved; live in MSRs while on a cpu */
     uint16_t ds, es, fs, gs;   /* saved selectors */
@@ -51,7 +52,8 @@ struct pv_vcpu {
 };
 
 struct arch_vcpu {
-    struct cpu_user_regs regs; /* while not running; a running vcpu's are at the top of the cpu's stack */
+    /* while not running; a running vcpu's are at the top of the cpu's stack */
+    struct cpu_user_regs regs;
     struct pv_vcpu pv;
     paddr_t cr3;               /* what the hardware gets: kernel or user L4 by pv.in_kernel */
     void *xsave;               /* XSAVE or FXSAVE area, 64-byte aligned */

@@ -8,7 +8,8 @@
 enum { VENDOR_UNKNOWN, VENDOR_INTEL, VENDOR_AMD, VENDOR_HYGON };
 
 void features_init(void);          /* boot cpu, the very first: only CPUID */
-void features_apply_options(void); /* the administrator's: smap=, smep=, xsave=; before any cpu loads CR4 */
+/* the administrator's: smap=, smep=, xsave=; before any cpu loads CR4 */
+void features_apply_options(void);
 void features_report(void);        /* a line or two for the log */
 
 #endif

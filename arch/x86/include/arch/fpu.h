@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * FPU and vector state: switched eagerly with XSAVE where the machine has it and `xsave` is not disabled, else with FXSAVE.
- * A vcpu's area is in the standard (not compacted) format, which is what the toolstack saves too.
+ * FPU and vector state: switched eagerly with XSAVE where the machine has it and `xsave` is not
+ * disabled, else with FXSAVE. A vcpu's area is in the standard (not compacted) format, which is
+ * what the toolstack saves too.
  */
 #ifndef ARCH_FPU_H
 #define ARCH_FPU_H
@@ -24,7 +25,10 @@ bool xcr0_valid(uint64_t xcr0, uint64_t allowed); /* pure: architectural depende
 /* The 512 legacy bytes, for vcpu_guest_context; v is not running. */
 void fpu_get_legacy(const struct vcpu *v, void *fx);
 void fpu_set_legacy(struct vcpu *v, const void *fx); /* NULL: reset state */
-/* The whole area, for the toolstack: cpu_features.xsave_size bytes (or FXSAVE_SIZE), checked; -EINVAL. v is not running. */
+/*
+ * The whole area, for the toolstack: cpu_features.xsave_size bytes (or FXSAVE_SIZE), checked;
+ * -EINVAL. v is not running.
+ */
 int fpu_set_area(struct vcpu *v, const void *area, size_t size, uint64_t xcr0, uint64_t xcr0_accum) must_check;
 
 #endif

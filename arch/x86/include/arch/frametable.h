@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The allocator's view of the frame table: it takes a section of virgin RAM into use by giving frames for the section's
- * part of the frame table and of the M2P, and having them mapped.
+ * The allocator's view of the frame table: it takes a section of virgin RAM into use by giving
+ * frames for the section's part of the frame table and of the M2P, and having them mapped.
  */
 #ifndef ARCH_FRAMETABLE_H
 #define ARCH_FRAMETABLE_H
@@ -11,7 +11,10 @@
 
 #define SECTION_OF(mfn) ((mfn).n >> (SECTION_SHIFT - PAGE_SHIFT))
 #define NR_SECTIONS (1U << (MAX_PADDR_BITS - SECTION_SHIFT))
-/* Most page-table pages that section_build() takes from hv_page_alloc(): three levels for each table, and the shared ones. */
+/*
+ * Most page-table pages that section_build() takes from hv_page_alloc(): three levels for each
+ * table, and the shared ones.
+ */
 #define SECTION_PT_PAGES 12
 
 /* Nonzero: first M2P frame of the section, as if its M2P began at the section's first frame. */
@@ -24,7 +27,10 @@ struct section_need {
     unsigned int m2p_pages;   /* contiguous, in the direct map */
 };
 struct section_need section_need(uint64_t section);
-/* Under the heap lock. Takes page tables from hv_page_alloc(). The section's pages are all "ordinary, not free". */
+/*
+ * Under the heap lock. Takes page tables from hv_page_alloc(). The section's pages are all
+ * "ordinary, not free".
+ */
 void section_build(uint64_t section, mfn_t table, mfn_t m2p);
 /* Translations of the M2P may be stale after section_build: flush all cpus, without locks. */
 void section_flush(void);

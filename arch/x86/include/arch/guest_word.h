@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Single words of the running guest's memory, for the paths where each instruction counts: the address has been checked with
- * guest_words_ok(), and guest_words_begin() and _end() stand around. On a fault control goes to the label `fault`; the caller then
- * falls back to guest_read() or guest_write(), which also try again (arch/x86/cpu/guest_access.c).
+ * Single words of the running guest's memory, for the paths where each instruction counts: the
+ * address has been checked with guest_words_ok(), and guest_words_begin() and _end() stand around.
+ * On a fault control goes to the label `fault`; the caller then falls back to guest_read() or
+ * guest_write(), which also try again (arch/x86/cpu/guest_access.c).
  */
 #ifndef ARCH_GUEST_WORD_H
 #define ARCH_GUEST_WORD_H

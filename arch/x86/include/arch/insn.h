@@ -8,7 +8,10 @@
 static inline void cpu_relax(void) { __asm__ volatile("pause" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 static inline void irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
-/* Let pending interrupts in. The nop is needed: STI takes effect after the instruction that follows it. */
+/*
+ * Let pending interrupts in. The nop is needed: STI takes effect after the instruction that follows
+ * it.
+ */
 static inline void irq_window(void) { __asm__ volatile("sti; nop; cli" ::: "memory"); }
 static inline void halt(void) { __asm__ volatile("hlt" ::: "memory"); }
 static inline void sti_halt(void) { __asm__ volatile("sti; hlt" ::: "memory"); }

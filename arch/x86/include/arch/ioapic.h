@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* IO-APICs: GSIs, their polarity and trigger mode. Intel 82093AA data sheet; RTE: "I/O Redirection Table Registers". */
+/*
+ * IO-APICs: GSIs, their polarity and trigger mode. Intel 82093AA data sheet; RTE: "I/O Redirection
+ * Table Registers".
+ */
 #ifndef ARCH_IOAPIC_H
 #define ARCH_IOAPIC_H
 

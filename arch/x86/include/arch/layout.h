@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The hypervisor's virtual address space: L4 slots 256 to 271 of every page table (docs/memory.md has the picture).
+ * The hypervisor's virtual address space: L4 slots 256 to 271 of every page table (docs/memory.md
+ * has the picture).
  *
  *  256  M2P, read-only to guests: u64 per machine frame
  *  257  device mappings (LAPIC, IO-APIC, HPET, ECAM, ACPI tables)
@@ -27,7 +28,8 @@
 #define PERDOMAIN_VIRT_START 0xffff818000000000
 #define PERDOMAIN_SLOT 259
 #define STACK_VIRT_START 0xffff820000000000
-#define STUB_VIRT_START 0xffff820010000000 /* SYSCALL entry stubs, STUB_SIZE bytes a cpu; near the stacks */
+/* SYSCALL entry stubs, STUB_SIZE bytes a cpu; near the stacks */
+#define STUB_VIRT_START 0xffff820010000000
 #define STUB_SIZE 128UL
 #define WINDOW_VIRT_START 0xffff824000000000
 #define IMAGE_VIRT_START 0xffff82d080000000
@@ -41,8 +43,9 @@
 #define LDT_VIRT(vcpu_id) (GDT_VIRT(vcpu_id) + 0x10000)
 
 /*
- * A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info in the top page.
- * Page 0: #DB (lower half), #DF (upper half); page 1: NMI; page 2: #MC; page 3: guard; pages 4-6: the stack; page 7: struct cpu_info.
+ * A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info in the
+ * top page. Page 0: #DB (lower half), #DF (upper half); page 1: NMI; page 2: #MC; page 3: guard;
+ * pages 4-6: the stack; page 7: struct cpu_info.
  */
 #define STACK_ORDER 3
 #define STACK_SIZE 0x8000
@@ -53,12 +56,14 @@
 #define STACK_GUARD 0x3000 /* this page is to be unmapped */
 #define STACK_INFO 0x7000 /* the page of struct cpu_info */
 #define STACK_VIRT(cpu) (STACK_VIRT_START + (unsigned long)(cpu) * STACK_STRIDE)
-#define STACK_STRIDE 0x10000 /* stacks are mapped this far apart: the gap is a guard, but for a page */
+/* stacks are mapped this far apart: the gap is a guard, but for a page */
+#define STACK_STRIDE 0x10000
 #define STACK_TABLES 0xc000 /* in the gap: the cpu's part of the GDT, and its TSS */
 
 /*
- * What entry.S leaves between a guest's frame and a C function's: nothing of C's stays in the page of the frame. The smallest
- * that holds what a fault of IRET pushes below the frame (48 bytes by the cpu, 120 by us), is 8 modulo 16, and keeps rsp aligned.
+ * What entry.S leaves between a guest's frame and a C function's: nothing of C's stays in the page
+ * of the frame. The smallest that holds what a fault of IRET pushes below the frame (48 bytes by
+ * the cpu, 120 by us), is 8 modulo 16, and keeps rsp aligned.
  */
 #define ENTRY_PAD 56
 

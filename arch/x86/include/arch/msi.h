@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PCI devices as dom0 announces them, and their message-signalled interrupts. PCI Local Bus Specification 3.0 §6.8. All functions
- * want pci_lock but those of the irq chip.
+ * PCI devices as dom0 announces them, and their message-signalled interrupts. PCI Local Bus
+ * Specification 3.0 §6.8. All functions want pci_lock but those of the irq chip.
  */
 #ifndef ARCH_MSI_H
 #define ARCH_MSI_H
@@ -21,7 +21,10 @@ struct pci_guard {
 /* Pure (pci_guard.c): the bits of a write of size bytes at reg that may reach the device. */
 uint32_t pci_guard_allows(const struct pci_guard *g, unsigned int reg, unsigned int size);
 
-/* dom0 wrote to an MMCFG page, which it has mapped read-only (pci_filter.c). False: pa is in no such region. */
+/*
+ * dom0 wrote to an MMCFG page, which it has mapped read-only (pci_filter.c). False: pa is in no
+ * such region.
+ */
 bool pci_mmcfg_write(paddr_t pa, unsigned int size, uint32_t value);
 
 struct pci_dev {
@@ -51,25 +54,32 @@ struct msi_block {
     uint32_t mask;    /* mask bits as last written: MSI a bit a vector, MSI-X bit 0 */
 };
 
-extern spinlock_t pci_lock;      /* RANK_PHYSDEV: devices, their blocks, all domains' pirq tables (with the event lock) */
+/* RANK_PHYSDEV: devices, their blocks, all domains' pirq tables (with the event lock) */
+extern spinlock_t pci_lock;
 extern struct pci_config pci_hw; /* the ports */
 
 void pci_dev_init(void); /* boot: after ACPI and pv_mmu_init(), before dom0 runs */
 /* The device's record, made if need be: NULL when out of memory. */
 struct pci_dev *pci_dev_get(pci_sbdf_t id) REQUIRES(pci_lock);
 struct pci_dev *pci_dev_find(pci_sbdf_t id) REQUIRES(pci_lock);
-bool pci_dev_caps(struct pci_dev *dev) REQUIRES(pci_lock); /* guard.*_cap are valid; false: nobody there */
-volatile uint8_t *pci_dev_ecam(struct pci_dev *dev) REQUIRES(pci_lock); /* NULL: not in an MMCFG region */
+/* guard.*_cap are valid; false: nobody there */
+bool pci_dev_caps(struct pci_dev *dev) REQUIRES(pci_lock);
+/* NULL: not in an MMCFG region */
+volatile uint8_t *pci_dev_ecam(struct pci_dev *dev) REQUIRES(pci_lock);
 
 /*
- * Program a message to a free irq, masked where it can be. The first irq; *nr is rounded up to a power of two.
- * -ENODEV, -EEXIST, -EBUSY (the other kind is in use), -EINVAL, -ENXIO (memory decoding is off), -ENOSPC, -ENOMEM.
+ * Program a message to a free irq, masked where it can be. The first irq; *nr is rounded up to a
+ * power of two. -ENODEV, -EEXIST, -EBUSY (the other kind is in use), -EINVAL, -ENXIO (memory
+ * decoding is off), -ENOSPC, -ENOMEM.
  */
 int msi_map(struct pci_dev *dev, unsigned int nr, struct msi_block **out) REQUIRES(pci_lock);
 int msix_map(struct pci_dev *dev, unsigned int entry, paddr_t table_base, struct msi_block **out) REQUIRES(pci_lock);
-void msi_unmap(struct msi_block *b) REQUIRES(pci_lock); /* its irqs are not bound any more; frees b */
+/* its irqs are not bound any more; frees b */
+void msi_unmap(struct msi_block *b) REQUIRES(pci_lock);
 void msi_restore(struct pci_dev *dev) REQUIRES(pci_lock); /* write all again, after a reset */
-/* The MSI-X table's pages are read-only to guests from now on, or (no entry is in use) no longer. */
+/*
+ * The MSI-X table's pages are read-only to guests from now on, or (no entry is in use) no longer.
+ */
 int msix_protect(struct pci_dev *dev, paddr_t table_base, bool on) REQUIRES(pci_lock);
 /* The block that an irq belongs to, NULL if it is no MSI. */
 struct msi_block *msi_block_of(unsigned int irq);

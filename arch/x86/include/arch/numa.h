@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* NUMA nodes, numbered from 0 in the order in which the SRAT names their proximity domains. One node without an SRAT. */
+/*
+ * NUMA nodes, numbered from 0 in the order in which the SRAT names their proximity domains. One
+ * node without an SRAT.
+ */
 #ifndef ARCH_NUMA_H
 #define ARCH_NUMA_H
 
@@ -11,9 +14,12 @@ struct acpi_info;
 
 void numa_init(const struct acpi_info *acpi);
 unsigned int numa_nr_nodes(void);
-/* The node of machine address start, and the first address in (start, end] where the node changes. */
+/*
+ * The node of machine address start, and the first address in (start, end] where the node changes.
+ */
 uint64_t numa_range_end(uint64_t start, uint64_t end, unsigned int *node);
 unsigned int numa_node_of_apic(uint32_t apic_id);
-unsigned int numa_distance(unsigned int from, unsigned int to); /* SLIT; 10 local, 20 remote without one */
+/* SLIT; 10 local, 20 remote without one */
+unsigned int numa_distance(unsigned int from, unsigned int to);
 
 #endif

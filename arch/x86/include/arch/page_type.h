@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Type references to frames: the promise that a frame is, and stays, a page table of a level, a descriptor page, or writable.
- * docs/page-types.md. Whoever holds a type reference holds a page reference too.
+ * Type references to frames: the promise that a frame is, and stays, a page table of a level, a
+ * descriptor page, or writable. docs/page-types.md. Whoever holds a type reference holds a page
+ * reference too.
  *
- * Page tables are taken and given back under the pt_lock of their owner only, and in bounded steps: struct pt_work.
- * PT_WRITABLE may be taken and given back by anybody, under any lock below RANK_PT's users.
+ * Page tables are taken and given back under the pt_lock of their owner only, and in bounded steps:
+ * struct pt_work. PT_WRITABLE may be taken and given back by anybody, under any lock below
+ * RANK_PT's users.
  */
 #ifndef ARCH_PAGE_TYPE_H
 #define ARCH_PAGE_TYPE_H
@@ -22,28 +24,39 @@ extern int host_pt_budget; /* tests stop work everywhere */
 #endif
 
 struct pt_work {
-    int budget;          /* entries left to look at in this step; the rest is done when the hypercall is continued */
-    struct page *parked; /* out: a table half undone, PARTIAL: to be finished by page_table_reclaim() */
+    /* entries left to look at in this step; the rest is done when the hypercall is continued */
+    int budget;
+    /* out: a table half undone, PARTIAL: to be finished by page_table_reclaim() */
+    struct page *parked;
 };
 /* After page_table_get() too: a refused table may be left so. */
 
-/* Type word of a page of ours shared with a guest: never a page table, and writable only if so said. */
+/*
+ * Type word of a page of ours shared with a guest: never a page table, and writable only if so
+ * said.
+ */
 uint64_t page_use_shared(bool writable);
 
 /* PT_WRITABLE or PT_SEGDESC. 0, -EINVAL (another type), -EBUSY. */
 int page_get_type(struct page *pg, enum page_type type) must_check;
 void page_put_type(struct page *pg);
 
-/* Page tables. 0, -EINVAL and the like, or -ERESTART: call again (the work done so far is kept in the frame). */
+/*
+ * Page tables. 0, -EINVAL and the like, or -ERESTART: call again (the work done so far is kept in
+ * the frame).
+ */
 int page_table_get(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock) must_check;
 /* May leave the table in w->parked. */
 void page_table_put(struct page *pg, struct domain *d, struct pt_work *w) REQUIRES(d->arch.pt_lock);
-/* Go on undoing a PARTIAL table; nothing to do if it is not one any more. -ERESTART: not finished. */
+/*
+ * Go on undoing a PARTIAL table; nothing to do if it is not one any more. -ERESTART: not finished.
+ */
 int page_table_reclaim(struct page *pg, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock) must_check;
 
-bool page_pin(struct page *pg);   /* the caller's reference becomes the pin's; false: pinned already */
+/* the caller's reference becomes the pin's; false: pinned already */
+bool page_pin(struct page *pg);
 bool page_unpin(struct page *pg); /* and back; false: not pinned */
 
 static inline struct page_use page_use_read(const struct page *pg)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a frame is used for: the pure part. page_type.c is the shell; docs/page-types.md tells the story.
+ * What a frame is used for: the pure part. page_type.c is the shell; docs/page-types.md tells the
+ * story.
  *
  *                get(T)               checked                 put, last
  *       IDLE ───────────▶ CHECKING(T) ───────▶ VALID(T, n) ───────────▶ UNDOING(T) ──▶ IDLE
@@ -8,14 +9,16 @@
  *                interrupted ▼  │ get(T)                     reclaim, get(U)│  ▼ interrupted
  *                          PARTIAL(T) ───────────────────────────────────┘ PARTIAL(T)
  *
- * Types whose check and undoing are nothing (WRITABLE, NONE) skip CHECKING unless translations of the former type must be
- * flushed first, and all but the page tables skip UNDOING.
+ * Types whose check and undoing are nothing (WRITABLE, NONE) skip CHECKING unless translations of
+ * the former type must be flushed first, and all but the page tables skip UNDOING.
  *
- * Always: a frame in CHECKING or UNDOING belongs to one cpu and the others wait or are refused; count is 0 only in IDLE, and 1 in
- * CHECKING, PARTIAL and UNDOING; type changes only from IDLE, where it still names the former use; pinned only in VALID, and one
- * of the counts is then the pin's. So a frame is never writable by a guest and a page table at once.
+ * Always: a frame in CHECKING or UNDOING belongs to one cpu and the others wait or are refused;
+ * count is 0 only in IDLE, and 1 in CHECKING, PARTIAL and UNDOING; type changes only from IDLE,
+ * where it still names the former use; pinned only in VALID, and one of the counts is then the
+ * pin's. So a frame is never writable by a guest and a page table at once.
  *
- * The contracts between the @ are for Frama-C (make proof): free of run-time errors, and the sentences above, for every input.
+ * The contracts between the @ are for Frama-C (make proof): free of run-time errors, and the
+ * sentences above, for every input.
  */
 #ifndef ARCH_PAGE_USE_H
 #define ARCH_PAGE_USE_H
@@ -43,7 +46,8 @@ enum use_verdict {
     USE_UNDO_FIRST, /* the caller now undoes the left-over of another type, then asks again */
     USE_DROPPED,    /* given back, others remain */
     USE_LAST,       /* the last one given back: the frame is idle */
-    USE_UNDO_IT,    /* the last one: the caller is to give back what the table refers to, then page_use_undone() */
+    /* the last one: the caller is to give back what the table refers to, then page_use_undone() */
+    USE_UNDO_IT,
     USE_BROKEN,     /* the request makes no sense in this state: a bug of ours */
 };
 
@@ -77,7 +81,10 @@ enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct p
     ensures \result == USE_UNDO_IT ==> next->state == PS_UNDOING && (PT_L1 <= cur.type <= PT_L4); */
 enum use_verdict page_use_put(struct page_use cur, struct page_use *next);
 
-/* The end of a check. REFUSED: the caller goes on undoing what it had accepted, as after USE_UNDO_IT. */
+/*
+ * The end of a check. REFUSED: the caller goes on undoing what it had accepted, as after
+ * USE_UNDO_IT.
+ */
 enum check_result { CHECK_OK, CHECK_REFUSED, CHECK_INTERRUPTED };
 /*@ requires \valid(next) && CHECK_OK <= result <= CHECK_INTERRUPTED;
     assigns *next;
@@ -98,7 +105,10 @@ enum use_verdict page_use_undone(struct page_use cur, bool interrupted, struct p
     ensures next->type == cur.type && next->count == cur.count; */
 enum use_verdict page_use_reclaim(struct page_use cur, struct page_use *next);
 
-/* Turn the caller's own reference to a VALID table into the pin's. USE_WRONG_TYPE: it is pinned already, or no table. */
+/*
+ * Turn the caller's own reference to a VALID table into the pin's. USE_WRONG_TYPE: it is pinned
+ * already, or no table.
+ */
 /*@ requires \valid(next);
     assigns *next;
     ensures use_holds(cur) ==> use_holds(*next);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Per-cpu variables: a template section, one copy per cpu, found from struct cpu_info at the top of the stack. */
+/*
+ * Per-cpu variables: a template section, one copy per cpu, found from struct cpu_info at the top of
+ * the stack.
+ */
 #ifndef ARCH_PERCPU_H
 #define ARCH_PERCPU_H
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CPUID and MSR policy: what a guest is told of the machine. Kinds, from which a domain's starts: raw (the machine), host (what
- * we use of it), and for each kind of guest the most it may have and what it has by default.
+ * CPUID and MSR policy: what a guest is told of the machine. Kinds, from which a domain's starts:
+ * raw (the machine), host (what we use of it), and for each kind of guest the most it may have and
+ * what it has by default.
  *
- * The toolstack reads and writes policies as arrays of leaves and MSRs, and reads feature words. SURFACE: public
- * arch-x86/cpufeatureset.h; public sysctl.h, "XEN_SYSCTL_get_cpu_policy"; public domctl.h, "XEN_DOMCTL_set_cpu_policy".
+ * The toolstack reads and writes policies as arrays of leaves and MSRs, and reads feature words.
+ * SURFACE: public arch-x86/cpufeatureset.h; public sysctl.h, "XEN_SYSCTL_get_cpu_policy"; public
+ * domctl.h, "XEN_DOMCTL_set_cpu_policy".
  */
 #ifndef ARCH_POLICY_H
 #define ARCH_POLICY_H
@@ -47,18 +49,27 @@ struct policy_error {
 void cpu_policies_init(void); /* boot, after the features and options */
 const struct cpu_policy *cpu_policy_of(enum policy_kind kind); /* NULL for an unknown one */
 
-/* Serialise: *nr is the space in, what is needed out. -ENOBUFS when that is more (out is filled as far as it goes). */
+/*
+ * Serialise: *nr is the space in, what is needed out. -ENOBUFS when that is more (out is filled as
+ * far as it goes).
+ */
 int cpu_policy_to_leaves(const struct cpu_policy *p, struct xen_cpuid_leaf *out, uint32_t *nr);
 int cpu_policy_to_msrs(const struct cpu_policy *p, struct xen_msr_entry *out, uint32_t *nr);
-/* Put these over what is in p. -ERANGE: no such leaf or MSR; -EINVAL, -EOVERFLOW; err says which. */
+/*
+ * Put these over what is in p. -ERANGE: no such leaf or MSR; -EINVAL, -EOVERFLOW; err says which.
+ */
 int cpu_policy_from_leaves(struct cpu_policy *p, const struct xen_cpuid_leaf *in, uint32_t nr, struct policy_error *err);
 int cpu_policy_from_msrs(struct cpu_policy *p, const struct xen_msr_entry *in, uint32_t nr, struct policy_error *err);
 /* May p run under max? -EINVAL. */
 int cpu_policy_check(const struct cpu_policy *p, const struct cpu_policy *max, struct policy_error *err);
-void cpu_policy_clamp(struct cpu_policy *p, const struct cpu_policy *max); /* features not in max go, and what depends on them */
+/* features not in max go, and what depends on them */
+void cpu_policy_clamp(struct cpu_policy *p, const struct cpu_policy *max);
 uint32_t cpu_policy_word(const struct cpu_policy *p, unsigned int word);   /* of the feature set */
 
-/* A domain's: default of its kind at creation; set checks and clamps. -EEXIST after the first unpause. */
+/*
+ * A domain's: default of its kind at creation; set checks and clamps. -EEXIST after the first
+ * unpause.
+ */
 int domain_policy_init(struct domain *d) must_check;
 void domain_policy_destroy(struct domain *d);
 int domain_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, uint32_t nr_leaves,

@@ -18,7 +18,8 @@ typedef struct { uint64_t v; } pte_t; /* an entry of any level */
 #define PTE_PAT 0x080ULL /* L1 */
 #define PTE_GLOBAL 0x100ULL
 #define PTE_AVAIL 0xe00ULL
-#define PTE_GUEST_KERNEL (1ULL << 52) /* software: guest asked for a supervisor page (SURFACE: see docs/memory.md) */
+/* software: guest asked for a supervisor page (SURFACE: see docs/memory.md) */
+#define PTE_GUEST_KERNEL (1ULL << 52)
 #define PTE_NX (1ULL << 63)
 #define PTE_ADDR 0x000ffffffffff000ULL
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PV guests' cpu side: how exceptions and events enter the guest's kernel, its two modes, its context. docs/exits.md.
+ * PV guests' cpu side: how exceptions and events enter the guest's kernel, its two modes, its
+ * context. docs/exits.md.
  *
- * A guest's kernel and user both run in ring 3; v->arch.pv.in_kernel tells which. The mode, the loaded page table and the two
- * GS bases (GS.base, and KERNEL_GS_BASE of the mode that is not running) change together, in pv_set_mode().
+ * A guest's kernel and user both run in ring 3; v->arch.pv.in_kernel tells which. The mode, the
+ * loaded page table and the two GS bases (GS.base, and KERNEL_GS_BASE of the mode that is not
+ * running) change together, in pv_set_mode().
  */
 #ifndef ARCH_PV_H
 #define ARCH_PV_H
@@ -16,29 +18,35 @@ struct vcpu;
 
 struct bounce;
 
-/* --- entering the guest's kernel (current only) -------------------------------------------------------------------- */
+/* --- entering the guest's kernel (current only) ----------------------------------------------- */
 
 void pv_bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b);
-void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code); /* an exception, through its trap table */
+/* an exception, through its trap table */
+void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code);
 void pv_inject_pf(struct vcpu *v, uint64_t cr2, uint32_t error_code);
 void pv_failsafe(struct vcpu *v); /* a selector in v->arch.pv could not be loaded */
 void pv_set_mode(struct vcpu *v, bool kernel);
 
 void pv_exception(struct cpu_user_regs *regs);
-void pv_iret_fault(struct cpu_user_regs *frame) noreturn; /* our IRET to the guest faulted: the guest's exception */
+/* our IRET to the guest faulted: the guest's exception */
+void pv_iret_fault(struct cpu_user_regs *frame) noreturn;
 void pv_exit_work(struct cpu_user_regs *regs);
 void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_syscall32(struct vcpu *v, struct cpu_user_regs *regs);
 void pv_sysenter(struct vcpu *v, struct cpu_user_regs *regs);
-bool pv_perdomain_fault(struct vcpu *v, uint64_t cr2); /* a descriptor of v's LDT was needed: mapped now */
+/* a descriptor of v's LDT was needed: mapped now */
+bool pv_perdomain_fault(struct vcpu *v, uint64_t cr2);
 
-/* --- privileged instructions (priv_op.c) ---------------------------------------------------------------------------- */
+/* --- privileged instructions (priv_op.c) ------------------------------------------------------ */
 
-/* What faulted in the guest with #GP(0): true when done (registers are updated), false: the #GP is the guest's. */
+/*
+ * What faulted in the guest with #GP(0): true when done (registers are updated), false: the #GP is
+ * the guest's.
+ */
 bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs);
 bool pv_emulate_forced(struct vcpu *v, struct cpu_user_regs *regs); /* #UD: prefixed CPUID */
 
-/* --- segments (segment.c) ------------------------------------------------------------------------------------------- */
+/* --- segments (segment.c) --------------------------------------------------------------------- */
 
 struct segment {
     uint64_t base;
@@ -55,32 +63,41 @@ void write_fs_base(uint64_t base);
 void write_gs_base(uint64_t base);
 uint64_t read_gs_base(void);
 
-/* --- debug registers (debugreg.c) ----------------------------------------------------------------------------------- */
+/* --- debug registers (debugreg.c) ------------------------------------------------------------- */
 
-int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t val); /* 0, -ENODEV, -EINVAL, -EPERM; v may not be current */
+/* 0, -ENODEV, -EINVAL, -EPERM; v may not be current */
+int pv_set_debugreg(struct vcpu *v, unsigned int reg, uint64_t val);
 uint64_t pv_get_debugreg(const struct vcpu *v, unsigned int reg);
 void pv_load_debugregs(const struct vcpu *v); /* switch-in */
 uint64_t pv_read_dr6(void);                   /* and reset it */
 
-/* --- I/O ports (io.c) ----------------------------------------------------------------------------------------------- */
+/* --- I/O ports (io.c) ------------------------------------------------------------------------- */
 
-bool pv_iopl_ok(const struct vcpu *v); /* the virtual IOPL lets the running mode do I/O, CLI and STI */
-bool pv_io_allowed(struct vcpu *v, uint16_t port, unsigned int size); /* virtual IOPL or the I/O bitmap */
+/* the virtual IOPL lets the running mode do I/O, CLI and STI */
+bool pv_iopl_ok(const struct vcpu *v);
+/* virtual IOPL or the I/O bitmap */
+bool pv_io_allowed(struct vcpu *v, uint16_t port, unsigned int size);
 uint32_t pv_io_read(struct vcpu *v, uint16_t port, unsigned int size);
 void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
 /* PHYSDEVOP_set_iopl, set_iobitmap use pv.iopl, pv.iobmp, pv.iobmp_limit. */
 
-/* --- whole contexts (domain.c) -------------------------------------------------------------------------------------- */
+/* --- whole contexts (domain.c) ---------------------------------------------------------------- */
 
-/* v is paused and not loaded anywhere. -EINVAL, -EFAULT, ...; on failure v stays as it was but for references. */
+/*
+ * v is paused and not loaded anywhere. -EINVAL, -EFAULT, ...; on failure v stays as it was but for
+ * references.
+ */
 int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c) must_check;
 void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 
 struct xen_domctl;
-/* Contexts, XSAVE state and MSRs of vcpus, the hypercall page: for the toolstack (domctl.c). -ENOSYS: not one of these. */
+/*
+ * Contexts, XSAVE state and MSRs of vcpus, the hypercall page: for the toolstack (domctl.c).
+ * -ENOSYS: not one of these.
+ */
 long pv_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back);
 
-/* --- context switch (context.c) ------------------------------------------------------------------------------------- */
+/* --- context switch (context.c) --------------------------------------------------------------- */
 
 void guest_resume(void) noreturn; /* entry.S: run current from cpu_info->regs */
 

@@ -8,6 +8,7 @@
 struct vcpu;
 
 void pv_fill_hypercall_page(void *page);                /* all of its 4096 bytes */
-int pv_hypercall_page_msr(struct vcpu *v, uint64_t val); /* MSR write: frame address | page index; -1 for #GP */
+/* MSR write: frame address | page index; -1 for #GP */
+int pv_hypercall_page_msr(struct vcpu *v, uint64_t val);
 
 #endif

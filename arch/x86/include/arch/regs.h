@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Bits of control registers, RFLAGS, and exception vectors; MSR numbers are in <arch/msr.h>. AMD APM vol. 2, chapter 3. */
+/*
+ * Bits of control registers, RFLAGS, and exception vectors; MSR numbers are in <arch/msr.h>. AMD
+ * APM vol. 2, chapter 3.
+ */
 #ifndef ARCH_REGS_H
 #define ARCH_REGS_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counter ticks to nanoseconds in the way of the ABI (public xen.h, struct vcpu_time_info), so that the hypervisor and its guests
- * get the same number from the same counter: ns = ((ticks << shift) * mul) >> 32, shift may be negative. Pure.
+ * Counter ticks to nanoseconds in the way of the ABI (public xen.h, struct vcpu_time_info), so that
+ * the hypervisor and its guests get the same number from the same counter: ns = ((ticks << shift) *
+ * mul) >> 32, shift may be negative. Pure.
  */
 #ifndef ARCH_TIMESCALE_H
 #define ARCH_TIMESCALE_H
@@ -22,7 +23,10 @@ static inline uint64_t timescale_ns(struct timescale s, uint64_t ticks)
     return (uint64_t)(((unsigned __int128)ticks * s.mul) >> 32);
 }
 
-/* The way back: ticks of a counter of hz in ns, rounded down, by a factor from tick_factor(). Saturates. */
+/*
+ * The way back: ticks of a counter of hz in ns, rounded down, by a factor from tick_factor().
+ * Saturates.
+ */
 #define TICK_FACTOR_SHIFT 28
 uint64_t tick_factor(uint64_t hz); /* below 2^36 Hz */
 
@@ -33,12 +37,16 @@ static inline uint64_t ticks_in_ns(uint64_t factor, uint64_t ns)
     return t >> 64 ? UINT64_MAX : (uint64_t)t;
 }
 
-/* Rate of a counter that made `ticks` while one of ref_hz made ref_ticks. 0: no time passed. Intervals of up to seconds. */
+/*
+ * Rate of a counter that made `ticks` while one of ref_hz made ref_ticks. 0: no time passed.
+ * Intervals of up to seconds.
+ */
 uint64_t rate_from_reference(uint64_t ticks, uint64_t ref_ticks, uint64_t ref_hz);
 
 /*
- * One step of keeping a counter's time with a better clock: the rate for which, in the second to come, the counter's time
- * gains err_ns (the better clock's lead, bounded to 1000 ppm) on what the counter really does, rate hz.
+ * One step of keeping a counter's time with a better clock: the rate for which, in the second to
+ * come, the counter's time gains err_ns (the better clock's lead, bounded to 1000 ppm) on what the
+ * counter really does, rate hz.
  */
 uint64_t rate_steered(uint64_t hz, int64_t err_ns);
 

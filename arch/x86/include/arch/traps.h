@@ -8,8 +8,8 @@
 #include <hv/types.h>
 
 /*
- * QEMU's emulation hands out an interrupt that its sources have withdrawn as vector -1, which ends as #GP with this error
- * code: nothing happened.
+ * QEMU's emulation hands out an interrupt that its sources have withdrawn as vector -1, which ends
+ * as #GP with this error code: nothing happened.
  */
 #define QEMU_PHANTOM_ERROR 0xfffffff2U
 static inline bool is_phantom_interrupt(const struct cpu_user_regs *regs)
@@ -30,7 +30,10 @@ void ist_exception(struct cpu_user_regs *regs);
 
 bool ex_table_fixup(struct cpu_user_regs *regs);
 
-/* Read n (1, 2, 4, 8) bytes at an address of our own that may not be mapped, such as a vcpu's LDT: 0 or -1. */
+/*
+ * Read n (1, 2, 4, 8) bytes at an address of our own that may not be mapped, such as a vcpu's LDT:
+ * 0 or -1.
+ */
 int safe_read64(const uint64_t *p, uint64_t *val);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* PCI configuration access of a PV guest through its virtual 0xcf8: dom0 reaches the machine's, filtered; others nothing. */
+/*
+ * PCI configuration access of a PV guest through its virtual 0xcf8: dom0 reaches the machine's,
+ * filtered; others nothing.
+ */
 #ifndef ARCH_VPCI_H
 #define ARCH_VPCI_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Host build: machine memory is an arena (tests/host/arena.c), and all of it is "directly mapped". */
+/*
+ * Host build: machine memory is an arena (tests/host/arena.c), and all of it is "directly mapped".
+ */
 #ifndef ARCH_DIRECT_H
 #define ARCH_DIRECT_H
 
