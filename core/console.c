@@ -63,7 +63,10 @@ static unsigned int guest_always = 1, guest_limited = 2;
 static unsigned int sinks = CONSOLE_COM1;
 
 static int parse_loglvl(const char *s) { return loglvl_parse(s, &loglvl_always, &loglvl_limited); }
-static int parse_guest_loglvl(const char *s) { return loglvl_parse(s, &guest_always, &guest_limited); }
+static int parse_guest_loglvl(const char *s)
+{
+    return loglvl_parse(s, &guest_always, &guest_limited);
+}
 static int parse_console(const char *s) { return console_parse(s, &sinks); }
 static int parse_com1(const char *s) { return uart_config_parse(s, &com1); }
 static int parse_com2(const char *s)
@@ -71,7 +74,8 @@ static int parse_com2(const char *s)
     uart_config_default(&com1, 1);
     return uart_config_parse(s, &com1);
 }
-PARAM_CUSTOM("loglvl", parse_loglvl, "which of our messages to print: <level>[/<rate-limited level>]");
+PARAM_CUSTOM("loglvl", parse_loglvl,
+             "which of our messages to print: <level>[/<rate-limited level>]");
 PARAM_CUSTOM("guest_loglvl", parse_guest_loglvl, "the same for messages that guests cause");
 PARAM_CUSTOM("console", parse_console, "where to print: com1, com2, vga, none");
 PARAM_CUSTOM("com1", parse_com1, "first serial port: <baud>,<8n1>,<io base>,<irq>");
@@ -216,8 +220,8 @@ static struct tasklet key_tasklet = { .fn = run_key };
 static void switch_input(void)
 {
     input_to_hv = !input_to_hv;
-    log_info("*** input to %s (Ctrl-A three times switches%s)", input_to_hv ? "the hypervisor" : "dom0",
-             input_to_hv ? ", h for help" : "");
+    log_info("*** input to %s (Ctrl-A three times switches%s)",
+             input_to_hv ? "the hypervisor" : "dom0", input_to_hv ? ", h for help" : "");
 }
 
 void console_input(char c)

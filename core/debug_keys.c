@@ -35,8 +35,8 @@ static void show_vcpu(struct vcpu *v)
     struct vcpu_runstate_info rs;
 
     vcpu_get_runstate(v, &rs);
-    log_info("  v%u: cpu %u, %s, flags %#x, pauses %u, ran %lu ms, events %s%s", v->id, v->processor,
-             states[rs.state & 3], v->pause_flags, v->pause_count,
+    log_info("  v%u: cpu %u, %s, flags %#x, pauses %u, ran %lu ms, events %s%s", v->id,
+             v->processor, states[rs.state & 3], v->pause_flags, v->pause_count,
              (unsigned long)(rs.time[RUNSTATE_running] / 1000000),
              v->info->evtchn_upcall_pending ? "pending" : "none",
              v->info->evtchn_upcall_mask ? ", masked" : "");
@@ -47,9 +47,9 @@ static void show_domain(struct domain *d)
     static const char *const states[] = { "alive", "dying", "dead" };
     struct vcpu *v;
 
-    log_info("d%d: %s %s, references %u, pauses %u, %u of %u pages, ports up to %u, vm_assist %#lx", d->id,
-             is_pv(d) ? "PV" : "HVM", states[d->state], d->refs, d->pause_count, d->tot_pages,
-             d->max_pages, d->evtchn.max_port, (unsigned long)d->vm_assist);
+    log_info("d%d: %s %s, references %u, pauses %u, %u of %u pages, ports up to %u, vm_assist %#lx",
+             d->id, is_pv(d) ? "PV" : "HVM", states[d->state], d->refs, d->pause_count,
+             d->tot_pages, d->max_pages, d->evtchn.max_port, (unsigned long)d->vm_assist);
     for_each_vcpu (d, v)
         show_vcpu(v);
 }
@@ -79,8 +79,9 @@ static void key_registers(char key) { each_domain(show_registers); }
 
 static void key_memory(char key)
 {
-    log_info("memory: %lu pages, %lu free, %lu kept by the hypervisor", (unsigned long)heap_total_pages(),
-             (unsigned long)heap_free_pages(), (unsigned long)hv_pages_used());
+    log_info("memory: %lu pages, %lu free, %lu kept by the hypervisor",
+             (unsigned long)heap_total_pages(), (unsigned long)heap_free_pages(),
+             (unsigned long)hv_pages_used());
     for (unsigned int n = 0; n < heap_nr_nodes(); n++)
         log_info("  node %u: %lu pages, %lu free", n, (unsigned long)heap_node_total_pages(n),
                  (unsigned long)heap_node_free_pages(n));
@@ -90,7 +91,9 @@ static void key_memory(char key)
 
 static void show_ports(struct domain *d)
 {
-    static const char *const states[] = { "free", "reserved", "unbound", "interdomain", "pirq", "virq", "ipi" };
+    static const char *const states[] = {
+        "free", "reserved", "unbound", "interdomain", "pirq", "virq", "ipi"
+    };
 
     log_info("d%d: event channels", d->id);
     for (port_t port = 1; port < d->evtchn.nr_valid; port++) {
@@ -99,8 +102,8 @@ static void show_ports(struct domain *d)
         spin_lock(&d->evtchn.lock);
         chn = evtchn_get(d, port);
         if (chn != NULL && chn->state != ECS_FREE)
-            log_info("  port %u: %s, vcpu %u%s%s", port, states[chn->state % ARRAY_SIZE(states)], chn->notify_vcpu,
-                     d->evtchn.ops->is_pending(d, chn) ? ", pending" : "",
+            log_info("  port %u: %s, vcpu %u%s%s", port, states[chn->state % ARRAY_SIZE(states)],
+                     chn->notify_vcpu, d->evtchn.ops->is_pending(d, chn) ? ", pending" : "",
                      d->evtchn.ops->is_masked(d, chn) ? ", masked" : "");
         spin_unlock(&d->evtchn.lock);
     }

@@ -266,7 +266,8 @@ static int make_parts(struct domain *d)
     return 0;
 }
 
-int domain_create(struct domain **out, domid_t id, const struct xen_domctl_createdomain *config, bool privileged)
+int domain_create(struct domain **out, domid_t id, const struct xen_domctl_createdomain *config,
+                  bool privileged)
 {
     struct domain *d;
     int rc = check_config(id, config);

@@ -125,7 +125,8 @@ void domain_shutdown(struct domain *d, unsigned int reason)
     if (__atomic_exchange_n(&d->is_shutting_down, true, __ATOMIC_SEQ_CST))
         return;
     /* A code that SCHEDOP_shutdown_code has latched wins. */
-    __atomic_compare_exchange_n(&d->shutdown_code, &none, reason, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    __atomic_compare_exchange_n(&d->shutdown_code, &none, reason, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_RELAXED);
     domain_pause_nosync(d); /* until it is resumed or killed */
     __atomic_store_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST);
     tasklet_schedule(&shutdown_tasklet);

@@ -129,7 +129,8 @@ int evtchn_port_alloc(struct domain *d, struct evtchn **out)
     return -ENOSPC;
 }
 
-void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state state, unsigned int vcpu)
+void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state state,
+                      unsigned int vcpu)
 {
     chn->state = (uint8_t)state;
     chn->notify_vcpu = (uint16_t)vcpu;
@@ -154,7 +155,8 @@ static void port_unbind(struct domain *d, struct evtchn *chn) REQUIRES(d->evtchn
 {
     switch ((enum evtchn_state)chn->state) {
     case ECS_INTERDOMAIN: {
-        struct evtchn *peer = evtchn_get(chn->u.interdomain.remote_dom, chn->u.interdomain.remote_port);
+        struct evtchn *peer = evtchn_get(chn->u.interdomain.remote_dom,
+                                         chn->u.interdomain.remote_port);
 
         peer->state = ECS_UNBOUND;
         peer->u.unbound.remote_dom = d->id;
@@ -243,7 +245,8 @@ static int close_range(struct domain *d, port_t *next, bool by_guest)
     for (; (chn = evtchn_get(d, port)); port++) {
         if (read_once(chn->state) <= ECS_RESERVED)
             continue;
-        if ((closed == CLOSES_A_TIME && preempt_wanted()) || evtchn_close(d, port, by_guest) == -EAGAIN) {
+        if ((closed == CLOSES_A_TIME && preempt_wanted()) ||
+            evtchn_close(d, port, by_guest) == -EAGAIN) {
             rc = -ERESTART;
             break;
         }
@@ -346,7 +349,8 @@ static uint8_t consumer_number(evtchn_consumer *fn)
     return n < MAX_CONSUMERS ? n + 1 : 0;
 }
 
-int evtchn_alloc_for_xen(struct domain *d, unsigned int vcpu, uint16_t remote, evtchn_consumer *fn, port_t *port)
+int evtchn_alloc_for_xen(struct domain *d, unsigned int vcpu, uint16_t remote, evtchn_consumer *fn,
+                         port_t *port)
 {
     uint8_t consumer = consumer_number(fn);
     struct evtchn *chn;

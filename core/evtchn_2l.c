@@ -41,16 +41,19 @@ static void set_pending(struct vcpu *v, struct evtchn *chn)
 static void clear_pending(struct domain *d, struct evtchn *chn)
 {
     if (chn->port < EVTCHN_2L_PORTS) /* a port of ours may be left from the time of FIFO */
-        __atomic_fetch_and(&d->shared_info->evtchn_pending[chn->port / WORD_BITS], ~port_bit(chn), __ATOMIC_SEQ_CST);
+        __atomic_fetch_and(&d->shared_info->evtchn_pending[chn->port / WORD_BITS], ~port_bit(chn),
+                           __ATOMIC_SEQ_CST);
 }
 
 static void unmask(struct domain *d, struct evtchn *chn)
 {
     unsigned int word = chn->port / WORD_BITS;
-    uint64_t old = __atomic_fetch_and(&d->shared_info->evtchn_mask[word], ~port_bit(chn), __ATOMIC_SEQ_CST);
+    uint64_t old = __atomic_fetch_and(&d->shared_info->evtchn_mask[word], ~port_bit(chn),
+                                      __ATOMIC_SEQ_CST);
     struct vcpu *v = d->vcpu[chn->notify_vcpu];
 
-    if ((old & port_bit(chn)) && (read_once(d->shared_info->evtchn_pending[word]) & port_bit(chn)) && v)
+    if ((old & port_bit(chn)) &&
+        (read_once(d->shared_info->evtchn_pending[word]) & port_bit(chn)) && v)
         select_word(v, word);
 }
 

@@ -82,14 +82,15 @@ static bool link_after(event_word_t *tail, port_t port)
                 fetch_clear(tail, BUSY);
             return false;
         }
-        if (__atomic_compare_exchange_n(tail, &w, (w & ~(BUSY | LINK)) | port, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(tail, &w, (w & ~(BUSY | LINK)) | port, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
             return true;
         if (i == 0)
             w = fetch_set(tail, BUSY) | BUSY;
     }
     fetch_clear(tail, BUSY);
-    guest_log(LOG_WARNING, "event queue: the guest keeps changing its tail, event %u may be lost\n", port);
+    guest_log(LOG_WARNING, "event queue: the guest keeps changing its tail, event %u may be lost\n",
+              port);
     return true;
 }
 
@@ -121,7 +122,8 @@ static NO_TSA struct evtchn_fifo_vcpu *lock_queues(const struct domain *d, const
  * Append to v's queue; true if that queue was empty, so that the vcpu must be told. Both locks are
  * held.
  */
-static bool append(struct vcpu *v, struct evtchn *chn, struct evtchn_fifo_vcpu *from, unsigned int priority)
+static bool append(struct vcpu *v, struct evtchn *chn, struct evtchn_fifo_vcpu *from,
+                   unsigned int priority)
 {
     struct evtchn_fifo_vcpu *to = v->evtchn_fifo;
     port_t *tail = &to->tail[priority];
@@ -154,7 +156,8 @@ static NO_TSA void enqueue(struct vcpu *v, struct evtchn *chn, event_word_t *wor
         return;
     from = lock_queues(v->domain, chn, to);
     if (unlikely(!from)) {
-        guest_log(LOG_WARNING, "d%u: event %u lost: it changes queues too fast\n", v->domain->id, chn->port);
+        guest_log(LOG_WARNING, "d%u: event %u lost: it changes queues too fast\n", v->domain->id,
+                  chn->port);
         return;
     }
     if (!(fetch_set(word, LINKED) & LINKED))

@@ -162,8 +162,8 @@ void evtchn_send_pirq(struct domain *d, unsigned int pirq)
     spin_unlock(&d->evtchn.lock);
 }
 
-static int bind_pirq(struct domain *d, struct vcpu *v, const struct evtchn_bind_pirq *op, port_t *port)
-    REQUIRES(d->evtchn.lock)
+static int bind_pirq(struct domain *d, struct vcpu *v, const struct evtchn_bind_pirq *op,
+                     port_t *port) REQUIRES(d->evtchn.lock)
 {
     port_t *slot = evtchn_pirq_slot(d, op->pirq);
     struct evtchn *chn;
@@ -404,12 +404,14 @@ struct row {
     uint8_t back, back_size;    /* the part of it that the guest gets back */
 };
 
-#define FIELD(type, field) sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
+#define FIELD(type, field) \
+    sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
 #define WHOLE(type) sizeof(struct type), 0, sizeof(struct type)
 #define NOTHING(type) sizeof(struct type), 0, 0
 
 static const struct row rows[] = {
-    [EVTCHNOP_bind_interdomain] = { op_bind_interdomain, FIELD(evtchn_bind_interdomain, local_port) },
+    [EVTCHNOP_bind_interdomain] = { op_bind_interdomain,
+                                    FIELD(evtchn_bind_interdomain, local_port) },
     [EVTCHNOP_bind_virq]        = { op_bind_virq,        FIELD(evtchn_bind_virq, port) },
     [EVTCHNOP_bind_pirq]        = { op_bind_pirq,        FIELD(evtchn_bind_pirq, port) },
     [EVTCHNOP_close]            = { op_close,            NOTHING(evtchn_close) },
@@ -451,7 +453,8 @@ long hc_event_channel_op(struct vcpu *v, const uint64_t arg[])
             return hypercall_continue(v, 2, (uint64_t)OP_RESET_CONT, arg[1]);
         return rc;
     }
-    if (row->back_size && guest_write(arg[1] + row->back, (const char *)&copy + row->back, row->back_size))
+    if (row->back_size &&
+        guest_write(arg[1] + row->back, (const char *)&copy + row->back, row->back_size))
         return -EFAULT; /* the channel stays: the guest can find it by status */
     return 0;
 }

@@ -54,8 +54,8 @@ static inline void evtchn_wake_pollers(struct domain *d, port_t port)
 
 /* evtchn.c; the event lock is held, of both ends where an interdomain channel changes */
 int evtchn_port_alloc(struct domain *d, struct evtchn **out) REQUIRES(d->evtchn.lock) must_check;
-void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state state, unsigned int vcpu)
-    REQUIRES(d->evtchn.lock);
+void evtchn_port_open(struct domain *d, struct evtchn *chn, enum evtchn_state state,
+                      unsigned int vcpu) REQUIRES(d->evtchn.lock);
 int evtchn_close(struct domain *d, port_t port, bool by_guest);
 
 /* evtchn_op.c: the slot for a pirq's port, NULL when out of range or memory. */

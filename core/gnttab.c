@@ -32,7 +32,8 @@ static unsigned int order_of(uint64_t bytes)
 
 static void **array_alloc(uint32_t n)
 {
-    return n * sizeof(void *) > PAGE_SIZE ? hv_page_alloc(order_of(n * sizeof(void *))) : hv_alloc(n * sizeof(void *));
+    return n * sizeof(void *) > PAGE_SIZE ? hv_page_alloc(order_of(n * sizeof(void *)))
+                                          : hv_alloc(n * sizeof(void *));
 }
 
 static void array_free(void **p, uint32_t n)
@@ -131,12 +132,14 @@ int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *m
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version)
+int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack,
+                unsigned int max_version)
 {
     struct gnttab *gt;
     int rc;
 
-    if (max_frames > MAX_FRAMES || max_maptrack > MAX_MAPTRACK || max_version < 1 || max_version > 2)
+    if (max_frames > MAX_FRAMES || max_maptrack > MAX_MAPTRACK || max_version < 1 ||
+        max_version > 2)
         return -EINVAL;
     gt = hv_alloc(sizeof(*gt));
     if (!gt)

@@ -40,7 +40,9 @@ void gnttab_finish_copies(struct batch *b)
 /* The entry lends out another domain's grant to e->d. */
 static int16_t pin_transitive(struct copy_end *e, uint64_t pin)
 {
-    const struct grant_request r = { .domid = e->d->id, .add = pin, .copy = true, .no_transitive = true };
+    const struct grant_request r = {
+        .domid = e->d->id, .add = pin, .copy = true, .no_transitive = true
+    };
     struct active via = e->hold.entry;
     int16_t status;
 
@@ -86,14 +88,16 @@ static int16_t get_frame(struct copy_end *e)
     return GNTST_general_error;
 }
 
-static int16_t end_take(struct domain *caller, struct copy_end *e, const struct gnttab_copy_ptr *p, bool is_ref)
+static int16_t end_take(struct domain *caller, struct copy_end *e, const struct gnttab_copy_ptr *p,
+                        bool is_ref)
 {
     bool write = e->write;
     int16_t status;
 
     if (p->domid != DOMID_SELF && !is_ref)
         return GNTST_permission_denied; /* with e->d NULL, as end_release() left it */
-    *e = (struct copy_end){ .where = is_ref ? p->u.ref : p->u.gmfn, .ref = is_ref ? p->u.ref : 0, .domid = p->domid,
+    *e = (struct copy_end){ .where = is_ref ? p->u.ref : p->u.gmfn, .ref = is_ref ? p->u.ref : 0,
+                            .domid = p->domid,
                             .is_ref = is_ref, .write = write };
     if (p->domid == DOMID_SELF) {
         e->d = caller;
@@ -112,10 +116,11 @@ static int16_t end_take(struct domain *caller, struct copy_end *e, const struct 
 }
 
 /* What e holds from the element before may be just it. */
-static int16_t end_want(struct domain *caller, struct copy_end *e, const struct gnttab_copy_ptr *p, bool is_ref,
-                        bool write)
+static int16_t end_want(struct domain *caller, struct copy_end *e, const struct gnttab_copy_ptr *p,
+                        bool is_ref, bool write)
 {
-    if (e->d && e->is_ref == is_ref && e->domid == p->domid && e->where == (is_ref ? p->u.ref : p->u.gmfn))
+    if (e->d && e->is_ref == is_ref && e->domid == p->domid &&
+        e->where == (is_ref ? p->u.ref : p->u.gmfn))
         return GNTST_okay;
     end_release(e);
     e->write = write;
@@ -124,11 +129,12 @@ static int16_t end_want(struct domain *caller, struct copy_end *e, const struct 
 
 static bool end_covers(const struct copy_end *e, uint32_t offset, uint32_t len)
 {
-    return offset >= e->hold.entry.start && offset + len <= (uint32_t)e->hold.entry.start + e->hold.entry.length;
+    return offset >= e->hold.entry.start &&
+           offset + len <= (uint32_t)e->hold.entry.start + e->hold.entry.length;
 }
 
-static void move_bytes(const struct copy_end *from, uint32_t from_off, const struct copy_end *to, uint32_t to_off,
-                       uint32_t len)
+static void move_bytes(const struct copy_end *from, uint32_t from_off, const struct copy_end *to,
+                       uint32_t to_off, uint32_t len)
 {
     const char *s = page_map(page_to_mfn(from->hold.pg));
     char *t = page_map(page_to_mfn(to->hold.pg));
@@ -140,15 +146,18 @@ static void move_bytes(const struct copy_end *from, uint32_t from_off, const str
 
 static int16_t copy_one(struct batch *b, const struct gnttab_copy *op)
 {
-    int16_t status = end_want(b->d, &b->source, &op->source, op->flags & GNTCOPY_source_gref, false);
+    int16_t status = end_want(b->d, &b->source, &op->source, op->flags & GNTCOPY_source_gref,
+                              false);
 
     if (status == GNTST_okay)
         status = end_want(b->d, &b->dest, &op->dest, op->flags & GNTCOPY_dest_gref, true);
     if (status != GNTST_okay)
         return status;
-    if ((uint32_t)op->source.offset + op->len > PAGE_SIZE || (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
+    if ((uint32_t)op->source.offset + op->len > PAGE_SIZE ||
+        (uint32_t)op->dest.offset + op->len > PAGE_SIZE)
         return GNTST_bad_copy_arg;
-    if (!end_covers(&b->source, op->source.offset, op->len) || !end_covers(&b->dest, op->dest.offset, op->len))
+    if (!end_covers(&b->source, op->source.offset, op->len) ||
+        !end_covers(&b->dest, op->dest.offset, op->len))
         return GNTST_general_error;
     move_bytes(&b->source, op->source.offset, &b->dest, op->dest.offset, op->len);
     return GNTST_okay;

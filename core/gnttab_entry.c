@@ -40,7 +40,8 @@ static bool entry_permits(const struct grant_state *s, const struct grant_reques
     return !(r->add & PIN_WRITERS) || !(s->flags & GTF_readonly);
 }
 
-int16_t grant_entry_take(const struct grant_state *s, const struct grant_request *r, struct grant_step *next)
+int16_t grant_entry_take(const struct grant_state *s, const struct grant_request *r,
+                         struct grant_step *next)
 {
     bool first = s->pins == 0;
     enum grant_kind kind = first ? kind_of(s->flags) : (enum grant_kind)s->kind;

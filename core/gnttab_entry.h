@@ -73,7 +73,8 @@ struct grant_step {
     ensures \result == GNTST_okay && next->set != 0 ==> s->domid == r->domid;
     ensures \result == GNTST_okay && next->set != 0 && (r->add & PIN_WRITERS) != 0 ==>
             (s->flags & GTF_readonly) == 0; */
-int16_t grant_entry_take(const struct grant_state *s, const struct grant_request *r, struct grant_step *next);
+int16_t grant_entry_take(const struct grant_state *s, const struct grant_request *r,
+                         struct grant_step *next);
 /* The bits to clear when drop (pins that there are) is taken off; *pins is changed. */
 /*@ requires \valid(pins) && drop <= *pins;
     assigns *pins;

@@ -80,7 +80,8 @@ static uint32_t handle_alloc(struct gnttab *gt, struct track **t)
     return handle;
 }
 
-static void handle_publish(struct track *t, struct domain *granter, grant_ref_t ref, uint32_t mfn, uint32_t flags)
+static void handle_publish(struct track *t, struct domain *granter, grant_ref_t ref, uint32_t mfn,
+                           uint32_t flags)
 {
     t->mfn = mfn;
     t->ref = ref & 0x3ffffff;
@@ -116,7 +117,8 @@ static bool handle_claim(struct gnttab *gt, uint32_t handle, struct track *out)
 
     spin_lock(&gt->track_lock);
     if (handle < gt->track.nr * TRACK_PER_PAGE) {
-        struct track *t = track_at(gt, (uint32_t)index_nospec(handle, gt->track.nr * TRACK_PER_PAGE));
+        struct track *t = track_at(gt,
+                                   (uint32_t)index_nospec(handle, gt->track.nr * TRACK_PER_PAGE));
 
         ok = __atomic_load_n(&t->granter, __ATOMIC_ACQUIRE) && !t->busy;
         if (ok) {
@@ -140,7 +142,8 @@ static struct domain *granter_get(struct batch *b, domid_t id)
     return b->granter;
 }
 
-static int16_t map_pinned(struct batch *b, struct gnttab_map_grant_ref *op, const struct grant_hold *hold)
+static int16_t map_pinned(struct batch *b, struct gnttab_map_grant_ref *op,
+                          const struct grant_hold *hold)
 {
     if (!(op->flags & GNTMAP_host_map))
         return GNTST_okay;
@@ -148,7 +151,8 @@ static int16_t map_pinned(struct batch *b, struct gnttab_map_grant_ref *op, cons
     return (int16_t)arch_gnttab_map(op->host_addr, _mfn(hold->entry.mfn), op->flags, 0);
 }
 
-static int16_t map(struct batch *b, struct domain *granter, struct gnttab_map_grant_ref *op, struct track *t)
+static int16_t map(struct batch *b, struct domain *granter, struct gnttab_map_grant_ref *op,
+                   struct track *t)
 {
     const struct grant_request r = { .domid = b->d->id, .add = pins_for(op->flags) };
     struct grant_hold hold;
@@ -243,7 +247,8 @@ void gnttab_finish_unmaps(struct batch *b)
  * Take out what the addresses name: host_addr 0 leaves the host mapping, dev_bus_addr 0 the
  * device's.
  */
-static int16_t take_out(struct unmap *u, uint64_t host_addr, uint64_t dev_bus_addr, uint64_t new_addr)
+static int16_t take_out(struct unmap *u, uint64_t host_addr, uint64_t dev_bus_addr,
+                        uint64_t new_addr)
 {
     struct track *t = &u->track;
     bool device = dev_bus_addr && (t->flags & GNTMAP_device_map);
@@ -263,8 +268,8 @@ static int16_t take_out(struct unmap *u, uint64_t host_addr, uint64_t dev_bus_ad
     return GNTST_okay;
 }
 
-static int16_t unmap_one(struct batch *b, uint32_t handle, uint64_t host_addr, uint64_t dev_bus_addr,
-                         uint64_t new_addr)
+static int16_t unmap_one(struct batch *b, uint32_t handle, uint64_t host_addr,
+                         uint64_t dev_bus_addr, uint64_t new_addr)
 {
     struct unmap *u;
     int16_t status;
@@ -330,7 +335,8 @@ int gnttab_release_some(struct domain *d)
     struct gnttab *gt = d->gnttab;
     unsigned int done = 0;
 
-    for (; gt->nr_mappings && gt->release_next < gt->track.nr * TRACK_PER_PAGE; gt->release_next++) {
+    for (; gt->nr_mappings && gt->release_next < gt->track.nr * TRACK_PER_PAGE;
+         gt->release_next++) {
         struct unmap u = { .handle = gt->release_next };
 
         if (!handle_claim(gt, u.handle, &u.track))

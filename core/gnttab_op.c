@@ -28,20 +28,32 @@ struct row {
 
 #define FROM(type, field) sizeof(struct type), offsetof(struct type, field), \
         sizeof(struct type) - offsetof(struct type, field)
-#define FIELD(type, field) sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
+#define FIELD(type, field) \
+    sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
 
 static const struct row rows[] = {
-    [GNTTABOP_map_grant_ref]     = { gnttab_op_map,               FROM(gnttab_map_grant_ref, status), ARRAY, false },
-    [GNTTABOP_unmap_grant_ref]   = { gnttab_op_unmap,             FIELD(gnttab_unmap_grant_ref, status), ARRAY, false },
-    [GNTTABOP_setup_table]       = { gnttab_op_setup_table,       FIELD(gnttab_setup_table, status), EXACTLY_ONE, false },
-    [GNTTABOP_transfer]          = { op_transfer,                 FIELD(gnttab_transfer, status), ARRAY, false },
-    [GNTTABOP_copy]              = { gnttab_op_copy,              FIELD(gnttab_copy, status), ARRAY, false },
-    [GNTTABOP_query_size]        = { gnttab_op_query_size,        FROM(gnttab_query_size, nr_frames), EXACTLY_ONE, false },
-    [GNTTABOP_unmap_and_replace] = { gnttab_op_replace,           FIELD(gnttab_unmap_and_replace, status), ARRAY, false },
-    [GNTTABOP_set_version]       = { gnttab_op_set_version,       FIELD(gnttab_set_version, version), FIRST_ONLY, true },
-    [GNTTABOP_get_status_frames] = { gnttab_op_get_status_frames, FIELD(gnttab_get_status_frames, status), EXACTLY_ONE, false },
-    [GNTTABOP_get_version]       = { gnttab_op_get_version,       FIELD(gnttab_get_version, version), FIRST_ONLY, false },
-    [GNTTABOP_swap_grant_ref]    = { gnttab_op_swap,              FIELD(gnttab_swap_grant_ref, status), ARRAY, false },
+    [GNTTABOP_map_grant_ref]     = { gnttab_op_map,
+                                     FROM(gnttab_map_grant_ref, status), ARRAY, false },
+    [GNTTABOP_unmap_grant_ref]   = { gnttab_op_unmap,
+                                     FIELD(gnttab_unmap_grant_ref, status), ARRAY, false },
+    [GNTTABOP_setup_table]       = { gnttab_op_setup_table,       FIELD(gnttab_setup_table, status),
+                                     EXACTLY_ONE, false },
+    [GNTTABOP_transfer]          = { op_transfer,                 FIELD(gnttab_transfer, status),
+                                     ARRAY, false },
+    [GNTTABOP_copy]              = { gnttab_op_copy,              FIELD(gnttab_copy, status), ARRAY,
+                                     false },
+    [GNTTABOP_query_size]        = { gnttab_op_query_size,
+                                     FROM(gnttab_query_size, nr_frames), EXACTLY_ONE, false },
+    [GNTTABOP_unmap_and_replace] = { gnttab_op_replace,
+                                     FIELD(gnttab_unmap_and_replace, status), ARRAY, false },
+    [GNTTABOP_set_version]       = { gnttab_op_set_version,
+                                     FIELD(gnttab_set_version, version), FIRST_ONLY, true },
+    [GNTTABOP_get_status_frames] = { gnttab_op_get_status_frames,
+                                     FIELD(gnttab_get_status_frames, status), EXACTLY_ONE, false },
+    [GNTTABOP_get_version]       = { gnttab_op_get_version,
+                                     FIELD(gnttab_get_version, version), FIRST_ONLY, false },
+    [GNTTABOP_swap_grant_ref]    = { gnttab_op_swap,
+                                     FIELD(gnttab_swap_grant_ref, status), ARRAY, false },
     /* Not there, -ENOSYS: dump_table, cache_flush. */
 };
 
@@ -79,7 +91,8 @@ static void batch_end(struct batch *b)
 }
 
 /* Elements done; stops early when somebody else should run. *rc is what failed the call. */
-static uint32_t do_elements(struct domain *d, const struct row *row, uint64_t addr, uint32_t count, int *rc)
+static uint32_t do_elements(struct domain *d, const struct row *row, uint64_t addr, uint32_t count,
+                            int *rc)
 {
     struct batch b;
     uint32_t i;
@@ -117,5 +130,6 @@ long hc_grant_table_op(struct vcpu *v, const uint64_t arg[])
     done = do_elements(v->domain, row, arg[1], count, &rc);
     if (rc || done == count)
         return rc;
-    return hypercall_continue(v, 3, (uint64_t)cmd, guest_elem(arg[1], done, row->size), (uint64_t)(count - done));
+    return hypercall_continue(v, 3, (uint64_t)cmd, guest_elem(arg[1], done, row->size),
+                              (uint64_t)(count - done));
 }

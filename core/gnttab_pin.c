@@ -21,13 +21,14 @@ static inline uint32_t *entry_head(const struct gnttab *gt, grant_ref_t ref)
 
 static struct grant_state state_of(uint32_t head, const struct active *act)
 {
-    return (struct grant_state){ .flags = (uint16_t)head, .domid = (domid_t)(head >> 16), .pins = act->pins,
+    return (struct grant_state){ .flags = (uint16_t)head, .domid = (domid_t)(head >> 16),
+                                 .pins = act->pins,
                                  .pinned_by = act->domid, .kind = act->kind };
 }
 
 /* Version 1: the bits are in the entry itself. */
-static int16_t take_v1(struct gnttab *gt, grant_ref_t ref, const struct active *act, const struct grant_request *r,
-                       struct grant_step *step)
+static int16_t take_v1(struct gnttab *gt, grant_ref_t ref, const struct active *act,
+                       const struct grant_request *r, struct grant_step *step)
 {
     uint32_t *head = entry_head(gt, ref), now = read_once(*head);
 
@@ -41,7 +42,8 @@ static int16_t take_v1(struct gnttab *gt, grant_ref_t ref, const struct active *
         status = grant_entry_take(&s, r, step);
         if (status != GNTST_okay || !step->set)
             return status;
-        if (__atomic_compare_exchange_n(head, &now, now | step->set, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(head, &now, now | step->set, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
             return GNTST_okay;
     }
     return GNTST_general_error;
@@ -56,8 +58,8 @@ static void clear_bits(struct gnttab *gt, grant_ref_t ref, uint16_t bits)
 }
 
 /* Version 2: the bits are elsewhere, so look at the entry again once the granter can see them. */
-static int16_t take_v2(struct gnttab *gt, grant_ref_t ref, const struct active *act, const struct grant_request *r,
-                       struct grant_step *step)
+static int16_t take_v2(struct gnttab *gt, grant_ref_t ref, const struct active *act,
+                       const struct grant_request *r, struct grant_step *step)
 {
     const uint32_t *head = entry_head(gt, ref);
     struct grant_state s = state_of(read_once(*head), act);
@@ -81,7 +83,9 @@ static bool record(const struct gnttab *gt, grant_ref_t ref, const struct grant_
 {
     uint64_t frame = 0;
 
-    *act = (struct active){ .pins = step->pins, .domid = r->domid, .kind = step->kind, .length = PAGE_SIZE };
+    *act = (struct active){
+        .pins = step->pins, .domid = r->domid, .kind = step->kind, .length = PAGE_SIZE
+    };
     if (gt->version == 1) {
         frame = read_once(gnttab_v1(gt, ref)->frame);
     } else {
@@ -110,8 +114,8 @@ static bool record(const struct gnttab *gt, grant_ref_t ref, const struct grant_
  * One page reference for each use. Why it failed, if it did: no such page, or one that cannot be
  * writable.
  */
-static int16_t get_pages(struct domain *d, struct active *act, const struct grant_request *r, bool first,
-                         struct page **out)
+static int16_t get_pages(struct domain *d, struct active *act, const struct grant_request *r,
+                         bool first, struct page **out)
 {
     bool write = r->add & PIN_WRITERS;
     unsigned int want = (uint32_t)r->add && r->add >> 32 ? 2 : 1, n;
@@ -154,8 +158,8 @@ static void unpin_locked(struct gnttab *gt, grant_ref_t ref, struct active *act,
     clear_bits(gt, ref, grant_entry_drop(&act->pins, drop));
 }
 
-static int16_t pin_locked(struct domain *d, grant_ref_t ref, const struct grant_request *r, struct grant_hold *hold)
-    REQUIRES(d->gnttab->lock)
+static int16_t pin_locked(struct domain *d, grant_ref_t ref, const struct grant_request *r,
+                          struct grant_hold *hold) REQUIRES(d->gnttab->lock)
 {
     struct gnttab *gt = d->gnttab;
     struct grant_step step;
@@ -190,7 +194,8 @@ static int16_t pin_locked(struct domain *d, grant_ref_t ref, const struct grant_
     return status;
 }
 
-int16_t gnttab_pin(struct domain *d, grant_ref_t ref, const struct grant_request *r, struct grant_hold *hold)
+int16_t gnttab_pin(struct domain *d, grant_ref_t ref, const struct grant_request *r,
+                   struct grant_hold *hold)
 {
     int16_t status;
 

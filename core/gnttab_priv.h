@@ -16,7 +16,8 @@
 #define STATUS_PER_FRAME (PAGE_SIZE / sizeof(grant_status_t))
 #define NO_HANDLE UINT32_MAX
 
-_Static_assert(sizeof(grant_entry_v1_t) == 8 && sizeof(grant_entry_v2_t) == 16, "public grant_table.h");
+_Static_assert(sizeof(grant_entry_v1_t) == 8 && sizeof(grant_entry_v2_t) == 16,
+               "public grant_table.h");
 
 /* Pages of ours found by number; grows, and keeps its pages till the end. */
 struct page_vec {
@@ -105,7 +106,8 @@ struct grant_hold {
     /* with as many references (and writable types) as r->add has units; NULL: transitive */
     struct page *pg;
 };
-int16_t gnttab_pin(struct domain *d, grant_ref_t ref, const struct grant_request *r, struct grant_hold *hold);
+int16_t gnttab_pin(struct domain *d, grant_ref_t ref, const struct grant_request *r,
+                   struct grant_hold *hold);
 /* page references are the caller's */
 void gnttab_unpin(struct domain *d, grant_ref_t ref, uint64_t pins);
 

@@ -33,7 +33,8 @@ static int16_t target_get(const struct domain *caller, domid_t id, struct domain
 }
 
 /* Frame numbers first ... first + n of the vector; fewer when it has shrunk since. */
-static uint32_t list_frames(struct gnttab *gt, const struct page_vec *v, uint32_t first, uint32_t n, uint64_t out[])
+static uint32_t list_frames(struct gnttab *gt, const struct page_vec *v, uint32_t first, uint32_t n,
+                            uint64_t out[])
 {
     uint32_t got = 0;
 
@@ -70,8 +71,9 @@ int gnttab_op_setup_table(struct batch *b, void *arg)
     spin_lock(&d->gnttab->lock);
     rc = gnttab_grow(d, op->nr_frames);
     spin_unlock(&d->gnttab->lock);
-    op->status = rc ? GNTST_general_error : give_frames(d->gnttab, &d->gnttab->shared, op->nr_frames,
-                                                        handle_addr(op->frame_list));
+    op->status = rc ? GNTST_general_error
+                    : give_frames(d->gnttab, &d->gnttab->shared, op->nr_frames,
+                                  handle_addr(op->frame_list));
     domain_put(d);
     return 0;
 }
@@ -88,7 +90,8 @@ int gnttab_op_get_status_frames(struct batch *b, void *arg)
     spin_lock(&d->gnttab->lock);
     enough = d->gnttab->version == 2 && op->nr_frames <= d->gnttab->status.nr;
     spin_unlock(&d->gnttab->lock);
-    op->status = enough ? give_frames(d->gnttab, &d->gnttab->status, op->nr_frames, handle_addr(op->frame_list))
+    op->status = enough ? give_frames(d->gnttab, &d->gnttab->status, op->nr_frames,
+                                      handle_addr(op->frame_list))
                         : GNTST_general_error;
     domain_put(d);
     return 0;
@@ -155,7 +158,8 @@ static int save_v2(const struct gnttab *gt, struct saved_entry out[])
             return -ERANGE;
         if ((flags & GTF_type_mask) == GTF_permit_access && (flags & GTF_sub_page))
             return -ERANGE;
-        out[ref] = (struct saved_entry){ .frame = read_once(e->full_page.frame), .domid = read_once(e->hdr.domid),
+        out[ref] = (struct saved_entry){ .frame = read_once(e->full_page.frame),
+                                         .domid = read_once(e->hdr.domid),
                                          .flags = flags | read_once(*gnttab_status(gt, ref)) };
         if (out[ref].frame > UINT32_MAX)
             return -ERANGE;
@@ -179,12 +183,14 @@ static void restore(struct gnttab *gt, const struct saved_entry in[])
 
     for (grant_ref_t ref = 0; ref < RESERVED; ref++) {
         if (gt->version == 1) {
-            *gnttab_v1(gt, ref) = (grant_entry_v1_t){ .flags = in[ref].flags, .domid = in[ref].domid,
+            *gnttab_v1(gt, ref) = (grant_entry_v1_t){ .flags = in[ref].flags,
+                                                      .domid = in[ref].domid,
                                                       .frame = (uint32_t)in[ref].frame };
             continue;
         }
-        gnttab_v2(gt, ref)->full_page.hdr = (grant_entry_header_t){ .flags = in[ref].flags & (uint16_t)~in_status,
-                                                                    .domid = in[ref].domid };
+        gnttab_v2(gt, ref)->full_page.hdr = (grant_entry_header_t){
+            .flags = in[ref].flags & (uint16_t)~in_status, .domid = in[ref].domid
+        };
         gnttab_v2(gt, ref)->full_page.frame = in[ref].frame;
         *gnttab_status(gt, ref) = in[ref].flags & in_status;
     }

@@ -47,7 +47,8 @@ const struct hypercall hypercalls[NR_HYPERCALLS] = {
     [__HYPERVISOR_console_io] = { hc_console_io, 3, GUEST_ANY },
     [__HYPERVISOR_grant_table_op] = { hc_grant_table_op, 3, GUEST_ANY },
     [__HYPERVISOR_vm_assist] = { hc_vm_assist, 2, GUEST_ANY },
-    [__HYPERVISOR_update_va_mapping_otherdomain] = { hc_update_va_mapping_otherdomain, 4, GUEST_PV },
+    [__HYPERVISOR_update_va_mapping_otherdomain] = { hc_update_va_mapping_otherdomain, 4,
+                                                     GUEST_PV },
     [__HYPERVISOR_iret] = { hc_iret, 0, GUEST_PV },
     [__HYPERVISOR_vcpu_op] = { hc_vcpu_op, 3, GUEST_ANY },
     [__HYPERVISOR_set_segment_base] = { hc_set_segment_base, 2, GUEST_PV },
@@ -114,7 +115,8 @@ static long run_entry(struct vcpu *v, struct multicall_entry *e)
  * The entry was interrupted: its new arguments go into the guest's array, and this multicall starts
  * again at it.
  */
-static long continue_entry(struct vcpu *v, uint64_t entry, const struct multicall_entry *e, uint64_t nr)
+static long continue_entry(struct vcpu *v, uint64_t entry, const struct multicall_entry *e,
+                           uint64_t nr)
 {
     if (guest_write(entry + offsetof(struct multicall_entry, args), e->args, sizeof(e->args)))
         return -EFAULT;
@@ -143,7 +145,8 @@ long hc_multicall(struct vcpu *v, const uint64_t arg[])
         if (rc == -ERESTART && this_cpu(multicall).restarted)
             return continue_entry(v, entry, &e, nr - i);
         e.result = (unsigned long)rc;
-        if (guest_write(entry + offsetof(struct multicall_entry, result), &e.result, sizeof(e.result)))
+        if (guest_write(entry + offsetof(struct multicall_entry, result), &e.result,
+                        sizeof(e.result)))
             return -EFAULT;
     }
     return 0;

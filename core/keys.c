@@ -23,7 +23,8 @@ static void show_help(void)
     log_info(" key 'h' (ascii '68') => show this message");
     for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++)
         if (keys[i].fn != NULL)
-            log_info(" key '%c' (ascii '%02x') => %s", FIRST_KEY + (int)i, FIRST_KEY + i, keys[i].what);
+            log_info(" key '%c' (ascii '%02x') => %s", FIRST_KEY + (int)i, FIRST_KEY + i,
+                     keys[i].what);
 }
 
 void key_handle(char key)
@@ -34,6 +35,7 @@ void key_handle(char key)
         log_info("debug key '%c': %s", key, keys[key - FIRST_KEY].what);
         keys[key - FIRST_KEY].fn(key);
     } else {
-        log_info("debug key '%c' does nothing; h lists those that do", key >= FIRST_KEY && key <= LAST_KEY ? key : '?');
+        log_info("debug key '%c' does nothing; h lists those that do",
+                 key >= FIRST_KEY && key <= LAST_KEY ? key : '?');
     }
 }

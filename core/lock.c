@@ -42,7 +42,8 @@ static void held_check(const spinlock_t *l, bool same_rank_ok)
     if (read_once(checks_off))
         return;
     for (unsigned int i = 0; i < h->nr; i++) {
-        if (h->lock[i] != l && (h->lock[i]->rank < l->rank || (same_rank_ok && h->lock[i]->rank == l->rank)))
+        if (h->lock[i] != l &&
+            (h->lock[i]->rank < l->rank || (same_rank_ok && h->lock[i]->rank == l->rank)))
             continue;
         lock_checks_stop();
         if (h->lock[i] == l)
@@ -134,7 +135,8 @@ bool NO_TSA spin_trylock(spinlock_t *l)
      * next only grows and meets serving again only when the lock is free: if it still equals it, we
      * take that ticket.
      */
-    if (!__atomic_compare_exchange_n(&l->next, &next, (uint16_t)(serving + 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+    if (!__atomic_compare_exchange_n(&l->next, &next, (uint16_t)(serving + 1), false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         return false;
     /*
      * serving may have moved before the exchange (65536 tickets later): then wait for our turn like

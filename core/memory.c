@@ -94,8 +94,8 @@ static int drop_extent(const struct reservation *m, uint64_t i)
         int rc = memory_release_frame(m->d, _mfn(frame + k));
 
         if (rc) {
-            guest_log(LOG_DEBUG, "d%d: decrease_reservation: frame %#lx is not d%d's to give", m->v->domain->id,
-                      (unsigned long)(frame + k), m->d->id);
+            guest_log(LOG_DEBUG, "d%d: decrease_reservation: frame %#lx is not d%d's to give",
+                      m->v->domain->id, (unsigned long)(frame + k), m->d->id);
             return rc;
         }
     }
@@ -120,7 +120,8 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
 
     if (copy_arg(&m.r, arg))
         return (long)start;
-    if (m.r.nr_extents > MAX_EXTENTS || start > m.r.nr_extents || m.r.extent_order > memory_max_order(v->domain))
+    if (m.r.nr_extents > MAX_EXTENTS || start > m.r.nr_extents ||
+        m.r.extent_order > memory_max_order(v->domain))
         return (long)start;
     if (m.r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
         return (long)start; /* for translated domains only */

@@ -33,7 +33,8 @@ static int check(const struct exchange *x)
         return -EINVAL;
     if (in->extent_order > CHUNK_MAX_ORDER || out->extent_order > CHUNK_MAX_ORDER)
         return -EPERM;
-    if (in->nr_extents > UINT32_MAX || out->nr_extents > UINT32_MAX || x->op.nr_exchanged > in->nr_extents)
+    if (in->nr_extents > UINT32_MAX || out->nr_extents > UINT32_MAX ||
+        x->op.nr_exchanged > in->nr_extents)
         return -EINVAL;
     if (in->nr_extents << in->extent_order != out->nr_extents << out->extent_order)
         return -EINVAL;

@@ -111,7 +111,8 @@ static long resource_frames(struct domain *d, const struct xen_mem_acquire_resou
     for (uint32_t i = 0; i < r->nr_frames; i++) {
         xen_pfn_t frame;
         mfn_t mfn;
-        int rc = gnttab_get_frame(d, (unsigned int)(r->frame + i), r->id == XENMEM_resource_grant_table_id_status, &mfn);
+        int rc = gnttab_get_frame(d, (unsigned int)(r->frame + i),
+                                  r->id == XENMEM_resource_grant_table_id_status, &mfn);
 
         if (rc)
             return rc;

@@ -80,7 +80,9 @@ struct page *page_list_next(const struct page *pg)
 static void put_released(void *data)
 {
     for (unsigned int w = 0; w < ARRAY_SIZE(released); w++) {
-        uint64_t bits = read_once(released[w]) ? __atomic_exchange_n(&released[w], 0, __ATOMIC_ACQ_REL) : 0;
+        uint64_t bits = read_once(released[w])
+                            ? __atomic_exchange_n(&released[w], 0, __ATOMIC_ACQ_REL)
+                            : 0;
 
         for (; bits; bits &= bits - 1) {
             struct domain *d = owner_of[w * 64 + (unsigned int)__builtin_ctzll(bits)];
@@ -113,7 +115,8 @@ static void owner_release(struct domain *d) REQUIRES(d->page_lock)
 {
     if (has_frames(d))
         return;
-    if (__atomic_fetch_or(&released[d->id / 64], BIT(d->id % 64), __ATOMIC_ACQ_REL) & BIT(d->id % 64))
+    if (__atomic_fetch_or(&released[d->id / 64], BIT(d->id % 64), __ATOMIC_ACQ_REL) &
+        BIT(d->id % 64))
         /* gained and lost frames again: two to drop */
         BUG_ON(__atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST) == 0);
     tasklet_schedule(&released_tasklet);
@@ -233,7 +236,8 @@ bool page_get(struct page *pg, const struct domain *d)
             return false;
         if (unlikely(read_once(pg->owner) != d->id))
             return false;
-    } while (unlikely(!__atomic_compare_exchange_n(&pg->ref, &ref, ref + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)));
+    } while (unlikely(!__atomic_compare_exchange_n(&pg->ref, &ref, ref + 1, true, __ATOMIC_ACQUIRE,
+                                                   __ATOMIC_RELAXED)));
     /* It may have been freed and given to somebody else between the two looks. */
     if (likely(read_once(pg->owner) == d->id))
         return true;

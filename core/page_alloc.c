@@ -124,7 +124,8 @@ static void merge_flags(struct page *pg, const struct page *other)
 }
 
 /* The free block that makes a larger one together with the block at mfn, or NULL. */
-static struct page *buddy_of(uint64_t mfn, unsigned int order, unsigned int node) REQUIRES(heap_lock)
+static struct page *buddy_of(uint64_t mfn, unsigned int order, unsigned int node)
+    REQUIRES(heap_lock)
 {
     uint64_t other = mfn ^ (1ULL << order);
     struct page *pg;
@@ -138,7 +139,8 @@ static struct page *buddy_of(uint64_t mfn, unsigned int order, unsigned int node
 }
 
 /* flags: PAGE_DIRTY, PAGE_STALE (with the stamp), PAGE_FOREIGN */
-static void block_add(uint64_t mfn, unsigned int order, unsigned int node, uint64_t flags, uint32_t stamp) REQUIRES(heap_lock)
+static void block_add(uint64_t mfn, unsigned int order, unsigned int node, uint64_t flags,
+                      uint32_t stamp) REQUIRES(heap_lock)
 {
     struct page *pg = frame_table + mfn, *buddy;
 
@@ -159,7 +161,8 @@ static void block_add(uint64_t mfn, unsigned int order, unsigned int node, uint6
 }
 
 /* Take a block off the lists, cut to size. Its flags stay in the head's ref. */
-static struct page *block_take(unsigned int node, unsigned int order, unsigned int zone) REQUIRES(heap_lock)
+static struct page *block_take(unsigned int node, unsigned int order, unsigned int zone)
+    REQUIRES(heap_lock)
 {
     unsigned int have = order + (unsigned int)__builtin_ctz(heap[node].orders[zone] >> order);
     struct page *pg = frame_table + heap[node].head[zone][have];
@@ -182,8 +185,8 @@ static struct page *block_take(unsigned int node, unsigned int order, unsigned i
  * Highest zone in [lowest, highest] with a block that is large enough; 0: none (zone 0 is always
  * empty).
  */
-static unsigned int zone_with(unsigned int node, unsigned int order, unsigned int lowest, unsigned int highest)
-    REQUIRES(heap_lock)
+static unsigned int zone_with(unsigned int node, unsigned int order, unsigned int lowest,
+                              unsigned int highest) REQUIRES(heap_lock)
 {
     for (unsigned int z = highest; z >= lowest && z > 0; z--)
         if (heap[node].orders[z] >> order)
@@ -191,7 +194,8 @@ static unsigned int zone_with(unsigned int node, unsigned int order, unsigned in
     return 0;
 }
 
-static void add_range(uint64_t start, uint64_t end, unsigned int node, uint64_t flags) REQUIRES(heap_lock)
+static void add_range(uint64_t start, uint64_t end, unsigned int node, uint64_t flags)
+    REQUIRES(heap_lock)
 {
     while (start < end) {
         unsigned int order = MIN((unsigned int)__builtin_ctzll(start), (unsigned int)MAX_ORDER);
@@ -292,11 +296,13 @@ static uint64_t pieces_take(struct pieces *p, uint64_t nr, uint64_t align)
  * nr contiguous frames for tables: from used memory if there is some, to keep virgin sections
  * whole.
  */
-static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, unsigned int bits) REQUIRES(heap_lock)
+static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, unsigned int bits)
+    REQUIRES(heap_lock)
 {
     unsigned int order = nr > 1 ? 64 - (unsigned int)__builtin_clzll(nr - 1) : 0;
     unsigned int zone = zone_with(node, order, TINY_ZONE, MIN(bits - 20, NR_ZONES - 1U));
-    bool own_fits = !p->nr || bits >= MAX_PADDR_BITS || FRAME_END(p->v[0].start, 16) <= 1ULL << (bits - PAGE_SHIFT);
+    bool own_fits = !p->nr || bits >= MAX_PADDR_BITS ||
+                    FRAME_END(p->v[0].start, 16) <= 1ULL << (bits - PAGE_SHIFT);
     uint64_t mfn;
 
     if (!zone && own_fits) {
@@ -354,7 +360,8 @@ static bool section_use(uint64_t section, unsigned int node) REQUIRES(heap_lock)
     table = table_frames(&p, node, need.table_pages, MAX_PADDR_BITS);
     m2p = table_frames(&p, node, need.m2p_pages, HV_BITS);
     if (!table || !m2p || !pt_pool_fill(&p, node)) {
-        log_err("no memory to describe RAM at %#lx: not used\n", (unsigned long)(start << PAGE_SHIFT));
+        log_err("no memory to describe RAM at %#lx: not used\n",
+                (unsigned long)(start << PAGE_SHIFT));
         return false;
     }
     building = true;
@@ -416,7 +423,8 @@ static struct page *take_on_node(const struct request *r, unsigned int node) REQ
         uint64_t top = MIN(heap[node].virgin_top, r->limit);
 
         /* Virgin memory that lies higher spares the low one. */
-        bool spare = zone && top > LOWEST_FRAME && zone_of(top - 1) > zone && zone_of(top - 1) > TINY_ZONE;
+        bool spare = zone && top > LOWEST_FRAME && zone_of(top - 1) > zone &&
+                     zone_of(top - 1) > TINY_ZONE;
 
         if ((!zone || spare) && carves-- > 0 && carve(node, r->limit))
             continue;
@@ -660,7 +668,8 @@ void hv_page_free(void *va, unsigned int order)
             return;
         }
         BUG_ON(order); /* only single pages are shared */
-    } while (!__atomic_compare_exchange_n(&pg->ref, &ref, ref | PAGE_ORPHAN, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&pg->ref, &ref, ref | PAGE_ORPHAN, false,
+                                          __ATOMIC_SEQ_CST, __ATOMIC_RELAXED));
 }
 
 uint64_t hv_pages_used(void)

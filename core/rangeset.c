@@ -84,8 +84,8 @@ static uint32_t find(const struct rangeset *r, uint64_t n) REQUIRES(r->lock)
 }
 
 /* Replace ranges from..to-1 by the nr given ones. */
-static void splice(struct rangeset *r, uint32_t from, uint32_t to, const struct range *with, uint32_t nr)
-    REQUIRES(r->lock)
+static void splice(struct rangeset *r, uint32_t from, uint32_t to, const struct range *with,
+                   uint32_t nr) REQUIRES(r->lock)
 {
     memmove(&r->range[from + nr], &r->range[to], (r->nr - to) * sizeof(*with));
     memcpy(&r->range[from], with, nr * sizeof(*with));

@@ -68,7 +68,8 @@ static void runstate_set(struct vcpu *v, int state, ns_t now)
 
 bool vcpu_runnable(const struct vcpu *v)
 {
-    return !read_once(v->pause_flags) && !read_once(v->pause_count) && !read_once(v->domain->pause_count);
+    return !read_once(v->pause_flags) && !read_once(v->pause_count) &&
+           !read_once(v->domain->pause_count);
 }
 
 static int asleep_state(const struct vcpu *v)

@@ -43,7 +43,8 @@
 static uint32_t group_cpus = 16;
 PARAM_UINT("credit2_group", group_cpus, "cpus that share a run queue (default 16)");
 static uint32_t ratelimit_us = 1000;
-PARAM_UINT("sched_ratelimit_us", ratelimit_us, "shortest time that a vcpu runs undisturbed, microseconds");
+PARAM_UINT("sched_ratelimit_us", ratelimit_us,
+           "shortest time that a vcpu runs undisturbed, microseconds");
 
 struct c2_group {
     spinlock_t lock;   /* RANK_SCHED: all of this, its cpus' c2_cpu and its vcpus */
@@ -333,7 +334,8 @@ static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
     list_for_each (l, &g->queue) {
         struct c2_vcpu *cv = queue_entry(l);
 
-        if (may_run_on(cv, cpu) && now - cv->queued_at > limit && (!oldest || cv->queued_at < oldest->queued_at))
+        if (may_run_on(cv, cpu) && now - cv->queued_at > limit &&
+            (!oldest || cv->queued_at < oldest->queued_at))
             oldest = cv;
     }
     return oldest;
@@ -456,7 +458,8 @@ static unsigned int c2_pick_cpu(const struct vcpu *v)
     if (!cpumask_empty(&may))
         return cpumask_first(&may);
     for (uint32_t i = 0; i < nr_groups; i++) {
-        if (cpumask_intersects(&groups[i]->cpus, &v->sched.hard_effective) && read_once(groups[i]->nr_queued) < queued) {
+        if (cpumask_intersects(&groups[i]->cpus, &v->sched.hard_effective) &&
+            read_once(groups[i]->nr_queued) < queued) {
             least = groups[i];
             queued = read_once(least->nr_queued);
         }

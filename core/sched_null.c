@@ -41,7 +41,8 @@ static unsigned int least_assigned(const cpumask_t *m)
     unsigned int best = NR_CPUS;
 
     for_each_cpu (cpu, m)
-        if (best == NR_CPUS || read_once(per_cpu(null_cpu, cpu).assigned) < read_once(per_cpu(null_cpu, best).assigned))
+        if (best == NR_CPUS || read_once(per_cpu(null_cpu, cpu).assigned) <
+                                   read_once(per_cpu(null_cpu, best).assigned))
             best = cpu;
     return best;
 }
@@ -80,7 +81,8 @@ static unsigned int null_pick_cpu(const struct vcpu *v)
 {
     unsigned int cpu = v->sched.cpu;
 
-    return cpumask_test(&v->sched.hard_effective, cpu) ? cpu : least_assigned(&v->sched.hard_effective);
+    return cpumask_test(&v->sched.hard_effective, cpu) ? cpu
+                                                       : least_assigned(&v->sched.hard_effective);
 }
 
 static void null_enqueue(struct vcpu *v)

@@ -209,8 +209,8 @@ long hc_set_timer_op(struct vcpu *v, const uint64_t arg[])
 long hc_vm_assist(struct vcpu *v, const uint64_t arg[])
 {
     const uint64_t pv = BIT(VMASST_TYPE_4gb_segments) | BIT(VMASST_TYPE_writable_pagetables) |
-                        BIT(VMASST_TYPE_runstate_update_flag) | BIT(VMASST_TYPE_architectural_iopl) |
-                        BIT(VMASST_TYPE_m2p_strict);
+                        BIT(VMASST_TYPE_runstate_update_flag) |
+                        BIT(VMASST_TYPE_architectural_iopl) | BIT(VMASST_TYPE_m2p_strict);
     const uint64_t valid = is_pv(v->domain) ? pv : BIT(VMASST_TYPE_runstate_update_flag);
     uint32_t cmd = (uint32_t)arg[0], type = (uint32_t)arg[1];
 

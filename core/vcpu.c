@@ -254,14 +254,16 @@ void vcpu_runstate_to_guest(struct vcpu *v)
          * loss.
          */
         rs.state_entry_time |= XEN_RUNSTATE_UPDATE;
-        if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time), &rs.state_entry_time, 8))
+        if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time),
+                        &rs.state_entry_time, 8))
             return;
         __atomic_thread_fence(__ATOMIC_RELEASE);
         if (guest_write(addr, &rs, sizeof(rs)))
             return;
         __atomic_thread_fence(__ATOMIC_RELEASE);
         rs.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-        if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time), &rs.state_entry_time, 8))
+        if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time),
+                        &rs.state_entry_time, 8))
             return;
     } else if (guest_write(addr, &rs, sizeof(rs))) {
         return;

@@ -28,7 +28,9 @@ static long op_initialise(struct vcpu *v, uint64_t arg)
         return -EBUSY;
     rc = v->is_initialised ? -EEXIST : arch_vcpu_initialise(v, arg);
     bit_test_and_clear(&v->pause_flags, VPF_INITIALISING);
-    return rc == -ERESTART ? hypercall_continue(current, 3, (uint64_t)VCPUOP_initialise, (uint64_t)v->id, arg) : rc;
+    return rc == -ERESTART
+               ? hypercall_continue(current, 3, (uint64_t)VCPUOP_initialise, (uint64_t)v->id, arg)
+               : rc;
 }
 
 static long op_up(struct vcpu *v, uint64_t arg) { return vcpu_up(v); }

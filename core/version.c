@@ -95,7 +95,8 @@ long hc_xen_version(struct vcpu *v, const uint64_t arg[])
     case XENVER_capabilities:
         return answer_string(arg[1], CAPABILITIES, sizeof(xen_capabilities_info_t));
     case XENVER_changeset:
-        return answer_string(arg[1], trusted ? build_changeset : "<denied>", sizeof(xen_changeset_info_t));
+        return answer_string(arg[1], trusted ? build_changeset : "<denied>",
+                             sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters: {
         struct xen_platform_parameters pp = { .virt_start = HV_VIRT_START };
 
@@ -108,7 +109,8 @@ long hc_xen_version(struct vcpu *v, const uint64_t arg[])
     case XENVER_guest_handle:
         return copy_arg_back(arg[1], &v->domain->handle) ? -EFAULT : 0;
     case XENVER_commandline:
-        return answer_string(arg[1], trusted ? hv_command_line() : "<denied>", sizeof(xen_commandline_t));
+        return answer_string(arg[1], trusted ? hv_command_line() : "<denied>",
+                             sizeof(xen_commandline_t));
     case XENVER_build_id:
         return trusted ? build_id(arg[1]) : -EPERM;
     default:

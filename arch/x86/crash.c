@@ -51,7 +51,8 @@ const char *symbol_lookup(uint64_t addr, uint64_t *offset)
     uint64_t off = addr - IMAGE_VIRT_START;
     uint32_t lo = 0, hi = symtab_count;
 
-    if (addr < (uintptr_t)__image_start || addr >= (uintptr_t)__text_end || symtab_count == 0 || symtab_addr[0] > off)
+    if (addr < (uintptr_t)__image_start || addr >= (uintptr_t)__text_end || symtab_count == 0 ||
+        symtab_addr[0] > off)
         return NULL;
     while (hi - lo > 1) {
         uint32_t mid = lo + (hi - lo) / 2;
@@ -124,8 +125,8 @@ void crash_dump(const struct cpu_user_regs *r)
         backtrace((uintptr_t)__builtin_frame_address(0));
         return;
     }
-    say("rip %04x:%016lx rflags %08lx error %04x vector %u", r->cs, (unsigned long)r->rip, (unsigned long)r->rflags,
-        (unsigned int)r->error_code, (unsigned int)r->entry_vector);
+    say("rip %04x:%016lx rflags %08lx error %04x vector %u", r->cs, (unsigned long)r->rip,
+        (unsigned long)r->rflags, (unsigned int)r->error_code, (unsigned int)r->entry_vector);
     say_address(r->rip, r->rip);
     say("rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)r->rax, (unsigned long)r->rbx,
         (unsigned long)r->rcx, (unsigned long)r->rdx);
@@ -135,8 +136,8 @@ void crash_dump(const struct cpu_user_regs *r)
         (unsigned long)r->r10, (unsigned long)r->r11);
     say("r12 %016lx r13 %016lx r14 %016lx r15 %016lx", (unsigned long)r->r12, (unsigned long)r->r13,
         (unsigned long)r->r14, (unsigned long)r->r15);
-    say("cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", (unsigned long)read_cr0(), (unsigned long)read_cr2(),
-        (unsigned long)read_cr3(), (unsigned long)read_cr4());
+    say("cr0 %016lx cr2 %016lx cr3 %016lx cr4 %016lx", (unsigned long)read_cr0(),
+        (unsigned long)read_cr2(), (unsigned long)read_cr3(), (unsigned long)read_cr4());
     if (!(r->cs & 3))
         backtrace(r->rbp);
 }

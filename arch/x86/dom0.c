@@ -66,8 +66,8 @@ static uint64_t memory_for_dom0(uint64_t *max)
         nr = avail - kept;
     }
     if (nr < MIN_DOM0_PAGES)
-        boot_fail("too little memory for dom0: %lu MiB, at least %lu are needed", (unsigned long)(nr >> 8),
-                  (unsigned long)(MIN_DOM0_PAGES >> 8));
+        boot_fail("too little memory for dom0: %lu MiB, at least %lu are needed",
+                  (unsigned long)(nr >> 8), (unsigned long)(MIN_DOM0_PAGES >> 8));
     return nr;
 }
 
@@ -113,7 +113,8 @@ static void deny_ports(struct domain *d, uint64_t first, uint64_t nr)
 
 static void deny_memory(struct domain *d, paddr_t start, uint64_t size)
 {
-    if (size > 0 && rangeset_remove(d->iomem_caps, start >> PAGE_SHIFT, (start + size - 1) >> PAGE_SHIFT))
+    if (size > 0 &&
+        rangeset_remove(d->iomem_caps, start >> PAGE_SHIFT, (start + size - 1) >> PAGE_SHIFT))
         boot_fail("out of memory for dom0's rights");
 }
 
@@ -132,7 +133,8 @@ static void grant_rights(struct domain *d)
     deny_ports(d, 0x61, 1);
     deny_ports(d, 0xcf8, 8);
     deny_ports(d, console_uart_io_base(), console_uart_io_base() ? 8 : 0);
-    if ((acpi_info.have & ACPI_HAVE_FADT) && f->pm_timer.addr != 0 && f->pm_timer.space == ACPI_SPACE_IO)
+    if ((acpi_info.have & ACPI_HAVE_FADT) && f->pm_timer.addr != 0 &&
+        f->pm_timer.space == ACPI_SPACE_IO)
         deny_ports(d, f->pm_timer.addr, 4);
 
     deny_memory(d, acpi_info.madt.lapic_addr ? acpi_info.madt.lapic_addr : 0xfee00000, PAGE_SIZE);
@@ -142,7 +144,8 @@ static void grant_rights(struct domain *d)
     deny_memory(d, crash_record_pa, PAGE_SIZE);
     /* dom0's AML may read the HPET's registers; it is our clock, so nobody else writes them. */
     if ((acpi_info.have & ACPI_HAVE_HPET) &&
-        rangeset_add(mmio_ro_ranges, acpi_info.hpet.base.addr >> PAGE_SHIFT, acpi_info.hpet.base.addr >> PAGE_SHIFT))
+        rangeset_add(mmio_ro_ranges, acpi_info.hpet.base.addr >> PAGE_SHIFT,
+                     acpi_info.hpet.base.addr >> PAGE_SHIFT))
         boot_fail("out of memory for dom0's rights");
     for (unsigned int i = 0; i < host_e820.nr; i++)
         if (host_e820.entry[i].type == E820_UNUSABLE)
@@ -250,7 +253,8 @@ void dom0_create(void)
             boot_fail("out of memory for dom0's vcpu %u", i);
     dom0_build_pv(dom0, &in);
     boot_release_modules();
-    log_info("dom0: %u vcpus, %lu MiB, \"%s\"", nr_vcpus, (unsigned long)(in.nr_pages >> 8), in.cmdline);
+    log_info("dom0: %u vcpus, %lu MiB, \"%s\"", nr_vcpus, (unsigned long)(in.nr_pages >> 8),
+             in.cmdline);
     if (vcpu_up(dom0->vcpu[0]))
         panic("dom0: its first vcpu has no context");
     domain_unpause_by_controller(dom0);
@@ -262,7 +266,9 @@ bool arch_machine_memory_map(unsigned int i, struct e820entry *e)
 {
     if (i >= host_e820.nr)
         return false;
-    *e = (struct e820entry){ host_e820.entry[i].start, host_e820.entry[i].size, host_e820.entry[i].type };
+    *e = (struct e820entry){
+        host_e820.entry[i].start, host_e820.entry[i].size, host_e820.entry[i].type
+    };
     return true;
 }
 

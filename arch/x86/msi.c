@@ -33,12 +33,16 @@ static uint32_t cfg_read(const struct msi_block *b, unsigned int reg, unsigned i
     return pci_read(&pci_hw, b->dev->id, reg, width);
 }
 
-static void cfg_write(const struct msi_block *b, unsigned int reg, unsigned int width, uint32_t value)
+static void cfg_write(const struct msi_block *b, unsigned int reg, unsigned int width,
+                      uint32_t value)
 {
     pci_write(&pci_hw, b->dev->id, reg, width, value);
 }
 
-static volatile uint32_t *entry_of(const struct msi_block *b) { return b->dev->msix_table + MSIX_ENTRY_WORDS * b->entry; }
+static volatile uint32_t *entry_of(const struct msi_block *b)
+{
+    return b->dev->msix_table + MSIX_ENTRY_WORDS * b->entry;
+}
 
 /* --- registers -------------------------------------------------------------------------------- */
 
@@ -74,7 +78,8 @@ static void write_message(const struct msi_block *b, uint32_t address, uint32_t 
 
 static void write_control(const struct msi_block *b, bool enable)
 {
-    unsigned int reg = (b->msix ? b->dev->guard.msix_cap.pos : b->dev->guard.msi_cap.pos) + MSI_CONTROL;
+    unsigned int reg = (b->msix ? b->dev->guard.msix_cap.pos : b->dev->guard.msi_cap.pos) +
+                       MSI_CONTROL;
     uint32_t v = cfg_read(b, reg, 2), bit = b->msix ? MSIX_ENABLE : MSI_ENABLE;
 
     if (!b->msix)
@@ -127,10 +132,14 @@ static void msi_route(struct irq_desc *desc)
     spin_unlock(&msi_lock);
 }
 
-static bool msi_can_move(const struct irq_desc *desc) { return ((const struct msi_block *)desc->chip_data)->maskable; }
+static bool msi_can_move(const struct irq_desc *desc)
+{
+    return ((const struct msi_block *)desc->chip_data)->maskable;
+}
 
 static const struct irq_chip msi_chip = {
-    .name = "MSI", .mask = msi_mask, .unmask = msi_unmask, .route = msi_route, .can_move = msi_can_move
+    .name = "MSI", .mask = msi_mask, .unmask = msi_unmask, .route = msi_route,
+    .can_move = msi_can_move
 };
 
 struct msi_block *msi_block_of(unsigned int irq)
@@ -187,7 +196,8 @@ int msix_protect(struct pci_dev *dev, paddr_t table_base, bool on)
         return rc;
     first = dev->msix_table_pa >> PAGE_SHIFT;
     last = (dev->msix_table_pa + dev->guard.msix_cap.nr * 16UL - 1) >> PAGE_SHIFT;
-    return on ? rangeset_add(mmio_ro_ranges, first, last) : rangeset_remove(mmio_ro_ranges, first, last);
+    return on ? rangeset_add(mmio_ro_ranges, first, last)
+              : rangeset_remove(mmio_ro_ranges, first, last);
 }
 
 /* --- mapping ---------------------------------------------------------------------------------- */
@@ -200,12 +210,15 @@ static struct msi_block *find_block(const struct pci_dev *dev, bool msix, unsign
     return NULL;
 }
 
-static struct msi_block *block_new(struct pci_dev *dev, bool msix, unsigned int nr, unsigned int entry)
+static struct msi_block *block_new(struct pci_dev *dev, bool msix, unsigned int nr,
+                                   unsigned int entry)
 {
     struct msi_block *b = hv_alloc(sizeof(*b));
 
     if (b)
-        *b = (struct msi_block){ .dev = dev, .msix = msix, .nr = (uint8_t)nr, .entry = (uint16_t)entry };
+        *b = (struct msi_block){
+            .dev = dev, .msix = msix, .nr = (uint8_t)nr, .entry = (uint16_t)entry
+        };
     return b;
 }
 

@@ -25,7 +25,10 @@ static unsigned int node_of_domain(uint32_t domain)
     return nr_nodes++;
 }
 
-static bool have_srat(void) { return info != NULL && (info->have & ACPI_HAVE_SRAT) && info->srat.nr_mem > 0; }
+static bool have_srat(void)
+{
+    return info != NULL && (info->have & ACPI_HAVE_SRAT) && info->srat.nr_mem > 0;
+}
 
 void numa_init(const struct acpi_info *acpi)
 {

@@ -103,7 +103,8 @@ volatile uint8_t *pci_dev_ecam(struct pci_dev *dev)
         uint8_t bus = pci_bus(dev->id);
 
         if (r->segment == pci_segment(dev->id) && bus >= r->start_bus && bus <= r->end_bus)
-            dev->ecam = hv_ioremap(r->base + ((paddr_t)(dev->id.n & 0xffff) << PAGE_SHIFT), PAGE_SIZE);
+            dev->ecam = hv_ioremap(r->base + ((paddr_t)(dev->id.n & 0xffff) << PAGE_SHIFT),
+                                   PAGE_SIZE);
     }
     return dev->ecam;
 }

@@ -36,9 +36,13 @@ static void ecam_write(volatile uint8_t *p, unsigned int size, uint32_t value)
         *(volatile uint32_t *)p = value;
 }
 
-static bool by_ports(pci_sbdf_t id, unsigned int reg) { return pci_segment(id) == 0 && reg < PCI_CONFIG_BYTES; }
+static bool by_ports(pci_sbdf_t id, unsigned int reg)
+{
+    return pci_segment(id) == 0 && reg < PCI_CONFIG_BYTES;
+}
 
-static uint32_t config_read(struct pci_dev *dev, unsigned int reg, unsigned int size) REQUIRES(pci_lock)
+static uint32_t config_read(struct pci_dev *dev, unsigned int reg, unsigned int size)
+    REQUIRES(pci_lock)
 {
     volatile uint8_t *page;
 
@@ -48,7 +52,8 @@ static uint32_t config_read(struct pci_dev *dev, unsigned int reg, unsigned int 
     return page ? ecam_read(page + reg, size) : ones(size);
 }
 
-static void config_write(struct pci_dev *dev, unsigned int reg, unsigned int size, uint32_t value) REQUIRES(pci_lock)
+static void config_write(struct pci_dev *dev, unsigned int reg, unsigned int size, uint32_t value)
+    REQUIRES(pci_lock)
 {
     volatile uint8_t *page;
 
@@ -110,7 +115,8 @@ uint32_t vpci_port_read(struct domain *d, uint32_t cf8, unsigned int offset, uns
     return pci_read(&pci_hw, id, reg, size);
 }
 
-void vpci_port_write(struct domain *d, uint32_t cf8, unsigned int offset, unsigned int size, uint32_t value)
+void vpci_port_write(struct domain *d, uint32_t cf8, unsigned int offset, unsigned int size,
+                     uint32_t value)
 {
     pci_sbdf_t id;
     unsigned int reg;

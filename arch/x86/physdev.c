@@ -34,7 +34,10 @@ struct physdev_row {
 
 /* --- end of interrupt ------------------------------------------------------------------------- */
 
-static int op_eoi(struct vcpu *v, void *arg) { return pirq_eoi(v->domain, ((struct physdev_eoi *)arg)->irq); }
+static int op_eoi(struct vcpu *v, void *arg)
+{
+    return pirq_eoi(v->domain, ((struct physdev_eoi *)arg)->irq);
+}
 
 static int op_eoi_page_v1(struct vcpu *v, void *arg)
 {
@@ -139,7 +142,8 @@ static int map_gsi(struct vcpu *v, struct domain *d, struct physdev_map_pirq *m)
     struct pirq_table *t = pirq_table(d);
     int pirq;
 
-    if (m->index < 0 || (unsigned int)m->index >= irq_nr_gsis() || irq_to_desc((unsigned int)m->index) == NULL)
+    if (m->index < 0 || (unsigned int)m->index >= irq_nr_gsis() ||
+        irq_to_desc((unsigned int)m->index) == NULL)
         return -EINVAL;
     if (!may_use_irq(v, d, (unsigned int)m->index))
         return -EPERM;
@@ -161,8 +165,8 @@ static int map_gsi(struct vcpu *v, struct domain *d, struct physdev_map_pirq *m)
 }
 
 /* Message first, then pirqs: what can fail comes before what others see. */
-static int map_message(struct domain *d, struct physdev_map_pirq *m, struct pci_dev *dev, unsigned int nr)
-    REQUIRES(pci_lock)
+static int map_message(struct domain *d, struct physdev_map_pirq *m, struct pci_dev *dev,
+                       unsigned int nr) REQUIRES(pci_lock)
 {
     struct pirq_table *t = pirq_table(d);
     struct msi_block *b = NULL;
@@ -173,7 +177,8 @@ static int map_message(struct domain *d, struct physdev_map_pirq *m, struct pci_
     pirq = choose_pirq(t, m->pirq, irq_nr_gsis(), nr);
     if (pirq < 0)
         return pirq;
-    irq = m->table_base ? msix_map(dev, (unsigned int)m->entry_nr, m->table_base, &b) : msi_map(dev, nr, &b);
+    irq = m->table_base ? msix_map(dev, (unsigned int)m->entry_nr, m->table_base, &b)
+                        : msi_map(dev, nr, &b);
     if (irq < 0)
         return irq;
     for (unsigned int i = 0; i < nr; i++)
@@ -191,7 +196,8 @@ static int map_msi(struct vcpu *v, struct domain *d, struct physdev_map_pirq *m)
 
     if (!v->domain->is_privileged)
         return -EPERM;
-    if (m->entry_nr < 0 || m->entry_nr > 2048 || (multi && (m->table_base || m->entry_nr < 1 || m->entry_nr > 32)))
+    if (m->entry_nr < 0 || m->entry_nr > 2048 ||
+        (multi && (m->table_base || m->entry_nr < 1 || m->entry_nr > 32)))
         return -EINVAL;
     dev = pci_dev_get(pci_sbdf((uint16_t)segment, (uint8_t)m->bus, (uint8_t)m->devfn));
     if (dev == NULL)
@@ -427,7 +433,8 @@ static int op_mmcfg_reserved(struct vcpu *v, void *arg)
  * console).
  */
 static const struct physdev_row physdev_ops[] = {
-    [PHYSDEVOP_irq_status_query]    = { op_status_query,     INOUT(physdev_irq_status_query), BY_ANY },
+    [PHYSDEVOP_irq_status_query]    = { op_status_query,     INOUT(physdev_irq_status_query),
+                                        BY_ANY },
     [PHYSDEVOP_set_iopl]            = { op_set_iopl,         IN(physdev_set_iopl), BY_PV },
     [PHYSDEVOP_set_iobitmap]        = { op_set_iobitmap,     IN(physdev_set_iobitmap), BY_PV },
     [PHYSDEVOP_apic_read]           = { op_apic_read,        INOUT(physdev_apic), BY_HARDWARE },
@@ -440,11 +447,14 @@ static const struct physdev_row physdev_ops[] = {
     [PHYSDEVOP_manage_pci_remove]   = { op_manage_remove,    IN(physdev_manage_pci), BY_HARDWARE },
     [PHYSDEVOP_pirq_eoi_gmfn_v1]    = { op_eoi_page_v1,      IN(physdev_pirq_eoi_gmfn), BY_PV },
     [PHYSDEVOP_restore_msi]         = { op_restore_msi,      IN(physdev_restore_msi), BY_HARDWARE },
-    [PHYSDEVOP_manage_pci_add_ext]  = { op_manage_add_ext,   IN(physdev_manage_pci_ext), BY_HARDWARE },
+    [PHYSDEVOP_manage_pci_add_ext]  = { op_manage_add_ext,   IN(physdev_manage_pci_ext),
+                                        BY_HARDWARE },
     [PHYSDEVOP_setup_gsi]           = { op_setup_gsi,        IN(physdev_setup_gsi), BY_HARDWARE },
     [PHYSDEVOP_get_free_pirq]       = { op_get_free_pirq,    INOUT(physdev_get_free_pirq), BY_ANY },
-    [PHYSDEVOP_pci_mmcfg_reserved]  = { op_mmcfg_reserved,   IN(physdev_pci_mmcfg_reserved), BY_HARDWARE },
-    [PHYSDEVOP_pci_device_add]      = { op_device_add,       IN(physdev_pci_device_add), BY_HARDWARE },
+    [PHYSDEVOP_pci_mmcfg_reserved]  = { op_mmcfg_reserved,   IN(physdev_pci_mmcfg_reserved),
+                                        BY_HARDWARE },
+    [PHYSDEVOP_pci_device_add]      = { op_device_add,       IN(physdev_pci_device_add),
+                                        BY_HARDWARE },
     [PHYSDEVOP_pci_device_remove]   = { op_device_remove,    IN(physdev_pci_device), BY_HARDWARE },
     [PHYSDEVOP_restore_msi_ext]     = { op_restore_msi_ext,  IN(physdev_pci_device), BY_HARDWARE },
     [PHYSDEVOP_pirq_eoi_gmfn_v2]    = { op_eoi_page_v2,      IN(physdev_pirq_eoi_gmfn), BY_PV },

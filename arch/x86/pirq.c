@@ -158,7 +158,8 @@ static void unmask_port(struct domain *d, unsigned int pirq)
     port_t port = evtchn_pirq_port(d, pirq);
 
     if (port)
-        d->evtchn.ops->unmask(d, &d->evtchn.group[port / EVTCHN_PER_GROUP][port % EVTCHN_PER_GROUP]);
+        d->evtchn.ops->unmask(d,
+                              &d->evtchn.group[port / EVTCHN_PER_GROUP][port % EVTCHN_PER_GROUP]);
 }
 
 int pirq_eoi(struct domain *d, unsigned int pirq)

@@ -29,7 +29,8 @@ struct policy_buffer {
 
 /* Write p to the caller's arrays; NULL arrays ask for the counts. */
 static long policy_to_guest(const struct cpu_policy *p, uint32_t *nr_leaves, uint32_t *nr_msrs,
-                            XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaves, XEN_GUEST_HANDLE_64(xen_msr_entry_t) msrs)
+                            XEN_GUEST_HANDLE_64(xen_cpuid_leaf_t) leaves,
+                            XEN_GUEST_HANDLE_64(xen_msr_entry_t) msrs)
 {
     struct policy_buffer *buf;
     uint32_t nl = POLICY_MAX_LEAVES, nm = POLICY_MAX_MSRS;
@@ -46,11 +47,14 @@ static long policy_to_guest(const struct cpu_policy *p, uint32_t *nr_leaves, uin
     rc = cpu_policy_to_leaves(p, buf->leaf, &nl);
     if (rc == 0)
         rc = cpu_policy_to_msrs(p, buf->msr, &nm);
-    if (rc == 0 && ((!handle_is_null(leaves) && nl > *nr_leaves) || (!handle_is_null(msrs) && nm > *nr_msrs)))
+    if (rc == 0 &&
+        ((!handle_is_null(leaves) && nl > *nr_leaves) || (!handle_is_null(msrs) && nm > *nr_msrs)))
         rc = -ENOBUFS;
-    if (rc == 0 && !handle_is_null(leaves) && guest_write(handle_addr(leaves), buf->leaf, nl * sizeof(*buf->leaf)))
+    if (rc == 0 && !handle_is_null(leaves) &&
+        guest_write(handle_addr(leaves), buf->leaf, nl * sizeof(*buf->leaf)))
         rc = -EFAULT;
-    if (rc == 0 && !handle_is_null(msrs) && guest_write(handle_addr(msrs), buf->msr, nm * sizeof(*buf->msr)))
+    if (rc == 0 && !handle_is_null(msrs) &&
+        guest_write(handle_addr(msrs), buf->msr, nm * sizeof(*buf->msr)))
         rc = -EFAULT;
     hv_free(buf);
     *nr_leaves = nl;
@@ -92,7 +96,8 @@ static long set_policy(struct domain *d, struct xen_domctl *op)
 static long host_policy(struct xen_sysctl *op)
 {
     struct xen_sysctl_cpu_policy *c = &op->u.cpu_policy;
-    const struct cpu_policy *p = c->index < NR_POLICIES ? cpu_policy_of((enum policy_kind)c->index) : NULL;
+    const struct cpu_policy *p = c->index < NR_POLICIES ? cpu_policy_of((enum policy_kind)c->index)
+                                                        : NULL;
 
     if (c->_rsvd != 0)
         return -EINVAL;
@@ -217,8 +222,14 @@ bool arch_cpu_topology(unsigned int cpu, struct xen_sysctl_cputopo *out)
     return true;
 }
 
-unsigned int arch_node_distance(unsigned int from, unsigned int to) { return numa_distance(from, to); }
+unsigned int arch_node_distance(unsigned int from, unsigned int to)
+{
+    return numa_distance(from, to);
+}
 
-uint64_t arch_shared_info_frame(struct domain *d) { return direct_pa(d->shared_info) >> PAGE_SHIFT; }
+uint64_t arch_shared_info_frame(struct domain *d)
+{
+    return direct_pa(d->shared_info) >> PAGE_SHIFT;
+}
 
 uint8_t arch_gpaddr_bits(struct domain *d) { return cpu_features.phys_bits; }

@@ -17,13 +17,15 @@
 /* What the tools ask for and we can do; the rest is -EINVAL as the ABI has it. */
 static int check_config(const struct xen_domctl_createdomain *c)
 {
-    if (c->flags & ~(uint32_t)(XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off))
+    if (c->flags & ~(uint32_t)(XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity |
+                               XEN_DOMCTL_CDF_oos_off))
         return -EINVAL; /* hvm, hap, iommu, nested virtualisation, vpmu: not in this build */
     if (c->iommu_opts != 0 || c->vmtrace_size != 0 || c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
         return -EINVAL;
     if (c->max_grant_frames < -1 || c->max_maptrack_frames < -1)
         return -EINVAL;
-    if (XEN_DOMCTL_GRANT_version(c->grant_opts) == 0 || XEN_DOMCTL_GRANT_version(c->grant_opts) > 2 ||
+    if (XEN_DOMCTL_GRANT_version(c->grant_opts) == 0 ||
+        XEN_DOMCTL_GRANT_version(c->grant_opts) > 2 ||
         (c->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask))
         return -EINVAL;
     return 0;
@@ -83,7 +85,10 @@ long domctl_pause(struct domain *d, struct xen_domctl *op, uint64_t arg)
     return d == current->domain ? -EINVAL : domain_pause_by_controller(d);
 }
 
-long domctl_unpause(struct domain *d, struct xen_domctl *op, uint64_t arg) { return domain_unpause_by_controller(d); }
+long domctl_unpause(struct domain *d, struct xen_domctl *op, uint64_t arg)
+{
+    return domain_unpause_by_controller(d);
+}
 
 long domctl_resumedomain(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
@@ -144,7 +149,8 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 /* The first domain with that id or a higher one: tools walk the list by it. */
 long domctl_getdomaininfo(struct domain *unused, struct xen_domctl *op, uint64_t arg)
 {
-    struct domain *d = op->domain == DOMID_SELF ? domain_get_target(DOMID_SELF) : domain_get_at_or_after(op->domain);
+    struct domain *d = op->domain == DOMID_SELF ? domain_get_target(DOMID_SELF)
+                                                : domain_get_at_or_after(op->domain);
 
     if (d == NULL)
         return -ESRCH;
@@ -225,7 +231,8 @@ long domctl_getnodeaffinity(struct domain *d, struct xen_domctl *op, uint64_t ar
 /* --- rights ----------------------------------------------------------------------------------- */
 
 /* Nobody gives what he has not: the caller must have the right to all of it. */
-static long permit(struct rangeset *theirs, struct rangeset *ours, uint64_t first, uint64_t nr, bool allow)
+static long permit(struct rangeset *theirs, struct rangeset *ours, uint64_t first, uint64_t nr,
+                   bool allow)
 {
     if (nr == 0)
         return 0;
@@ -233,7 +240,8 @@ static long permit(struct rangeset *theirs, struct rangeset *ours, uint64_t firs
         return -EINVAL;
     if (!rangeset_contains(ours, first, first + nr - 1))
         return -EPERM;
-    return allow ? rangeset_add(theirs, first, first + nr - 1) : rangeset_remove(theirs, first, first + nr - 1);
+    return allow ? rangeset_add(theirs, first, first + nr - 1)
+                 : rangeset_remove(theirs, first, first + nr - 1);
 }
 
 long domctl_irq_permission(struct domain *d, struct xen_domctl *op, uint64_t arg)
@@ -252,6 +260,7 @@ long domctl_ioport_permission(struct domain *d, struct xen_domctl *op, uint64_t 
 {
     if (op->u.ioport_permission.first_port + op->u.ioport_permission.nr_ports > 0x10000)
         return -EINVAL;
-    return permit(d->arch.ioport_caps, current->domain->arch.ioport_caps, op->u.ioport_permission.first_port,
-                  op->u.ioport_permission.nr_ports, op->u.ioport_permission.allow_access);
+    return permit(d->arch.ioport_caps, current->domain->arch.ioport_caps,
+                  op->u.ioport_permission.first_port, op->u.ioport_permission.nr_ports,
+                  op->u.ioport_permission.allow_access);
 }

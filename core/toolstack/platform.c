@@ -46,7 +46,8 @@ long hc_platform_op(struct vcpu *v, const uint64_t arg[])
         return set_time(op.u.settime32.secs, op.u.settime32.nsecs, op.u.settime32.system_time);
     case XENPF_settime64:
         return op.u.settime64.mbz ? -EINVAL
-                                  : set_time(op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
+                                  : set_time(op.u.settime64.secs, op.u.settime64.nsecs,
+                                             op.u.settime64.system_time);
     case XENPF_get_cpuinfo:
         rc = cpu_info(&op.u.pcpu_info);
         return rc == 0 && copy_arg_back(arg[0], &op) ? -EFAULT : rc;

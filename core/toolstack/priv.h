@@ -21,8 +21,10 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
  * Bitmaps of the tools: nr_bits bits, little-endian bytes. Of ours, bits beyond nr_bits are
  * dropped; of theirs, bits beyond our size too, and missing ones are zero. 0 or -EFAULT, -EINVAL.
  */
-int bitmap_to_guest(const struct xenctl_bitmap *to, const uint64_t *words, unsigned int nr_bits) must_check;
-int bitmap_from_guest(uint64_t *words, unsigned int nr_bits, const struct xenctl_bitmap *from) must_check;
+int bitmap_to_guest(const struct xenctl_bitmap *to, const uint64_t *words, unsigned int nr_bits)
+    must_check;
+int bitmap_from_guest(uint64_t *words, unsigned int nr_bits, const struct xenctl_bitmap *from)
+    must_check;
 
 /*
  * One function for an operation; d is referenced (NULL for TARGET_NONE), op is our copy, arg the
@@ -31,13 +33,14 @@ int bitmap_from_guest(uint64_t *words, unsigned int nr_bits, const struct xenctl
 typedef long domctl_fn(struct domain *d, struct xen_domctl *op, uint64_t arg);
 typedef long sysctl_fn(struct xen_sysctl *op, uint64_t arg);
 
-domctl_fn domctl_createdomain, domctl_destroydomain, domctl_pause, domctl_unpause, domctl_getdomaininfo, domctl_max_mem,
-    domctl_max_vcpus, domctl_scheduler_op, domctl_setdomainhandle, domctl_resumedomain, domctl_set_virq_handler,
-    domctl_setnodeaffinity, domctl_getnodeaffinity, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_getvcpuinfo,
+domctl_fn domctl_createdomain, domctl_destroydomain, domctl_pause, domctl_unpause,
+    domctl_getdomaininfo, domctl_max_mem, domctl_max_vcpus, domctl_scheduler_op,
+    domctl_setdomainhandle, domctl_resumedomain, domctl_set_virq_handler, domctl_setnodeaffinity,
+    domctl_getnodeaffinity, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_getvcpuinfo,
     domctl_settimeoffset, domctl_irq_permission, domctl_iomem_permission, domctl_ioport_permission;
-sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_sched_id, sysctl_getdomaininfolist, sysctl_debug_keys,
-    sysctl_getcpuinfo, sysctl_availheap, sysctl_cputopoinfo, sysctl_numainfo, sysctl_cpupool_op, sysctl_scheduler_op,
-    sysctl_pcitopoinfo;
+sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_sched_id, sysctl_getdomaininfolist,
+    sysctl_debug_keys, sysctl_getcpuinfo, sysctl_availheap, sysctl_cputopoinfo, sysctl_numainfo,
+    sysctl_cpupool_op, sysctl_scheduler_op, sysctl_pcitopoinfo;
 
 /*
  * Operations that only the architecture knows: -ENOSYS for what it has not. Same rules; 0 with

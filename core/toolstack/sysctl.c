@@ -59,7 +59,10 @@ long hc_sysctl(struct vcpu *v, const uint64_t arg[])
     return rc == -ERESTART ? hypercall_continue(v, 1, arg[0]) : rc;
 }
 
-long sysctl_readconsole(struct xen_sysctl *op, uint64_t arg) { return console_read_ring(&op->u.readconsole); }
+long sysctl_readconsole(struct xen_sysctl *op, uint64_t arg)
+{
+    return console_read_ring(&op->u.readconsole);
+}
 
 long sysctl_sched_id(struct xen_sysctl *op, uint64_t arg)
 {
@@ -67,7 +70,10 @@ long sysctl_sched_id(struct xen_sysctl *op, uint64_t arg)
     return 0;
 }
 
-long sysctl_scheduler_op(struct xen_sysctl *op, uint64_t arg) { return sched_adjust_global(&op->u.scheduler_op); }
+long sysctl_scheduler_op(struct xen_sysctl *op, uint64_t arg)
+{
+    return sched_adjust_global(&op->u.scheduler_op);
+}
 
 long sysctl_debug_keys(struct xen_sysctl *op, uint64_t arg)
 {

@@ -23,7 +23,8 @@ long sysctl_physinfo(struct xen_sysctl *op, uint64_t arg)
         .total_pages = heap_total_pages(),
         .free_pages = heap_free_pages(),
         .max_mfn = mfn_max().n,
-        .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2,
+        .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
+                        XEN_SYSCTL_PHYSCAP_gnttab_v2,
     };
     arch_physinfo(pi);
     return 0;
@@ -52,7 +53,9 @@ long sysctl_availheap(struct xen_sysctl *op, uint64_t arg)
         return -EOPNOTSUPP; /* Not yet: free memory by address width. */
     if (a->node != -1 && (a->node < 0 || (unsigned int)a->node >= heap_nr_nodes()))
         return -EINVAL;
-    a->avail_bytes = (a->node == -1 ? heap_free_pages() : heap_node_free_pages((unsigned int)a->node)) << PAGE_SHIFT;
+    a->avail_bytes =
+        (a->node == -1 ? heap_free_pages() : heap_node_free_pages((unsigned int)a->node))
+        << PAGE_SHIFT;
     return 0;
 }
 
@@ -69,7 +72,9 @@ long sysctl_cputopoinfo(struct xen_sysctl *op, uint64_t arg)
         struct xen_sysctl_cputopo t;
 
         if (!arch_cpu_topology(i, &t))
-            t = (struct xen_sysctl_cputopo){ XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID };
+            t = (struct xen_sysctl_cputopo){
+                XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID
+            };
         if (copy_to_guest_i(ti->cputopo, i, &t))
             return -EFAULT;
     }
@@ -87,7 +92,9 @@ long sysctl_numainfo(struct xen_sysctl *op, uint64_t arg)
     }
     nr = MIN(ni->num_nodes, nr);
     for (unsigned int i = 0; i < nr; i++) {
-        struct xen_sysctl_meminfo m = { heap_node_total_pages(i) << PAGE_SHIFT, heap_node_free_pages(i) << PAGE_SHIFT };
+        struct xen_sysctl_meminfo m = {
+            heap_node_total_pages(i) << PAGE_SHIFT, heap_node_free_pages(i) << PAGE_SHIFT
+        };
 
         if (!handle_is_null(ni->meminfo) && copy_to_guest_i(ni->meminfo, i, &m))
             return -EFAULT;

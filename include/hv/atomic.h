@@ -8,7 +8,10 @@
 
 #include <hv/types.h>
 
-static inline bool bit_test(const uint32_t *w, unsigned int bit) { return (read_once(*w) >> bit) & 1; }
+static inline bool bit_test(const uint32_t *w, unsigned int bit)
+{
+    return (read_once(*w) >> bit) & 1;
+}
 /* Both return what the bit was. */
 static inline bool bit_test_and_set(uint32_t *w, unsigned int bit)
 {
@@ -32,7 +35,8 @@ static inline bool count_inc_not_zero(uint32_t *n)
     uint32_t old = read_once(*n);
 
     while (old != 0)
-        if (__atomic_compare_exchange_n(n, &old, old + 1, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        if (__atomic_compare_exchange_n(n, &old, old + 1, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
             return true;
     return false;
 }

@@ -121,7 +121,8 @@ static inline bool is_hvm(const struct domain *d) { return d->kind == 2; }
  * Create an ALIVE, paused (controller pause count 1) domain without vcpus. id must be free. config
  * is copied. -EEXIST, -ENOMEM, -EINVAL.
  */
-int domain_create(struct domain **out, domid_t id, const struct xen_domctl_createdomain *config, bool privileged);
+int domain_create(struct domain **out, domid_t id, const struct xen_domctl_createdomain *config,
+                  bool privileged);
 void domain_init_system(void); /* idle_domain, dom_xen, dom_io: before the first page_assign */
 /* NULL: out of memory; down, not initialised */
 struct vcpu *vcpu_create(struct domain *d, unsigned int id);

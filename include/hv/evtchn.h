@@ -108,7 +108,8 @@ int evtchn_alloc_unbound_for(struct domain *d, uint16_t remote, port_t *port);
  * neither send on nor close this port.
  */
 typedef void evtchn_consumer(struct vcpu *v, port_t port);
-int evtchn_alloc_for_xen(struct domain *d, unsigned int vcpu, uint16_t remote, evtchn_consumer *fn, port_t *port);
+int evtchn_alloc_for_xen(struct domain *d, unsigned int vcpu, uint16_t remote, evtchn_consumer *fn,
+                         port_t *port);
 void evtchn_close_for_xen(struct domain *d, port_t port);
 void evtchn_send_from_xen(struct domain *d, port_t port); /* raise the remote end, if bound */
 

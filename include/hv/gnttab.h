@@ -17,7 +17,8 @@ struct gnttab; /* per domain, gnttab.c */
 #define GNTTAB_DEFAULT_MAPTRACK 1024U
 
 /* max_frames, max_maptrack: pages; version limit 1 or 2 */
-int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack, unsigned int max_version);
+int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack,
+                unsigned int max_version);
 /*
  * Part of domain_kill(): release every mapping that d holds of others' grants, then stop sharing
  * the table's frames with it (they would keep the domain). Preemptible: -ERESTART to be called

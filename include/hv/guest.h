@@ -46,7 +46,8 @@ static inline uint64_t guest_elem(uint64_t addr, uint64_t i, size_t size)
 /* Hypercall arguments arrive as plain numbers: the argument struct at address addr. */
 #define copy_arg(dst, addr) guest_read((dst), (addr), sizeof(*(dst)))
 #define copy_arg_back(addr, src) guest_write((addr), (src), sizeof(*(src)))
-#define copy_arg_i(dst, addr, i) guest_read((dst), guest_elem((addr), (i), sizeof(*(dst))), sizeof(*(dst)))
+#define copy_arg_i(dst, addr, i) \
+    guest_read((dst), guest_elem((addr), (i), sizeof(*(dst))), sizeof(*(dst)))
 #define copy_arg_back_i(addr, i, src) \
     guest_write(guest_elem((addr), (i), sizeof(*(src))), (src), sizeof(*(src)))
 /* One field of the struct at addr. */

@@ -20,8 +20,14 @@ static inline void list_insert_between(struct list *n, struct list *prev, struct
     prev->next = n;
     next->prev = n;
 }
-static inline void list_add(struct list *head, struct list *n) { list_insert_between(n, head, head->next); }
-static inline void list_add_tail(struct list *head, struct list *n) { list_insert_between(n, head->prev, head); }
+static inline void list_add(struct list *head, struct list *n)
+{
+    list_insert_between(n, head, head->next);
+}
+static inline void list_add_tail(struct list *head, struct list *n)
+{
+    list_insert_between(n, head->prev, head);
+}
 /* Leaves n a list of its own, so that list_empty(n) tells whether it is queued. */
 static inline void list_del(struct list *n)
 {
@@ -31,7 +37,8 @@ static inline void list_del(struct list *n)
 }
 
 #define list_entry(l, type, member) container_of(l, type, member)
-#define list_for_each(pos, head) for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
+#define list_for_each(pos, head) \
+    for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 #define list_for_each_safe(pos, head)                                                        \
     for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);            \
          pos = pos##_next, pos##_next = pos->next)

@@ -64,7 +64,8 @@ struct page {
 };
 _Static_assert(sizeof(struct page) == 32, "the frame table's entry");
 
-_Static_assert(MAX_PADDR_BITS - PAGE_SHIFT < FRAME_LINK_BITS, "a frame number and an end mark fit a link");
+_Static_assert(MAX_PADDR_BITS - PAGE_SHIFT < FRAME_LINK_BITS,
+               "a frame number and an end mark fit a link");
 
 /* Links between frames: of the owner's page list, or of a free list; under that list's lock. */
 static inline uint64_t page_next(const struct page *pg)

@@ -8,7 +8,14 @@
 
 #include <hv/types.h>
 
-enum softirq { SOFTIRQ_TIMER, SOFTIRQ_SCHEDULE, SOFTIRQ_TIME_CALIBRATE, SOFTIRQ_TASKLET, SOFTIRQ_RCU, NR_SOFTIRQS };
+enum softirq {
+    SOFTIRQ_TIMER,
+    SOFTIRQ_SCHEDULE,
+    SOFTIRQ_TIME_CALIBRATE,
+    SOFTIRQ_TASKLET,
+    SOFTIRQ_RCU,
+    NR_SOFTIRQS
+};
 
 void softirq_register(enum softirq nr, void (*fn)(void));
 void softirq_raise(enum softirq nr);                       /* on this cpu */

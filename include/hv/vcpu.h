@@ -17,7 +17,10 @@ void vcpu_down(struct vcpu *v); /* the last one that goes down powers the domain
 bool vcpu_info_is_dummy(const struct vcpu *v);
 
 /* A guest's absolute time; what does not fit our type is merely far away. */
-static inline ns_t deadline_of(uint64_t ns) { return ns < (uint64_t)NS_NEVER ? (ns_t)ns : NS_NEVER - 1; }
+static inline ns_t deadline_of(uint64_t ns)
+{
+    return ns < (uint64_t)NS_NEVER ? (ns_t)ns : NS_NEVER - 1;
+}
 
 /* Guest timers: VIRQ_TIMER at that time, at once when it has passed. Only for current. */
 void vcpu_singleshot_set(struct vcpu *v, uint64_t at);

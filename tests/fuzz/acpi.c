@@ -69,7 +69,9 @@ static void point_to_dsdt(uint32_t fadt, uint32_t dsdt)
 
 static void build(const uint8_t *data, size_t size)
 {
-    static const char names[][5] = { "FACP", "APIC", "HPET", "MCFG", "SRAT", "SLIT", "SSDT", "DSDT" };
+    static const char names[][5] = {
+        "FACP", "APIC", "HPET", "MCFG", "SRAT", "SLIT", "SSDT", "DSDT"
+    };
     uint32_t listed[MAX_LISTED], fadt = 0, dsdt = 0;
     uint8_t root[MAX_LISTED * 4];
     size_t nr = 0;
@@ -108,7 +110,8 @@ static void check_info(const struct acpi_info *info)
 {
     require(info->nr_tables <= ACPI_MAX_TABLES && info->nr_notes <= ACPI_MAX_NOTES);
     require(info->madt.nr_cpus <= ACPI_MAX_CPUS && info->madt.nr_ioapics <= ACPI_MAX_IOAPICS);
-    require(info->madt.nr_overrides <= ACPI_MAX_OVERRIDES && info->madt.nr_lapic_nmis <= ACPI_MAX_LAPIC_NMIS);
+    require(info->madt.nr_overrides <= ACPI_MAX_OVERRIDES &&
+            info->madt.nr_lapic_nmis <= ACPI_MAX_LAPIC_NMIS);
     require(info->srat.nr_cpus <= ACPI_MAX_CPUS && info->srat.nr_mem <= ACPI_MAX_MEM_AFFINITY);
     require(info->mcfg.nr <= ACPI_MAX_MCFG && info->slit.nr <= ACPI_MAX_LOCALITIES);
     require(info->s5.type_a <= 7 && info->s5.type_b <= 7);

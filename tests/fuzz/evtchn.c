@@ -118,23 +118,40 @@ static void step(uint8_t what, unsigned int who, uint8_t a, uint8_t b)
     domid_t other = b % 5 == 4 ? DOMID_SELF : b % 4;
 
     switch (what % 17) {
-    case 0: CALL(d, EVTCHNOP_alloc_unbound, evtchn_alloc_unbound, .dom = a % 2 ? DOMID_SELF : a % 4, .remote_dom = other); break;
-    case 1: CALL(d, EVTCHNOP_bind_interdomain, evtchn_bind_interdomain, .remote_dom = other, .remote_port = a); break;
-    case 2: CALL(d, EVTCHNOP_bind_virq, evtchn_bind_virq, .virq = a % (NR_VIRQS + 1), .vcpu = b % (VCPUS + 1)); break;
+    case 0:
+        CALL(d, EVTCHNOP_alloc_unbound, evtchn_alloc_unbound, .dom = a % 2 ? DOMID_SELF : a % 4,
+             .remote_dom = other);
+        break;
+    case 1:
+        CALL(d, EVTCHNOP_bind_interdomain, evtchn_bind_interdomain, .remote_dom = other,
+             .remote_port = a);
+        break;
+    case 2:
+        CALL(d, EVTCHNOP_bind_virq, evtchn_bind_virq, .virq = a % (NR_VIRQS + 1),
+             .vcpu = b % (VCPUS + 1));
+        break;
     case 3: CALL(d, EVTCHNOP_bind_ipi, evtchn_bind_ipi, .vcpu = a % (VCPUS + 1)); break;
     case 4: CALL(d, EVTCHNOP_bind_pirq, evtchn_bind_pirq, .pirq = a * 33U, .flags = b); break;
     case 5: CALL(d, EVTCHNOP_close, evtchn_close, .port = a); break;
     case 6: CALL(d, EVTCHNOP_send, evtchn_send, .port = a); break;
     case 7: CALL(d, EVTCHNOP_status, evtchn_status, .dom = other, .port = a); break;
-    case 8: CALL(d, EVTCHNOP_bind_vcpu, evtchn_bind_vcpu, .port = a, .vcpu = b % (VCPUS + 1)); break;
+    case 8:
+        CALL(d, EVTCHNOP_bind_vcpu, evtchn_bind_vcpu, .port = a, .vcpu = b % (VCPUS + 1));
+        break;
     case 9: CALL(d, EVTCHNOP_unmask, evtchn_unmask, .port = a); break;
     case 10: CALL(d, EVTCHNOP_reset, evtchn_reset, .dom = other); break;
     case 11:
-        CALL(d, EVTCHNOP_init_control, evtchn_init_control, .control_gfn = world_gfn(guest_page[who][a % PAGES]),
-             .offset = b * 8U, .vcpu = a % (VCPUS + 1));
+        CALL(d, EVTCHNOP_init_control, evtchn_init_control,
+             .control_gfn = world_gfn(guest_page[who][a % PAGES]), .offset = b * 8U,
+             .vcpu = a % (VCPUS + 1));
         break;
-    case 12: CALL(d, EVTCHNOP_expand_array, evtchn_expand_array, .array_gfn = world_gfn(guest_page[b % DOMAINS][a % PAGES])); break;
-    case 13: CALL(d, EVTCHNOP_set_priority, evtchn_set_priority, .port = a, .priority = b % 18U); break;
+    case 12:
+        CALL(d, EVTCHNOP_expand_array, evtchn_expand_array,
+             .array_gfn = world_gfn(guest_page[b % DOMAINS][a % PAGES]));
+        break;
+    case 13:
+        CALL(d, EVTCHNOP_set_priority, evtchn_set_priority, .port = a, .priority = b % 18U);
+        break;
     case 14: virq_send_global(a % NR_VIRQS); virq_send_vcpu(d->vcpu[b % VCPUS], VIRQ_TIMER); break;
     case 15: evtchn_send_pirq(d, a * 33U); virq_set_handler(d, b % 30U); break;
     case 16: guest_scribbles(who, a, b); break;

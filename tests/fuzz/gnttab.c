@@ -57,7 +57,8 @@ static uint64_t pins_wanted(const struct domain *d, grant_ref_t ref)
         const struct gnttab *gt = grant_domain[i]->gnttab;
 
         for (uint32_t h = 0; h < gt->track.nr * TRACK_PER_PAGE; h++) {
-            const struct track *t = (struct track *)gt->track.page[h / TRACK_PER_PAGE] + h % TRACK_PER_PAGE;
+            const struct track *t = (struct track *)gt->track.page[h / TRACK_PER_PAGE] +
+                                    h % TRACK_PER_PAGE;
 
             require(!t->busy);
             if (t->granter == d && t->ref == ref)
@@ -77,7 +78,8 @@ static void check_refs(const struct domain *d)
 
         require(want == (act ? act->pins : 0));
         if (gt->version == 2) /* a version 1 entry is the guest's to spoil */
-            require(*gnttab_status(gt, ref) == ((want ? GTF_reading : 0) | (want & PIN_WRITERS ? GTF_writing : 0)));
+            require(*gnttab_status(gt, ref) ==
+                    ((want ? GTF_reading : 0) | (want & PIN_WRITERS ? GTF_writing : 0)));
     }
 }
 
@@ -96,7 +98,8 @@ static void check_pages(void)
             writers[slots[i][n].mfn] += slots[i][n].mfn && slots[i][n].write;
         }
         for (uint32_t h = 0; h < gt->track.nr * TRACK_PER_PAGE; h++) {
-            const struct track *t = (struct track *)gt->track.page[h / TRACK_PER_PAGE] + h % TRACK_PER_PAGE;
+            const struct track *t = (struct track *)gt->track.page[h / TRACK_PER_PAGE] +
+                                    h % TRACK_PER_PAGE;
 
             if (t->granter && (t->flags & GNTMAP_device_map)) {
                 refs[t->mfn]++;
@@ -126,8 +129,9 @@ static long call(struct domain *d, unsigned int cmd, unsigned int count)
 
 static void offer(struct domain *d, grant_ref_t ref, uint8_t x, uint8_t y)
 {
-    static const uint16_t flags[] = { GTF_permit_access, GTF_permit_access | GTF_readonly, GTF_permit_access | GTF_sub_page,
-                                      GTF_transitive, GTF_invalid, GTF_accept_transfer };
+    static const uint16_t flags[] = { GTF_permit_access, GTF_permit_access | GTF_readonly,
+                                      GTF_permit_access | GTF_sub_page, GTF_transitive, GTF_invalid,
+                                      GTF_accept_transfer };
     uint16_t f = flags[x % ARRAY_SIZE(flags)];
     uint64_t frame = world_gfn(guest_page[y / 8 % 4 ? d->id : y % DOMAINS][y % PAGES]);
 
@@ -135,7 +139,9 @@ static void offer(struct domain *d, grant_ref_t ref, uint8_t x, uint8_t y)
         /* The bits of a use in progress are kept, as a guest that follows the protocol does. */
         uint16_t keep = gnttab_v1(d->gnttab, ref)->flags & (GTF_reading | GTF_writing);
 
-        *gnttab_v1(d->gnttab, ref) = (grant_entry_v1_t){ .flags = f | keep, .domid = y % 4, .frame = (uint32_t)frame };
+        *gnttab_v1(d->gnttab, ref) = (grant_entry_v1_t){
+            .flags = f | keep, .domid = y % 4, .frame = (uint32_t)frame
+        };
         return;
     }
     gnttab_v2(d->gnttab, ref)->hdr = (grant_entry_header_t){ .flags = f, .domid = y % 4 };
@@ -173,7 +179,8 @@ static void step(uint8_t what, struct domain *d, uint8_t x, uint8_t y)
     case 1:
     case 2:
         for (unsigned int i = 0; i < 2; i++)
-            a.map[i] = (struct gnttab_map_grant_ref){ .host_addr = SLOT_ADDR((x + i) % (SLOTS + 1)), .flags = x / 16U & 7,
+            a.map[i] = (struct gnttab_map_grant_ref){ .host_addr = SLOT_ADDR((x + i) % (SLOTS + 1)),
+                                                      .flags = x / 16U & 7,
                                                       .ref = y / 4U % REFS, .dom = y % 4 };
         require(call(d, GNTTABOP_map_grant_ref, 1 + what % 2) == 0);
         break;
@@ -183,7 +190,9 @@ static void step(uint8_t what, struct domain *d, uint8_t x, uint8_t y)
             a.unmap[i] = (struct gnttab_unmap_grant_ref){
                 .host_addr = (x + i) % 8 ? SLOT_ADDR((x + i) % SLOTS) : 0,
                 .handle = y % 40U + i * (what % 2),
-                .dev_bus_addr = i ? mfn_to_paddr(page_to_mfn(guest_page[y % DOMAINS][x % PAGES])) : 0 };
+                .dev_bus_addr = i ? mfn_to_paddr(page_to_mfn(guest_page[y % DOMAINS][x % PAGES]))
+                                  : 0
+            };
         require(call(d, GNTTABOP_unmap_grant_ref, 2) == 0);
         break;
     case 5: copy(d, x, y); break;

@@ -73,7 +73,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1)
         return 0;
     m = (struct memory){ .bytes = data + 1, .size = size - 1 };
-    check_result(boot_info_parse(&info, data[0] & 1 ? MULTIBOOT2_MAGIC : MULTIBOOT1_MAGIC, m.bytes, m.size,
-                                 map, &m), &info);
+    check_result(boot_info_parse(&info, data[0] & 1 ? MULTIBOOT2_MAGIC : MULTIBOOT1_MAGIC, m.bytes,
+                                 m.size, map, &m),
+                 &info);
     return 0;
 }

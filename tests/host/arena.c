@@ -60,7 +60,8 @@ static void no_locks(const char *where)
 
 static void *reserve(size_t size)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
 
     if (p == MAP_FAILED)
         panic("no address space of %zu bytes", size);
@@ -121,7 +122,10 @@ void tlb_flush_local(void)
 }
 void tlb_switch_cr3(uint64_t cr3) { tlb_flush_local(); }
 void xpti_base_changed(bool kernel) {}
-void xpti_l4_written(const struct domain *d, mfn_t l4, unsigned int slot, pte_t e) { panic("no domain here is kept apart"); }
+void xpti_l4_written(const struct domain *d, mfn_t l4, unsigned int slot, pte_t e)
+{
+    panic("no domain here is kept apart");
+}
 void tlb_flush_va_local(uint64_t va) {}
 void tlb_flush_va_mask(const cpumask_t *mask, uint64_t va) {}
 void tlb_flush_mask(const cpumask_t *mask)

@@ -33,7 +33,9 @@ int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned in
 
     if (n >= SLOTS || slots[host_current[0]->domain->id][n].mfn)
         return GNTST_bad_virt_addr;
-    slots[host_current[0]->domain->id][n] = (struct slot){ .mfn = frame.n, .write = !(flags & GNTMAP_readonly) };
+    slots[host_current[0]->domain->id][n] = (struct slot){
+        .mfn = frame.n, .write = !(flags & GNTMAP_readonly)
+    };
     return GNTST_okay;
 }
 

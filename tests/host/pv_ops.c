@@ -38,7 +38,10 @@ bool pv_abandon;
 static unsigned int wrong;
 
 uint64_t pv_frame_number(unsigned int g, unsigned int i) { return page_to_mfn(pv_frame[g][i]).n; }
-uint64_t *pv_frame_bytes(unsigned int g, unsigned int i) { return direct_va(pv_frame_number(g, i) << PAGE_SHIFT); }
+uint64_t *pv_frame_bytes(unsigned int g, unsigned int i)
+{
+    return direct_va(pv_frame_number(g, i) << PAGE_SHIFT);
+}
 
 /* --- making and unmaking ---------------------------------------------------------------------- */
 
@@ -138,7 +141,8 @@ long pv_update(unsigned int g, uint64_t ptr, uint64_t val, uint32_t foreigndom)
 
     guest.update[0] = (struct mmu_update){ ptr, val };
     guest.done = 99;
-    rc = pv_call(g, hc_mmu_update, (uint64_t)(uintptr_t)guest.update, 1, (uint64_t)(uintptr_t)&guest.done, foreigndom);
+    rc = pv_call(g, hc_mmu_update, (uint64_t)(uintptr_t)guest.update, 1,
+                 (uint64_t)(uintptr_t)&guest.done, foreigndom);
     if (rc != -EPERM && rc != -ESRCH && rc != -ERESTART && guest.done != (rc == 0)) {
         fprintf(stderr, "mmu_update: %ld with %u done\n", rc, guest.done);
         wrong++;
@@ -153,7 +157,8 @@ long pv_mmuext(unsigned int g, unsigned int cmd, uint64_t arg1, uint32_t foreign
     guest.ext[0] = (struct mmuext_op){ .cmd = cmd, .arg1.mfn = arg1 };
     guest.ext[0].arg2.src_mfn = arg1;
     guest.done = 99;
-    rc = pv_call(g, hc_mmuext_op, (uint64_t)(uintptr_t)guest.ext, 1, (uint64_t)(uintptr_t)&guest.done, foreigndom);
+    rc = pv_call(g, hc_mmuext_op, (uint64_t)(uintptr_t)guest.ext, 1,
+                 (uint64_t)(uintptr_t)&guest.done, foreigndom);
     if (rc != -EPERM && rc != -ESRCH && rc != -ERESTART && guest.done != (rc == 0)) {
         fprintf(stderr, "mmuext_op %u: %ld with %u done\n", cmd, rc, guest.done);
         wrong++;
@@ -167,9 +172,11 @@ static void fault(const struct page *pg, const char *what, uint64_t got, uint64_
 {
     struct page_use u = page_use_read(pg);
 
-    fprintf(stderr, "frame %#lx of d%u (type %u state %u count %u pinned %u partial %u): %s %lu, should be %lu\n",
-            (unsigned long)page_to_mfn(pg).n, pg->owner, u.type, u.state, u.count, u.pinned, pg->partial, what,
-            (unsigned long)got, (unsigned long)want);
+    fprintf(
+        stderr,
+        "frame %#lx of d%u (type %u state %u count %u pinned %u partial %u): %s %lu, should be %lu\n",
+        (unsigned long)page_to_mfn(pg).n, pg->owner, u.type, u.state, u.count, u.pinned,
+        pg->partial, what, (unsigned long)got, (unsigned long)want);
     wrong++;
 }
 
@@ -181,7 +188,8 @@ static void holds(mfn_t mfn, bool type)
     want_type[mfn.n] += type;
 }
 
-static void scan_entry(struct domain *d, const struct page *pg, unsigned int level, unsigned int i, pte_t e)
+static void scan_entry(struct domain *d, const struct page *pg, unsigned int level, unsigned int i,
+                       pte_t e)
 {
     struct page *target;
 
@@ -194,7 +202,8 @@ static void scan_entry(struct domain *d, const struct page *pg, unsigned int lev
         if (!target || target->owner != d->id || page_table_level(target) != level - 1)
             fault(pg, "an entry to what is not the next level", e.v, level - 1);
     } else if (e.v & PTE_RW) {
-        if (target && pte_mfn(e).n >= 0x100 && (page_use_read(target).type != PT_WRITABLE || page_use_read(target).count == 0))
+        if (target && pte_mfn(e).n >= 0x100 &&
+            (page_use_read(target).type != PT_WRITABLE || page_use_read(target).count == 0))
             fault(target, "writable, while its type is", page_use_read(target).type, PT_WRITABLE);
         if (pte_mfn(e).n == IO_RO_FRAME)
             fault(pg, "a writable entry of a read-only device frame", e.v, 0);
@@ -222,7 +231,8 @@ static void scan_frame(struct domain *d, struct page *pg)
     for (unsigned int i = 0; i < n; i++)
         scan_entry(d, pg, u.type, i, table[i]);
     if (u.state == PS_VALID && u.type == PT_L4 &&
-        (pte_mfn(table[PERDOMAIN_SLOT]).n != 0x77 || table[HV_FIRST_SLOT].v != hv_l4[HV_FIRST_SLOT].v))
+        (pte_mfn(table[PERDOMAIN_SLOT]).n != 0x77 ||
+         table[HV_FIRST_SLOT].v != hv_l4[HV_FIRST_SLOT].v))
         fault(pg, "its slots of ours are not ours", table[PERDOMAIN_SLOT].v, 0x77);
 }
 
@@ -246,13 +256,15 @@ unsigned int pv_check(void)
     memset(want_ref, 0, sizeof(want_ref));
     memset(want_type, 0, sizeof(want_type));
     for (unsigned int g = 0; g < PV_GUESTS; g++) {
-        for (const struct page *pg = page_list_first(&pv_guest[g]->page_list); pg; pg = page_list_next(pg))
+        for (const struct page *pg = page_list_first(&pv_guest[g]->page_list); pg;
+             pg = page_list_next(pg))
             scan_frame(pv_guest[g], frame_table + page_to_mfn(pg).n);
         for (unsigned int i = 0; i < pv_guest[g]->max_vcpus; i++)
             scan_vcpu(pv_guest[g]->vcpu[i]);
     }
     for (unsigned int g = 0; g < PV_GUESTS; g++)
-        for (const struct page *pg = page_list_first(&pv_guest[g]->page_list); pg; pg = page_list_next(pg)) {
+        for (const struct page *pg = page_list_first(&pv_guest[g]->page_list); pg;
+             pg = page_list_next(pg)) {
             uint64_t n = page_to_mfn(pg).n;
 
             if ((uint32_t)pg->ref != want_ref[n])
@@ -372,7 +384,9 @@ static long own_clear(struct input *in, unsigned int g)
 
 static uint32_t pick_foreign(struct input *in)
 {
-    static const uint32_t odd[] = { DOMID_IO, DOMID_XEN, 1, 2, 0, (2 << 16) | DOMID_SELF, (3 << 16) | 2, 99 };
+    static const uint32_t odd[] = {
+        DOMID_IO, DOMID_XEN, 1, 2, 0, (2 << 16) | DOMID_SELF, (3 << 16) | 2, 99
+    };
     uint8_t b = byte(in);
 
     return b < 180 ? DOMID_SELF : odd[b % ARRAY_SIZE(odd)];
@@ -380,7 +394,8 @@ static uint32_t pick_foreign(struct input *in)
 
 static long table_update(struct input *in, unsigned int g)
 {
-    unsigned int level = 1 + byte(in) % 4, frame = frame_for(in, level), cmd = byte(in) & 7 ? 0 : byte(in) & 7;
+    unsigned int level = 1 + byte(in) % 4, frame = frame_for(in, level),
+                 cmd = byte(in) & 7 ? 0 : byte(in) & 7;
     uint64_t ptr = (pv_frame_number(g, frame) << PAGE_SHIFT) + pick_slot(in) * 8 + cmd;
     uint64_t e = pick_entry(in, g, frame_for(in, level - 1));
 
@@ -395,7 +410,8 @@ static long batch_update(struct input *in, unsigned int g)
     for (unsigned int i = 0; i < ARRAY_SIZE(guest.update); i++) {
         unsigned int level = 1 + byte(in) % 4;
 
-        guest.update[i].ptr = (pv_frame_number(g, frame_for(in, level)) << PAGE_SHIFT) + pick_slot(in) * 8;
+        guest.update[i].ptr = (pv_frame_number(g, frame_for(in, level)) << PAGE_SHIFT) +
+                              pick_slot(in) * 8;
         guest.update[i].val = pick_entry(in, g, frame_for(in, level - 1));
     }
     rc = pv_call(g, hc_mmu_update, (uint64_t)(uintptr_t)guest.update, ARRAY_SIZE(guest.update),
@@ -409,7 +425,8 @@ static long pin_or_unpin(struct input *in, unsigned int g)
 {
     unsigned int level = 1 + byte(in) % 4, b = byte(in), target = b < 230 ? g : b % PV_GUESTS;
 
-    return pv_mmuext(g, b & 1 ? MMUEXT_PIN_L1_TABLE + level - 1 : MMUEXT_UNPIN_TABLE, pv_frame_number(target, frame_for(in, level)),
+    return pv_mmuext(g, b & 1 ? MMUEXT_PIN_L1_TABLE + level - 1 : MMUEXT_UNPIN_TABLE,
+                     pv_frame_number(target, frame_for(in, level)),
                      target == g ? DOMID_SELF : target);
 }
 
@@ -437,10 +454,13 @@ static uint64_t pick_va(struct input *in)
 
 static long va_mapping(struct input *in, unsigned int g)
 {
-    static const uint64_t flush[] = { 0, UVMF_TLB_FLUSH, UVMF_INVLPG, UVMF_TLB_FLUSH | UVMF_ALL, UVMF_INVLPG | UVMF_ALL, 3 };
+    static const uint64_t flush[] = {
+        0, UVMF_TLB_FLUSH, UVMF_INVLPG, UVMF_TLB_FLUSH | UVMF_ALL, UVMF_INVLPG | UVMF_ALL, 3
+    };
     uint64_t va = pick_va(in);
 
-    return pv_call(g, hc_update_va_mapping, va, pick_entry(in, g, frame_for(in, 0)), flush[byte(in) % 5], 0);
+    return pv_call(g, hc_update_va_mapping, va, pick_entry(in, g, frame_for(in, 0)),
+                   flush[byte(in) % 5], 0);
 }
 
 static long descriptors(struct input *in, unsigned int g)
@@ -449,7 +469,9 @@ static long descriptors(struct input *in, unsigned int g)
     uint64_t desc = 0x00affb000000ffffULL ^ (byte(in) & 1 ? 0 : 1ULL << (byte(in) & 63));
 
     if (byte(in) & 1)
-        return pv_call(g, hc_update_descriptor, (pv_frame_number(g, pick_frame(in)) << PAGE_SHIFT) + byte(in) % 64 * 8, desc, 0, 0);
+        return pv_call(g, hc_update_descriptor,
+                       (pv_frame_number(g, pick_frame(in)) << PAGE_SHIFT) + byte(in) % 64 * 8, desc,
+                       0, 0);
     for (unsigned int i = 0; i < nr; i++)
         guest.frames[i] = pv_frame_number(g, frame_for(in, 0));
     return pv_call(g, hc_set_gdt, (uint64_t)(uintptr_t)guest.frames, nr * 512, 0, 0);
@@ -458,7 +480,8 @@ static long descriptors(struct input *in, unsigned int g)
 static long page_op(struct input *in, unsigned int g)
 {
     guest.ext[0].arg2.src_mfn = pv_frame_number(g, pick_frame(in));
-    return pv_mmuext(g, byte(in) & 1 ? MMUEXT_CLEAR_PAGE : MMUEXT_COPY_PAGE, pv_frame_number(g, pick_frame(in)), DOMID_SELF);
+    return pv_mmuext(g, byte(in) & 1 ? MMUEXT_CLEAR_PAGE : MMUEXT_COPY_PAGE,
+                     pv_frame_number(g, pick_frame(in)), DOMID_SELF);
 }
 
 /* The guest gives a frame back and gets another in its place. */
@@ -484,9 +507,11 @@ static long give_back(struct input *in, unsigned int g)
 static uint64_t l1_mapping(struct vcpu *v)
 {
     for (unsigned int i = 0; i < 256; i++) {
-        uint64_t va = (uint64_t)(i & 3) << 39 | (uint64_t)(i >> 2 & 3) << 30 | (i >> 4 & 3) << 21 | (i >> 6) << 12;
+        uint64_t va = (uint64_t)(i & 3) << 39 | (uint64_t)(i >> 2 & 3) << 30 | (i >> 4 & 3) << 21 |
+                      (i >> 6) << 12;
         const pte_t *p = pv_l1_entry(v->domain, v->arch.pv.kernel_l4, va);
-        struct page *pg = p && pte_present(*p) && !(p->v & PTE_RW) ? mfn_to_page(pte_mfn(*p)) : NULL;
+        struct page *pg = p && pte_present(*p) && !(p->v & PTE_RW) ? mfn_to_page(pte_mfn(*p))
+                                                                   : NULL;
 
         if (pg && pg->owner == v->domain->id && page_table_level(pg) == 1)
             return va;
@@ -524,8 +549,9 @@ static long emulated_write(struct input *in, unsigned int g)
 bool pv_one_op(const uint8_t **data, size_t *size)
 {
     static long (*const ops[])(struct input *, unsigned int) = {
-        own_write, own_write, own_clear, table_update, table_update, table_update, pin_or_unpin, pin_or_unpin,
-        base, va_mapping, descriptors, page_op, give_back, batch_update, emulated_write, va_mapping,
+        own_write, own_write, own_clear, table_update, table_update, table_update, pin_or_unpin,
+        pin_or_unpin, base, va_mapping, descriptors, page_op, give_back, batch_update,
+        emulated_write, va_mapping,
     };
     struct input in = { *data, *size };
     unsigned int op, g;

@@ -93,7 +93,8 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id) { return make_vcpu(d
 
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
-    if (current != prev || next->processor != host_cpu || !cpumask_test(&next->sched.hard_effective, host_cpu))
+    if (current != prev || next->processor != host_cpu ||
+        !cpumask_test(&next->sched.hard_effective, host_cpu))
         panic("cpu%u: bad switch", host_cpu);
     for (unsigned int c = 0; c < sim_cpus; c++)
         if (host_current[c] == next)

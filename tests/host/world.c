@@ -69,7 +69,8 @@ void cpu_wait(void) { panic("waiting for a lock that nobody else can hold"); }
 
 struct page *mfn_to_page(mfn_t mfn)
 {
-    return mfn.n >= FIRST_FRAME && mfn.n < FIRST_FRAME + WORLD_FRAMES ? &frame[mfn.n - FIRST_FRAME] : NULL;
+    return mfn.n >= FIRST_FRAME && mfn.n < FIRST_FRAME + WORLD_FRAMES ? &frame[mfn.n - FIRST_FRAME]
+                                                                      : NULL;
 }
 struct page *mfn_to_page_known(mfn_t mfn) { return mfn_to_page(mfn); }
 mfn_t page_to_mfn(const struct page *pg) { return _mfn((uint64_t)(pg - frame) + FIRST_FRAME); }
@@ -310,7 +311,8 @@ static bool guest_has(uint64_t addr, size_t n)
 {
     no_locks("guest access");
     for (unsigned int i = 0; i < nr_buffers; i++)
-        if (addr >= buffer[i].start && n <= buffer[i].size && addr - buffer[i].start <= buffer[i].size - n)
+        if (addr >= buffer[i].start && n <= buffer[i].size &&
+            addr - buffer[i].start <= buffer[i].size - n)
             return true;
     return false;
 }
@@ -374,7 +376,10 @@ int pirq_guest_bind(struct vcpu *v, unsigned int pirq, bool will_share)
     return 0;
 }
 void pirq_guest_unbind(struct domain *d, unsigned int pirq) { world.pirqs_bound--; }
-void pirq_set_affinity(struct domain *d, unsigned int pirq, unsigned int cpu) { world.pirq_cpu = cpu; }
+void pirq_set_affinity(struct domain *d, unsigned int pirq, unsigned int cpu)
+{
+    world.pirq_cpu = cpu;
+}
 
 /* --- beginning and end ------------------------------------------------------------------------ */
 
@@ -407,7 +412,8 @@ unsigned int world_end(void)
 
     for (unsigned int i = 0; i < next_frame; i++)
         if (frame[i].owner != DOMID_NONE && world_page_refs(&frame[i]))
-            left += world_page_refs(&frame[i]) - !!(frame[i].ref & PAGE_ALLOCATED) + world_page_writers(&frame[i]);
+            left += world_page_refs(&frame[i]) - !!(frame[i].ref & PAGE_ALLOCATED) +
+                    world_page_writers(&frame[i]);
     for (unsigned int i = 0; i < nr_domains; i++) {
         left += domains[i]->refs - 1;
         domain_free(domains[i]);

@@ -115,7 +115,8 @@ static void seal(uint32_t phys)
 
 static uint32_t make_root(bool xsdt)
 {
-    uint32_t step = xsdt ? 8 : 4, root = new_table(xsdt ? "XSDT" : "RSDT", 1, 36 + nr_tables * step);
+    uint32_t step = xsdt ? 8 : 4,
+             root = new_table(xsdt ? "XSDT" : "RSDT", 1, 36 + nr_tables * step);
 
     for (unsigned int i = 0; i < nr_tables; i++) {
         seal(tables[i]);
@@ -424,7 +425,8 @@ static void fadt_tests(void)
         CHECK_EQ(walk(), 0);
         CHECK_EQ(info.have, ACPI_HAVE_FADT | ACPI_HAVE_S5);
         CHECK_EQ(info.fadt.sci_irq, 9);
-        CHECK(info.fadt.smi_cmd == 0xb2 && info.fadt.acpi_enable == 0xf1 && info.fadt.acpi_disable == 0xf0);
+        CHECK(info.fadt.smi_cmd == 0xb2 && info.fadt.acpi_enable == 0xf1 &&
+              info.fadt.acpi_disable == 0xf0);
         CHECK(info.fadt.pm1a_event.addr == 0x600 && info.fadt.pm1a_event.space == ACPI_SPACE_IO);
         CHECK(info.fadt.pm1a_event.width == 32 && info.fadt.pm1a_control.width == 16);
         CHECK_EQ(info.fadt.pm1a_control.addr, 0x604);
@@ -485,11 +487,13 @@ static void s5_tests(void)
         CHECK(info.s5.type_a == 0 && info.s5.type_b == 1);
         CHECK(S5(0x08, '\\', '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x0a, 0x07, 0x0a, 0x07));
         CHECK(info.s5.type_a == 7 && info.s5.type_b == 7);
-        CHECK(S5(0x08, '_', 'S', '5', '_', 0x12, 0x40, 0x01, 0x02, 0x0b, 5, 0, 0x0c, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
+        CHECK(S5(0x08, '_', 'S', '5', '_', 0x12, 0x40, 0x01, 0x02, 0x0b, 5, 0, 0x0c, 6, 0, 0, 0, 0,
+                 0, 0, 0, 0, 0, 0));
         CHECK(info.s5.type_a == 5 && info.s5.type_b == 6);
     }
     TEST("S5: a mention is passed over, the definition after it is found") {
-        CHECK(S5(0x70, '_', 'S', '5', '_', 0x12, 0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x02, 0x01, 0x01));
+        CHECK(S5(0x70, '_', 'S', '5', '_', 0x12, 0x08, '_', 'S', '5', '_', 0x12, 0x04, 0x02, 0x01,
+                 0x01));
         CHECK(info.s5.type_a == 1);
     }
     TEST("S5: what cannot be right is not believed") {
@@ -571,8 +575,10 @@ static void madt_tests(void)
         CHECK_EQ(info.nr_notes, 0);
         CHECK(info.madt.has_8259 && info.madt.lapic_addr == 0x1fee00000);
         CHECK_EQ(info.madt.nr_cpus, 3);
-        CHECK(info.madt.cpu[0].apic_id == 0 && info.madt.cpu[0].uid == 10 && info.madt.cpu[0].enabled);
-        CHECK(info.madt.cpu[1].apic_id == 2 && !info.madt.cpu[1].enabled && info.madt.cpu[1].online_capable);
+        CHECK(info.madt.cpu[0].apic_id == 0 && info.madt.cpu[0].uid == 10 &&
+              info.madt.cpu[0].enabled);
+        CHECK(info.madt.cpu[1].apic_id == 2 && !info.madt.cpu[1].enabled &&
+              info.madt.cpu[1].online_capable);
         CHECK(info.madt.cpu[2].apic_id == 0x100 && info.madt.cpu[2].x2apic);
         CHECK_EQ(info.madt.nr_ioapics, 1);
         CHECK(info.madt.ioapic[0].id == 7 && info.madt.ioapic[0].gsi_base == 24);
@@ -583,12 +589,15 @@ static void madt_tests(void)
         CHECK(info.madt.nr_lapic_nmis == 2 && info.madt.lapic_nmi[0].uid == ACPI_ALL_CPUS);
         CHECK(info.madt.lapic_nmi[0].lint == 1 && info.madt.lapic_nmi[1].uid == 14);
     }
-    TEST("MADT: an entry without length, one that is cut off, one that is too short; what was before stays") {
+    TEST(
+        "MADT: an entry without length, one that is cut off, one that is too short; what was before stays")
+    {
         static const struct {
             uint8_t type, len, room;
             const char *note;
-        } bad[] = { { 0, 0, 8, "without length" }, { 0, 1, 8, "without length" }, { 0, 9, 8, "truncated" },
-                    { 0, 8, 1, "truncated" },      { 1, 8, 8, "too short" },      { 9, 15, 15, "too short" } };
+        } bad[] = { { 0, 0, 8, "without length" }, { 0, 1, 8, "without length" },
+                    { 0, 9, 8, "truncated" }, { 0, 8, 1, "truncated" },
+                    { 1, 8, 8, "too short" },      { 9, 15, 15, "too short" } };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
             begin();
@@ -637,7 +646,8 @@ static void madt_tests(void)
             entry(&next, 3, 8);
         end_entries(t, next);
         CHECK_EQ(walk(), 0);
-        CHECK_EQ(info.too_many, ACPI_MANY_CPUS | ACPI_MANY_IOAPICS | ACPI_MANY_OVERRIDES | ACPI_MANY_NMIS);
+        CHECK_EQ(info.too_many,
+                 ACPI_MANY_CPUS | ACPI_MANY_IOAPICS | ACPI_MANY_OVERRIDES | ACPI_MANY_NMIS);
         CHECK_EQ(info.madt.nr_cpus, ACPI_MAX_CPUS);
         CHECK_EQ(info.madt.nr_ioapics, ACPI_MAX_IOAPICS);
         CHECK_EQ(info.madt.nr_overrides, ACPI_MAX_OVERRIDES);
@@ -675,7 +685,8 @@ static void platform_tests(void)
         put_le64(t + 76, 0xc0000001);
         CHECK_EQ(walk(), 0);
         CHECK_EQ(info.have, ACPI_HAVE_MCFG);
-        CHECK(info.mcfg.nr == 1 && info.mcfg.region[0].base == 0xb0000000 && info.mcfg.region[0].end_bus == 0xff);
+        CHECK(info.mcfg.nr == 1 && info.mcfg.region[0].base == 0xb0000000 &&
+              info.mcfg.region[0].end_bus == 0xff);
         CHECK(noted("MCFG", "truncated"));
         begin();
         t = add_table("MCFG", 1, 44 + 16 * (ACPI_MAX_MCFG + 1));
@@ -686,7 +697,8 @@ static void platform_tests(void)
     }
 }
 
-static void srat_memory(uint8_t **next, uint32_t domain, uint64_t start, uint64_t size, uint32_t flags)
+static void srat_memory(uint8_t **next, uint32_t domain, uint64_t start, uint64_t size,
+                        uint32_t flags)
 {
     uint8_t *e = entry(next, 1, 40);
 
@@ -723,7 +735,8 @@ static void numa_tests(void)
         CHECK(info.srat.cpu[0].apic_id == 5 && info.srat.cpu[0].domain == 0x201);
         CHECK(info.srat.cpu[1].apic_id == 0x200 && info.srat.cpu[1].domain == 3);
         CHECK_EQ(info.srat.nr_mem, 2);
-        CHECK(info.srat.mem[1].domain == 0x101 && info.srat.mem[1].hotplug && !info.srat.mem[1].nonvolatile);
+        CHECK(info.srat.mem[1].domain == 0x101 && info.srat.mem[1].hotplug &&
+              !info.srat.mem[1].nonvolatile);
         CHECK(noted("SRAT", "wraps around"));
         t[8] = 1; /* revision 1: 8-bit domains */
         seal(tables[0]);
@@ -807,7 +820,8 @@ static void damage_tests(void)
                 CHECK_EQ(walk_as_is(), 0);
                 /* a table can vanish, but not silently */
                 CHECK(info.nr_tables == 5 || info.nr_notes);
-                CHECK(info.madt.nr_cpus < 64 && info.slit.nr <= ACPI_MAX_LOCALITIES && info.mcfg.nr < 64);
+                CHECK(info.madt.nr_cpus < 64 && info.slit.nr <= ACPI_MAX_LOCALITIES &&
+                      info.mcfg.nr < 64);
                 p[bit / 8] ^= (uint8_t)(1u << bit % 8);
             }
             seal(tables[i]);

@@ -13,8 +13,10 @@
 static struct cpu_user_regs sample(bool kernel)
 {
     return (struct cpu_user_regs){
-        .rip = 0xffffffff81000123, .rsp = kernel ? 0xffffc90000003f5c : 0x7ffd12345678, .rcx = 0xc0c0, .r11 = 0x1111,
-        .rflags = 0x246 | X86_EFLAGS_AC | X86_EFLAGS_TF | X86_EFLAGS_NT | X86_EFLAGS_RF, .cs = FLAT_CS64, .ss = FLAT_DS,
+        .rip = 0xffffffff81000123, .rsp = kernel ? 0xffffc90000003f5c : 0x7ffd12345678,
+        .rcx = 0xc0c0, .r11 = 0x1111,
+        .rflags = 0x246 | X86_EFLAGS_AC | X86_EFLAGS_TF | X86_EFLAGS_NT | X86_EFLAGS_RF,
+        .cs = FLAT_CS64, .ss = FLAT_DS,
         .entry_vector = 13,
     };
 }
@@ -23,9 +25,12 @@ static void check_case(bool kernel, bool masked, bool error, bool failsafe)
 {
     struct cpu_user_regs r = sample(kernel);
     const struct cpu_user_regs before = r;
-    const struct bounce b = { .address = 0xffffffff81800000, .error_code = 0x1234, .has_error = error, .failsafe = failsafe,
+    const struct bounce b = { .address = 0xffffffff81800000, .error_code = 0x1234,
+                              .has_error = error, .failsafe = failsafe,
                               .ds = 1, .es = 2, .fs = 3, .gs = 4 };
-    const struct bounce_state s = { .in_kernel = kernel, .events_masked = masked, .kernel_sp = 0xffffc9000000400f };
+    const struct bounce_state s = {
+        .in_kernel = kernel, .events_masked = masked, .kernel_sp = 0xffffc9000000400f
+    };
     uint64_t f[BOUNCE_WORDS], sp, *p = f;
     unsigned int n = bounce_build(&r, &b, &s, f, &sp);
 

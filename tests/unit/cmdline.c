@@ -77,8 +77,8 @@ static void word_tests(void)
         CHECK_STR(warnings, "unknown option \"placeholder\";");
     }
     TEST("bool: bare, no-, =words") {
-        static const char *const yes[] = { "flag", "flag=yes", "flag=on", "flag=1", "flag=true", "flag=enable",
-                                           "no-flag=off", "flag=no flag" };
+        static const char *const yes[] = { "flag", "flag=yes", "flag=on", "flag=1", "flag=true",
+                                           "flag=enable", "no-flag=off", "flag=no flag" };
         static const char *const no[] = { "no-flag", "flag=no", "flag=off", "flag=0", "flag=false",
                                           "flag=disable", "no-flag=yes" };
 
@@ -107,7 +107,8 @@ static void word_tests(void)
         CHECK_EQ(opt_byte, 255);
         CHECK_EQ(opt_word, 16);
         CHECK_EQ(opt_long, 18446744073709551614u);
-        apply("byte=256 two_words=4294967296 long=18446744073709551616 byte=-1 byte= byte byte=1x no-byte byte=+1");
+        apply(
+            "byte=256 two_words=4294967296 long=18446744073709551616 byte=-1 byte= byte byte=1x no-byte byte=+1");
         CHECK_EQ(nr_warnings, 9);
         CHECK_EQ(opt_byte, 255);
         CHECK_EQ(opt_word, 16);
@@ -149,7 +150,8 @@ static void word_tests(void)
     }
     TEST("unknown options are told, one message each") {
         apply("foo bar=1 no-baz flag");
-        CHECK_STR(warnings, "unknown option \"foo\";unknown option \"bar\";unknown option \"no-baz\";");
+        CHECK_STR(warnings,
+                  "unknown option \"foo\";unknown option \"bar\";unknown option \"no-baz\";");
         apply("flagg fla =x");
         CHECK_EQ(nr_warnings, 3);
     }
@@ -252,8 +254,9 @@ static void value_tests(void)
         CHECK(!m.size.given && !m.min.given && m.max.given);
     }
     TEST("dom0_mem: nonsense is refused and changes nothing") {
-        static const char *const bad[] = { "", "x", "100%", "1G+", "1G+1G", "10%+1G", "10%+10%", "+1G", "1G,,",
-                                           "min:", "min:1G,max", "1G 2G", "--1G", "1G%", "mid:1G", "-" };
+        static const char *const bad[] = { "", "x", "100%", "1G+", "1G+1G", "10%+1G", "10%+10%",
+                                           "+1G", "1G,,", "min:", "min:1G,max", "1G 2G", "--1G",
+                                           "1G%", "mid:1G", "-" };
         struct dom0_mem m = { .size.bytes = 77 };
 
         for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)

@@ -33,7 +33,8 @@ static ns_t now = 1000;
 static ns_t hw = NS_NEVER;
 static unsigned int live;        /* allocations */
 static int fail_after = -1;      /* allocations that still succeed; -1: all */
-static unsigned int wakes, sleeps, syncs, kicks, dom_exc, timer_virqs, parts, shared, restarts, moved, conts;
+static unsigned int wakes, sleeps, syncs, kicks, dom_exc, timer_virqs, parts, shared, restarts,
+    moved, conts;
 static bool deliverable, port_pending;
 static int arch_create_rc, arch_init_rc;
 static unsigned int machine_reason;
@@ -209,7 +210,8 @@ int guest_write(uint64_t addr, const void *src, size_t n)
 /* --- the cases' tools ------------------------------------------------------------------------- */
 
 static const struct xen_domctl_createdomain good = {
-    .max_vcpus = 40, .max_evtchn_port = 1023, .max_grant_frames = -1, .max_maptrack_frames = -1, .grant_opts = 2,
+    .max_vcpus = 40, .max_evtchn_port = 1023, .max_grant_frames = -1, .max_maptrack_frames = -1,
+    .grant_opts = 2,
 };
 
 static struct domain *make(domid_t id, unsigned int vcpus)
@@ -377,7 +379,8 @@ static void life(void)
         softirq_process();
         CHECK_EQ(dom_exc, 1);
         domain_resume(d);
-        CHECK(!d->is_shut_down && !d->is_shutting_down && d->pause_count == 0 && d->shutdown_code == ~0U);
+        CHECK(!d->is_shut_down && !d->is_shutting_down && d->pause_count == 0 &&
+              d->shutdown_code == ~0U);
         domain_resume(d);
         CHECK_EQ(d->pause_count, 0);
     }
@@ -538,7 +541,8 @@ static void vcpu_ops(void)
         r.mfn = 5;
         v->info->evtchn_pending_sel = 0x1234;
         CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), 0);
-        CHECK((char *)v->info == info_bytes + 64 && v->info->evtchn_pending_sel == 0x1234 && moved == 1);
+        CHECK((char *)v->info == info_bytes + 64 && v->info->evtchn_pending_sel == 0x1234 &&
+              moved == 1);
         CHECK_EQ(op(v, VCPUOP_register_vcpu_info, 0, &r), -EINVAL);
         vcpu_up(w);
         /* runs, and is not the caller */

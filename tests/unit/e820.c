@@ -35,7 +35,9 @@ static uint32_t rng(uint32_t below)
 
 static uint32_t stronger(uint32_t a, uint32_t b)
 {
-    static const uint8_t order[] = { E820_HOLE, E820_RAM, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE };
+    static const uint8_t order[] = {
+        E820_HOLE, E820_RAM, E820_RESERVED, E820_ACPI, E820_NVS, E820_UNUSABLE
+    };
     uint32_t ia = 0, ib = 0;
 
     for (uint32_t i = 0; i < sizeof(order); i++) {
@@ -76,7 +78,8 @@ static void random_round(void)
     }
     sanitise();
     for (unsigned int i = 0; i < 8; i++) {
-        uint32_t start = rng(MODEL), size = rng(MODEL - start + 1), from = 1 + rng(5), to = 1 + rng(5);
+        uint32_t start = rng(MODEL), size = rng(MODEL - start + 1), from = 1 + rng(5),
+                 to = 1 + rng(5);
 
         CHECK_EQ(e820_change_type(&sane, start, size, from, to), 0);
         for (uint32_t a = start; a < start + size; a++)
@@ -105,7 +108,8 @@ static void random_round(void)
 /* The best place for size bytes by trying all of them. */
 static void random_search(void)
 {
-    uint64_t size = 1 + rng(40), align = 1u << rng(5), min = rng(MODEL), max = rng(MODEL + 1), got = 0;
+    uint64_t size = 1 + rng(40), align = 1u << rng(5), min = rng(MODEL), max = rng(MODEL + 1),
+             got = 0;
     uint64_t low = UINT64_MAX, high = UINT64_MAX;
 
     for (uint64_t a = 0; a < MODEL; a += align)

@@ -58,20 +58,26 @@ static struct page *grant(struct domain *d, grant_ref_t ref, domid_t to, uint16_
     struct page *pg = world_frame(d);
 
     memset(world_bytes(pg), (int)ref + 1, PAGE_SIZE);
-    *entry1(d, ref) = (grant_entry_v1_t){ .flags = flags, .domid = to, .frame = (uint32_t)world_gfn(pg) };
+    *entry1(d, ref) = (grant_entry_v1_t){
+        .flags = flags, .domid = to, .frame = (uint32_t)world_gfn(pg)
+    };
     return pg;
 }
 
 static int map(struct domain *d, domid_t dom, grant_ref_t ref, uint32_t flags, uint64_t addr)
 {
-    a.map[0] = (struct gnttab_map_grant_ref){ .host_addr = addr, .flags = flags, .ref = ref, .dom = dom };
+    a.map[0] = (struct gnttab_map_grant_ref){
+        .host_addr = addr, .flags = flags, .ref = ref, .dom = dom
+    };
     CHECK_EQ(call(d, GNTTABOP_map_grant_ref, 1), 0);
     return a.map[0].status;
 }
 
 static int unmap(struct domain *d, uint32_t handle, uint64_t addr, uint64_t dev)
 {
-    a.unmap[0] = (struct gnttab_unmap_grant_ref){ .host_addr = addr, .dev_bus_addr = dev, .handle = handle };
+    a.unmap[0] = (struct gnttab_unmap_grant_ref){
+        .host_addr = addr, .dev_bus_addr = dev, .handle = handle
+    };
     CHECK_EQ(call(d, GNTTABOP_unmap_grant_ref, 1), 0);
     return a.unmap[0].status;
 }
@@ -148,7 +154,9 @@ static void test_map(void)
             } else if (way == 1) {
                 CHECK_EQ(unmap(d0, h, SLOT_ADDR(0), bus), GNTST_okay);
             } else {
-                a.unmap[0] = (struct gnttab_unmap_grant_ref){ .host_addr = SLOT_ADDR(0), .handle = h };
+                a.unmap[0] = (struct gnttab_unmap_grant_ref){
+                    .host_addr = SLOT_ADDR(0), .handle = h
+                };
                 a.unmap[1] = (struct gnttab_unmap_grant_ref){ .dev_bus_addr = bus, .handle = h };
                 a.unmap[2] = a.unmap[1];
                 CHECK_EQ(call(d0, GNTTABOP_unmap_grant_ref, 3), 0);
@@ -266,7 +274,9 @@ static void test_batch(void)
             if (i != 5)
                 grant(d1, 8 + i, 0, PERMIT);
         for (unsigned int i = 0; i < 20; i++)
-            a.map[i] = (struct gnttab_map_grant_ref){ .host_addr = SLOT_ADDR(i), .flags = AS_HOST, .ref = 8 + i, .dom = 1 };
+            a.map[i] = (struct gnttab_map_grant_ref){
+                .host_addr = SLOT_ADDR(i), .flags = AS_HOST, .ref = 8 + i, .dom = 1
+            };
         world.preempt_at = 7;
         CHECK_EQ(call(d0, GNTTABOP_map_grant_ref, 20), -ERESTART);
         CHECK_EQ(world.cont[0], GNTTABOP_map_grant_ref);
@@ -276,14 +286,18 @@ static void test_batch(void)
         CHECK_EQ(hc_grant_table_op(d0->vcpu[0], world.cont), 0);
         uint32_t handle[20];
         for (unsigned int i = 0; i < 20; i++) {
-            CHECK_EQ((uint16_t)a.map[i].status, (uint16_t)(i == 5 ? GNTST_general_error : GNTST_okay));
+            CHECK_EQ((uint16_t)a.map[i].status,
+                     (uint16_t)(i == 5 ? GNTST_general_error : GNTST_okay));
             handle[i] = i == 5 ? 9999 : a.map[i].handle;
         }
         for (unsigned int i = 0; i < 20; i++)
-            a.unmap[i] = (struct gnttab_unmap_grant_ref){ .host_addr = SLOT_ADDR(i), .handle = handle[i] };
+            a.unmap[i] = (struct gnttab_unmap_grant_ref){
+                .host_addr = SLOT_ADDR(i), .handle = handle[i]
+            };
         CHECK_EQ(call(d0, GNTTABOP_unmap_grant_ref, 20), 0);
         for (unsigned int i = 0; i < 20; i++)
-            CHECK_EQ((uint16_t)a.unmap[i].status, (uint16_t)(i == 5 ? GNTST_bad_handle : GNTST_okay));
+            CHECK_EQ((uint16_t)a.unmap[i].status,
+                     (uint16_t)(i == 5 ? GNTST_bad_handle : GNTST_okay));
         CHECK_EQ(flushes, 1 + 1); /* the bad handle made the batch look again */
         end();
     }
@@ -295,8 +309,10 @@ static void test_batch(void)
         CHECK_EQ(call(d0, GNTTABOP_dump_table, 1), -ENOSYS);
         CHECK_EQ(call(d0, GNTTABOP_cache_flush, 1), -ENOSYS);
         CHECK_EQ(call(d0, GNTTABOP_setup_table, 2), -EINVAL);
-        CHECK_EQ(hc_grant_table_op(d0->vcpu[0], (const uint64_t[]){ GNTTABOP_copy, 16, 1 }), -EFAULT);
-        CHECK_EQ(hc_grant_table_op(d0->vcpu[0], (const uint64_t[]){ GNTTABOP_copy, ~0ULL, 1 }), -EFAULT);
+        CHECK_EQ(hc_grant_table_op(d0->vcpu[0], (const uint64_t[]){ GNTTABOP_copy, 16,
+                                                                    1 }), -EFAULT);
+        CHECK_EQ(hc_grant_table_op(d0->vcpu[0], (const uint64_t[]){ GNTTABOP_copy, ~0ULL,
+                                                                    1 }), -EFAULT);
         a.transfer[0].status = GNTST_okay;
         CHECK_EQ(call(d0, GNTTABOP_transfer, 1), 0);
         CHECK_EQ(a.transfer[0].status, GNTST_general_error);
@@ -304,8 +320,8 @@ static void test_batch(void)
     }
 }
 
-static int copy(struct domain *d, domid_t sdom, uint64_t s, uint16_t soff, domid_t tdom, uint64_t t, uint16_t toff, uint16_t len,
-                uint16_t flags)
+static int copy(struct domain *d, domid_t sdom, uint64_t s, uint16_t soff, domid_t tdom, uint64_t t,
+                uint16_t toff, uint16_t len, uint16_t flags)
 {
     struct gnttab_copy c = { .len = len, .flags = flags };
 
@@ -581,7 +597,9 @@ static void test_v2(void)
         mine = world_frame(d0);
         m = world_gfn(mine);
         CHECK_EQ(set_version(d1, 2), 0);
-        entry2(d1, 20)->transitive.hdr = (grant_entry_header_t){ .flags = GTF_transitive, .domid = 0 };
+        entry2(d1, 20)->transitive.hdr = (grant_entry_header_t){
+            .flags = GTF_transitive, .domid = 0
+        };
         entry2(d1, 20)->transitive.trans_domid = 2;
         entry2(d1, 20)->transitive.gref = 30;
         CHECK_EQ(copy(d0, 1, 20, 0, DOMID_SELF, m, 0, 8, FROM_REF), GNTST_okay);
@@ -599,7 +617,9 @@ static void test_v2(void)
         }
         CHECK_EQ(set_version(d2, 2), 0);
         entry2(d1, 20)->transitive.trans_domid = 2;
-        entry2(d2, 30)->transitive.hdr = (grant_entry_header_t){ .flags = GTF_transitive, .domid = 1 };
+        entry2(d2, 30)->transitive.hdr = (grant_entry_header_t){
+            .flags = GTF_transitive, .domid = 1
+        };
         CHECK_EQ(copy(d0, 1, 20, 0, DOMID_SELF, m, 0, 8, FROM_REF), GNTST_general_error);
         CHECK_EQ(*status2(d1, 20), 0);
         CHECK_EQ(*status2(d2, 30), 0);
@@ -615,7 +635,8 @@ static void test_life(void)
         start();
         pg = grant(d1, 9, 0, PERMIT);
         for (unsigned int i = 0; i < 100; i++)
-            CHECK_EQ(map(d0, 1, 9, i < SLOTS ? AS_HOST | AS_DEV : AS_DEV | MAP_RO, SLOT_ADDR(i)), GNTST_okay);
+            CHECK_EQ(map(d0, 1, 9, i < SLOTS ? AS_HOST | AS_DEV : AS_DEV | MAP_RO, SLOT_ADDR(i)),
+                     GNTST_okay);
         CHECK_EQ(gnttab_release_mappings(d1), 0);
         CHECK_EQ(d1->refs, 101);
         CHECK_EQ(gnttab_get_frame(d1, 2, false, &(mfn_t){ 0 }), -EINVAL);

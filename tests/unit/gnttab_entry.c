@@ -9,11 +9,13 @@
 #include "../../core/gnttab_entry.h"
 
 static const uint64_t pins[] = {
-    0, PIN_HOST_READ, PIN_HOST_WRITE, PIN_DEV_READ, PIN_DEV_WRITE, PIN_HOST_READ + PIN_DEV_WRITE, 0x7fff * PIN_HOST_READ,
-    0x8000 * PIN_HOST_READ, 0x8000 * PIN_HOST_WRITE, 0x8000 * PIN_DEV_READ, 0x8000 * PIN_DEV_WRITE,
+    0, PIN_HOST_READ, PIN_HOST_WRITE, PIN_DEV_READ, PIN_DEV_WRITE, PIN_HOST_READ + PIN_DEV_WRITE,
+    0x7fff * PIN_HOST_READ, 0x8000 * PIN_HOST_READ, 0x8000 * PIN_HOST_WRITE, 0x8000 * PIN_DEV_READ,
+    0x8000 * PIN_DEV_WRITE,
 };
 static const uint64_t adds[] = {
-    PIN_HOST_READ, PIN_HOST_WRITE, PIN_DEV_READ, PIN_DEV_WRITE, PIN_HOST_READ + PIN_DEV_READ, PIN_HOST_WRITE + PIN_DEV_WRITE,
+    PIN_HOST_READ, PIN_HOST_WRITE, PIN_DEV_READ, PIN_DEV_WRITE, PIN_HOST_READ + PIN_DEV_READ,
+    PIN_HOST_WRITE + PIN_DEV_WRITE,
 };
 #define ME 7
 #define OTHER 8
@@ -29,7 +31,8 @@ static bool allowed(void)
 {
     uint16_t type = s.flags & GTF_type_mask;
     bool transitive = s.pins ? s.kind == GRANT_TRANSITIVE : type == GTF_transitive;
-    bool sub = s.pins ? s.kind == GRANT_SUB_PAGE : type == GTF_permit_access && (s.flags & GTF_sub_page);
+    bool sub = s.pins ? s.kind == GRANT_SUB_PAGE
+                      : type == GTF_permit_access && (s.flags & GTF_sub_page);
     bool entry_asked = !s.pins || (writes(r.add) && !writes(s.pins));
 
     if (s.pins && (s.pinned_by != r.domid || (s.pins & PIN_FULL)))
@@ -73,7 +76,9 @@ static void every_request(void)
 {
     for (unsigned int a = 0; a < ARRAY(adds); a++)
         for (unsigned int copy = 0; copy < 3; copy++) {
-            r = (struct grant_request){ .domid = ME, .add = adds[a], .copy = copy > 0, .no_transitive = copy == 2 };
+            r = (struct grant_request){
+                .domid = ME, .add = adds[a], .copy = copy > 0, .no_transitive = copy == 2
+            };
             check_one();
         }
 }
@@ -84,8 +89,10 @@ static void every_state(void)
         for (unsigned int flags = 0; flags < 0x200; flags++)
             for (unsigned int who = 0; who < 4; who++)
                 for (unsigned int kind = 0; kind < 3; kind++) {
-                    s = (struct grant_state){ .flags = (uint16_t)flags, .domid = who & 1 ? ME : OTHER, .pins = pins[p],
-                                              .pinned_by = who & 2 ? ME : OTHER, .kind = (uint8_t)kind };
+                    s = (struct grant_state){ .flags = (uint16_t)flags,
+                                              .domid = who & 1 ? ME : OTHER, .pins = pins[p],
+                                              .pinned_by = who & 2 ? ME : OTHER,
+                                              .kind = (uint8_t)kind };
                     if (s.pins)
                         s.flags |= GTF_reading;
                     if (writes(s.pins))

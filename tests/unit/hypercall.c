@@ -68,18 +68,22 @@ long hc_iret(struct vcpu *v, const uint64_t arg[]) { return 77; }
 long hc_sched_op(struct vcpu *v, const uint64_t arg[]) { return -EPERM; }
 
 #define UNUSED(name) long name(struct vcpu *v, const uint64_t arg[]) { abort(); }
-UNUSED(hc_set_trap_table) UNUSED(hc_mmu_update) UNUSED(hc_set_gdt) UNUSED(hc_stack_switch) UNUSED(hc_set_callbacks)
-UNUSED(hc_fpu_taskswitch) UNUSED(hc_platform_op) UNUSED(hc_set_debugreg) UNUSED(hc_get_debugreg)
-UNUSED(hc_update_descriptor) UNUSED(hc_memory_op) UNUSED(hc_update_va_mapping) UNUSED(hc_set_timer_op)
-UNUSED(hc_console_io) UNUSED(hc_grant_table_op) UNUSED(hc_vm_assist) UNUSED(hc_update_va_mapping_otherdomain)
-UNUSED(hc_vcpu_op) UNUSED(hc_set_segment_base) UNUSED(hc_mmuext_op) UNUSED(hc_nmi_op) UNUSED(hc_callback_op)
-UNUSED(hc_event_channel_op) UNUSED(hc_physdev_op) UNUSED(hc_hvm_op) UNUSED(hc_sysctl) UNUSED(hc_domctl) UNUSED(hc_mca)
+UNUSED(hc_set_trap_table)
+UNUSED(hc_mmu_update) UNUSED(hc_set_gdt) UNUSED(hc_stack_switch) UNUSED(hc_set_callbacks)
+    UNUSED(hc_fpu_taskswitch) UNUSED(hc_platform_op) UNUSED(hc_set_debugreg) UNUSED(hc_get_debugreg)
+        UNUSED(hc_update_descriptor) UNUSED(hc_memory_op) UNUSED(hc_update_va_mapping)
+            UNUSED(hc_set_timer_op) UNUSED(hc_console_io) UNUSED(hc_grant_table_op)
+                UNUSED(hc_vm_assist) UNUSED(hc_update_va_mapping_otherdomain) UNUSED(hc_vcpu_op)
+                    UNUSED(hc_set_segment_base) UNUSED(hc_mmuext_op) UNUSED(hc_nmi_op)
+                        UNUSED(hc_callback_op) UNUSED(hc_event_channel_op) UNUSED(hc_physdev_op)
+                            UNUSED(hc_hvm_op) UNUSED(hc_sysctl) UNUSED(hc_domctl) UNUSED(hc_mca)
 
-static void reset(void)
+                                static void reset(void)
 {
     memset(guest, 0, sizeof(guest));
     for (unsigned int i = 0; i < 8; i++)
-        guest[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .result = 0x5555, .args = { i + 1, 10, 20 } };
+        guest[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .result = 0x5555,
+                                             .args = { i + 1, 10, 20 } };
     fault_at = ~0ULL;
     preempt_after = interrupt_at = ~0U;
     calls = rewound_args = 0;
@@ -102,7 +106,8 @@ int main(void)
             if (nr >= NR_HYPERCALLS || hypercalls[nr].handler == NULL)
                 CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, nr, arg), (uint64_t)-ENOSYS);
         CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, ~0ULL, arg), (uint64_t)-ENOSYS);
-        CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, 1ULL << 32 | __HYPERVISOR_sched_op, arg), (uint64_t)-ENOSYS);
+        CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, 1ULL << 32 | __HYPERVISOR_sched_op, arg),
+                 (uint64_t)-ENOSYS);
     }
     TEST("callers are the guest kinds of the row") {
         const uint64_t arg[HYPERCALL_MAX_ARGS] = { 5 };
@@ -123,7 +128,8 @@ int main(void)
 
         reset();
         interrupt_at = 0;
-        CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, __HYPERVISOR_xen_version, arg), (uint64_t)-ERESTART);
+        CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, __HYPERVISOR_xen_version, arg),
+                 (uint64_t)-ERESTART);
         CHECK_EQ(rewound_args, 2);
         CHECK_EQ(rewound[0], 105);
         CHECK_EQ(rewound[1], 7);
@@ -186,7 +192,8 @@ int main(void)
         CHECK_EQ((uint64_t)multicall(3), (uint64_t)-EFAULT);
         CHECK_EQ(calls, 1);
         reset();
-        CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, __HYPERVISOR_multicall, (uint64_t[HYPERCALL_MAX_ARGS]){ 8, 1 }),
+        CHECK_EQ((uint64_t)hypercall_dispatch(&vcpu, __HYPERVISOR_multicall,
+                                              (uint64_t[HYPERCALL_MAX_ARGS]){ 8, 1 }),
                  (uint64_t)-EFAULT);
         /* and a later one is not taken for nested */
         CHECK_EQ((uint64_t)multicall(1), 0);

@@ -395,8 +395,9 @@ static void mb2_tests(void)
         CHECK_STR(info.loader, "");
     }
     TEST("multiboot 2: tags shorter than their kind are refused") {
-        static const uint8_t min[][2] = { { 3, 16 }, { 4, 16 }, { 6, 16 }, { 8, 32 }, { 11, 12 }, { 12, 16 },
-                                          { 14, 28 }, { 15, 44 }, { 17, 16 }, { 19, 12 }, { 20, 16 }, { 21, 12 } };
+        static const uint8_t min[][2] = { { 3, 16 }, { 4, 16 }, { 6, 16 }, { 8, 32 }, { 11, 12 },
+                                          { 12, 16 }, { 14, 28 }, { 15, 44 }, { 17, 16 },
+                                          { 19, 12 }, { 20, 16 }, { 21, 12 } };
 
         for (size_t i = 0; i < sizeof(min) / sizeof(min[0]); i++)
             CHECK(tag_too_short(min[i][0], min[i][1]));
@@ -443,7 +444,8 @@ static void mb2_tests(void)
 
 /* ---- damage ---- */
 
-static void damage(uint32_t magic, uint8_t *bytes, size_t size, unsigned int *good, unsigned int *bad)
+static void damage(uint32_t magic, uint8_t *bytes, size_t size, unsigned int *good,
+                   unsigned int *bad)
 {
     for (size_t bit = 0; bit < size * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);

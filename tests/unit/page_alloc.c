@@ -66,13 +66,17 @@ static void boot_tests(void)
         CHECK_EQ(mfn_max().n, (16 * TIB - GIB) / PAGE_SIZE - 1);
     }
     TEST("RAM and holes are told apart, used or not") {
-        CHECK(mfn_is_ram(_mfn(0x400)) && mfn_is_ram(_mfn(0xbffcf)) && mfn_is_ram(_mfn(7 * TIB / PAGE_SIZE)));
+        CHECK(mfn_is_ram(_mfn(0x400)) && mfn_is_ram(_mfn(0xbffcf)) &&
+              mfn_is_ram(_mfn(7 * TIB / PAGE_SIZE)));
         CHECK(!mfn_is_ram(_mfn(0x9f)) && !mfn_is_ram(_mfn(0xbffd0)) && !mfn_is_ram(_mfn(0xfffff)));
-        CHECK(!mfn_is_ram(_mfn(~0ULL)) && !mfn_to_page(_mfn(~0ULL)) && !mfn_to_page(_mfn(1ULL << 32)));
+        CHECK(!mfn_is_ram(_mfn(~0ULL)) && !mfn_to_page(_mfn(~0ULL)) &&
+              !mfn_to_page(_mfn(1ULL << 32)));
         CHECK(!mfn_to_page(_mfn(7 * TIB / PAGE_SIZE))); /* virgin */
         CHECK_EQ(m2p_get(_mfn(7 * TIB / PAGE_SIZE)), M2P_INVALID);
     }
-    TEST("our own pages and unplaced ones are in the direct map; others come from the top of their node") {
+    TEST(
+        "our own pages and unplaced ones are in the direct map; others come from the top of their node")
+    {
         void *ours = hv_page_alloc(3);
         struct page *pg = page_alloc(9, 0), *far = page_alloc(9, ALLOC_NODE(1));
 
@@ -263,7 +267,9 @@ static void owner_tests(void)
         page_free(pg, 0);
         arena_run_tasklets();
     }
-    TEST("a shared page of ours survives its users, and is freed after the last one if we let go first") {
+    TEST(
+        "a shared page of ours survives its users, and is freed after the last one if we let go first")
+    {
         void *va = hv_page_alloc(0);
         uint64_t free_before = heap_free_pages();
 

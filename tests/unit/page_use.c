@@ -85,8 +85,10 @@ static void check_put(struct page_use u)
     CHECK(v == USE_BROKEN ? same(n, u) : sane(n));
     CHECK((v == USE_BROKEN) == (u.state != PS_VALID || (u.pinned && u.count == 1)));
     CHECK((v == USE_DROPPED) == (u.state == PS_VALID && u.count > 1));
-    CHECK(v != USE_DROPPED || (n.count == u.count - 1 && n.state == PS_VALID && n.pinned == u.pinned));
-    CHECK(v != USE_UNDO_IT || (page_type_is_table(u.type) && n.state == PS_UNDOING && n.type == u.type));
+    CHECK(v != USE_DROPPED ||
+          (n.count == u.count - 1 && n.state == PS_VALID && n.pinned == u.pinned));
+    CHECK(v != USE_UNDO_IT ||
+          (page_type_is_table(u.type) && n.state == PS_UNDOING && n.type == u.type));
     CHECK(v != USE_LAST || (is_flat(u.type) && n.state == PS_IDLE && n.type == u.type));
 }
 
@@ -101,7 +103,9 @@ static void check_ends(struct page_use u)
         v = page_use_checked(u, (enum check_result)r, &n);
         CHECK((v != USE_BROKEN) == ok);
         CHECK(ok ? n.type == u.type && n.count == 1 : same(n, u));
-        CHECK(!ok || n.state == (r == CHECK_OK ? PS_VALID : r == CHECK_REFUSED ? PS_UNDOING : PS_PARTIAL));
+        CHECK(!ok || n.state == (r == CHECK_OK        ? PS_VALID
+                                 : r == CHECK_REFUSED ? PS_UNDOING
+                                                      : PS_PARTIAL));
     }
     for (int interrupted = 0; interrupted < 2; interrupted++) {
         bool ok = u.state == PS_UNDOING && (!interrupted || page_type_is_table(u.type));
@@ -159,7 +163,8 @@ int main(void)
         CHECK_EQ(page_use_get(u, PT_L2, &n), USE_WRONG_TYPE);
         CHECK_EQ(page_use_get(u, PT_WRITABLE, &n), USE_WRONG_TYPE);
     }
-    TEST("a former table is checked, so flushed, before it becomes writable; a fresh frame is not") {
+    TEST("a former table is checked, so flushed, before it becomes writable; a fresh frame is not")
+    {
         struct page_use u = { 0, PT_L1, PS_IDLE, 0, 0 }, n;
 
         CHECK_EQ(page_use_get(u, PT_WRITABLE, &n), USE_CHECK_IT);

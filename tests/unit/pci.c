@@ -78,7 +78,8 @@ static void unlock(void *ctx)
 static const struct pci_ports ports = { port_in, port_out, lock, unlock, NULL };
 static struct pci_config config;
 
-static struct function *add_function(unsigned int devfn, uint16_t vendor, uint16_t device, uint8_t header)
+static struct function *add_function(unsigned int devfn, uint16_t vendor, uint16_t device,
+                                     uint8_t header)
 {
     struct function *f = &functions[devfn];
 
@@ -231,7 +232,8 @@ static void cap_tests(void)
     TEST("MSI: all four layouts") {
         static const struct {
             uint16_t flags, data, mask;
-        } layout[] = { { 0x0006, 0x58, 0 }, { 0x0086, 0x5c, 0 }, { 0x0106, 0x58, 0x5c }, { 0x0186, 0x5c, 0x60 } };
+        } layout[] = { { 0x0006, 0x58, 0 }, { 0x0086, 0x5c, 0 }, { 0x0106, 0x58, 0x5c },
+                       { 0x0186, 0x5c, 0x60 } };
 
         for (unsigned int i = 0; i < 4; i++) {
             begin();
@@ -291,7 +293,8 @@ static void bar_tests(void)
         struct function before = *f;
 
         CHECK_EQ(pci_size_bar(&config, dev3, 0, &bar), 0);
-        CHECK(bar.addr == 0xfe000000 && bar.size == 0x10000 && !bar.io && !bar.wide && bar.nr_slots == 1);
+        CHECK(bar.addr == 0xfe000000 && bar.size == 0x10000 && !bar.io && !bar.wide &&
+              bar.nr_slots == 1);
         CHECK_EQ(pci_size_bar(&config, dev3, 1, &bar), 0);
         CHECK(bar.addr == 0xc000 && bar.size == 0x20 && bar.io);
         CHECK_EQ(pci_size_bar(&config, dev3, 2, &bar), 0);

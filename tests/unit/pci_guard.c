@@ -10,7 +10,8 @@
  * MSI-X at 0x70
  */
 static struct pci_guard guard = {
-    .msi_cap = { .pos = 0x50, .nr = 4, .wide = true, .maskable = true, .data_reg = 0x5c, .mask_reg = 0x60 },
+    .msi_cap = { .pos = 0x50, .nr = 4, .wide = true, .maskable = true, .data_reg = 0x5c,
+                 .mask_reg = 0x60 },
     .msix_cap = { .pos = 0x70, .nr = 8 },
 };
 

@@ -43,11 +43,13 @@ static void make_machine(const char *vendor)
     policy_derive_all(table);
 }
 
-static const uint16_t never_pv[] = { F(VME), F(PSE), F(PGE), F(PSE36), F(PCID), F(SMEP), F(SMAP), F(UMIP), F(PKU), F(INVPCID),
-                                     F(TSC_DEADLINE), F(XSAVES), F(VMX), F(SVM), F(MONITOR), F(MTRR), F(OSXSAVE), F(OSPKE),
+static const uint16_t never_pv[] = { F(VME), F(PSE), F(PGE), F(PSE36), F(PCID), F(SMEP), F(SMAP),
+                                     F(UMIP), F(PKU), F(INVPCID), F(TSC_DEADLINE), F(XSAVES),
+                                     F(VMX), F(SVM), F(MONITOR), F(MTRR), F(OSXSAVE), F(OSPKE),
                                      F(PAGE1GB), F(IBRSB), F(DBEXT), F(CET_SS), F(SGX) };
-static const uint16_t always_pv[] = { F(FPU), F(LM), F(SYSCALL), F(NX), F(LAHF_LM), F(HYPERVISOR), F(APIC), F(XSAVE), F(AVX),
-                                      F(AVX512F), F(FSGSBASE), F(SSE2), F(CX16) };
+static const uint16_t always_pv[] = { F(FPU), F(LM), F(SYSCALL), F(NX), F(LAHF_LM), F(HYPERVISOR),
+                                      F(APIC), F(XSAVE), F(AVX), F(AVX512F), F(FSGSBASE), F(SSE2),
+                                      F(CX16) };
 
 int main(void)
 {
@@ -95,7 +97,8 @@ int main(void)
     TEST("80000001:edx repeats 1:edx on AMD only") {
         CHECK_EQ(table[POLICY_PV_DEFAULT].extended[1].d & 1, 0);
         make_machine("Auth");
-        CHECK_EQ(table[POLICY_PV_DEFAULT].extended[1].d & 0x0183f3ff, table[POLICY_PV_DEFAULT].basic[1].d & 0x0183f3ff);
+        CHECK_EQ(table[POLICY_PV_DEFAULT].extended[1].d & 0x0183f3ff,
+                 table[POLICY_PV_DEFAULT].basic[1].d & 0x0183f3ff);
         make_machine("Genu");
     }
     TEST("there and back, and the space that it takes") {
@@ -125,8 +128,10 @@ int main(void)
                                               { .leaf = 7, .subleaf = XEN_CPUID_NO_SUBLEAF },
                                               { .leaf = 1, .subleaf = 0 },
                                               { .leaf = 0xd, .subleaf = 63 },
-                                              { .leaf = 0x80000022, .subleaf = XEN_CPUID_NO_SUBLEAF },
-                                              { .leaf = 0x40000001, .subleaf = XEN_CPUID_NO_SUBLEAF } };
+                                              { .leaf = 0x80000022,
+                                                .subleaf = XEN_CPUID_NO_SUBLEAF },
+                                              { .leaf = 0x40000001,
+                                                .subleaf = XEN_CPUID_NO_SUBLEAF } };
         const struct xen_msr_entry msr = { .idx = 0x10 }, flags = { .idx = 0xce, .flags = 1 };
         struct policy_error err;
 

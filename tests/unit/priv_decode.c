@@ -147,7 +147,8 @@ int main(void)
             code[0] = (uint8_t)x;
             code[1] = (uint8_t)(x >> 8);
             code[2] = (uint8_t)(x >> 16);
-            if (priv_decode(code, 3, x & 1, x & 2, &in) && (in.length == 0 || in.length > 3 || in.op > PRIV_XSETBV))
+            if (priv_decode(code, 3, x & 1, x & 2, &in) &&
+                (in.length == 0 || in.length > 3 || in.op > PRIV_XSETBV))
                 bad++;
         }
         free(code);

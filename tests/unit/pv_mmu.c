@@ -26,10 +26,19 @@ enum { L1 = 0, L2 = 5, L3 = 10, L4 = 15, DATA = 20 };
 #define E(v) ((uint64_t)(int64_t)(v)) /* an error number as CHECK_EQ() compares them */
 #define FLAGS (PTE_PRESENT | PTE_ACCESSED)
 
-static uint64_t entry(unsigned int frame, uint64_t flags) { return pv_frame_number(G, frame) << PAGE_SHIFT | FLAGS | flags; }
-static uint64_t slot_of(unsigned int frame, unsigned int slot) { return (pv_frame_number(G, frame) << PAGE_SHIFT) + slot * 8; }
+static uint64_t entry(unsigned int frame, uint64_t flags)
+{
+    return pv_frame_number(G, frame) << PAGE_SHIFT | FLAGS | flags;
+}
+static uint64_t slot_of(unsigned int frame, unsigned int slot)
+{
+    return (pv_frame_number(G, frame) << PAGE_SHIFT) + slot * 8;
+}
 static struct page_use use(unsigned int frame) { return page_use_read(pv_frame[G][frame]); }
-static long set(unsigned int frame, unsigned int slot, uint64_t e) { return pv_update(G, slot_of(frame, slot), e, DOMID_SELF); }
+static long set(unsigned int frame, unsigned int slot, uint64_t e)
+{
+    return pv_update(G, slot_of(frame, slot), e, DOMID_SELF);
+}
 
 static void tree(void)
 {
@@ -68,8 +77,10 @@ static void pin_tests(void)
         CHECK_EQ(use(DATA + 1).count, 0);
         CHECK_EQ(pv_frame_bytes(G, L4)[256], hv_l4[256].v);
         CHECK_EQ(pv_frame_bytes(G, L4)[259] >> PAGE_SHIFT, 0x77);
-        CHECK_EQ(pv_frame_bytes(G, L1)[0] & (PTE_USER | PTE_GUEST_KERNEL | PTE_GLOBAL), PTE_USER | PTE_GUEST_KERNEL);
-        CHECK_EQ(pv_frame_bytes(G, L1)[2] & (PTE_USER | PTE_GUEST_KERNEL | PTE_GLOBAL), PTE_USER | PTE_GLOBAL);
+        CHECK_EQ(pv_frame_bytes(G, L1)[0] & (PTE_USER | PTE_GUEST_KERNEL | PTE_GLOBAL),
+                 PTE_USER | PTE_GUEST_KERNEL);
+        CHECK_EQ(pv_frame_bytes(G, L1)[2] & (PTE_USER | PTE_GUEST_KERNEL | PTE_GLOBAL),
+                 PTE_USER | PTE_GLOBAL);
         CHECK_EQ(pv_check(), 0);
         CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF), E(-EINVAL));
         CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L3_TABLE, pv_frame_number(G, L4), DOMID_SELF), E(-EINVAL));
@@ -92,7 +103,8 @@ static void pin_tests(void)
         for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
             tree();
             pv_frame_bytes(G, L1)[3] = entry(bad[i], PTE_RW);
-            CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF), E(-EINVAL));
+            CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF),
+                     E(-EINVAL));
             for (unsigned int k = 0; k < PV_FRAMES; k++)
                 CHECK_EQ(use(k).count, 0);
             end();
@@ -105,7 +117,8 @@ static void pin_tests(void)
             for (unsigned int to = from; to < 4; to++) {
                 tree();
                 pv_frame_bytes(G, level[from])[7] = entry(level[to], 0);
-                CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF), E(-EINVAL));
+                CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF),
+                         E(-EINVAL));
                 end();
             }
     }
@@ -129,7 +142,8 @@ static void interrupt_tests(void)
             tree();
             pv_frame_bytes(G, L4)[256] = 0; /* it shall be a good L1 as well */
             pv_abandon = true;
-            CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF), E(-ERESTART));
+            CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF),
+                     E(-ERESTART));
             pv_abandon = false;
             CHECK(use(L4).state == PS_PARTIAL && use(L3).state == PS_PARTIAL);
             CHECK_EQ(pv_check(), 0);
@@ -144,7 +158,8 @@ static void interrupt_tests(void)
             tree();
             for (unsigned int i = 0; i < n; i++) {
                 pv_abandon = true;
-                (void)pv_mmuext(G, i % 3 < 2 ? MMUEXT_PIN_L4_TABLE : MMUEXT_UNPIN_TABLE, pv_frame_number(G, L4), DOMID_SELF);
+                (void)pv_mmuext(G, i % 3 < 2 ? MMUEXT_PIN_L4_TABLE : MMUEXT_UNPIN_TABLE,
+                                pv_frame_number(G, L4), DOMID_SELF);
                 pv_abandon = false;
                 CHECK_EQ(pv_check(), 0);
             }
@@ -163,7 +178,8 @@ static void interrupt_tests(void)
         CHECK_EQ(rc, 0);
         CHECK_EQ(use(L4).count, 2);
         CHECK_EQ(v->arch.cr3, pv_frame_number(G, L4) << PAGE_SHIFT);
-        CHECK_EQ(pv_vcpu_set_tables(v, page_to_mfn(pv_frame[G][L4]), page_to_mfn(pv_frame[G][L1])), E(-EINVAL));
+        CHECK_EQ(pv_vcpu_set_tables(v, page_to_mfn(pv_frame[G][L4]), page_to_mfn(pv_frame[G][L1])),
+                 E(-EINVAL));
         CHECK_EQ(pv_check(), 0);
         do
             rc = pv_mmu_adopt_l4(pv_guest[G], page_to_mfn(pv_frame[G][L4]));
@@ -220,7 +236,9 @@ static void entry_tests(void)
     TEST("preserve_ad keeps what the hardware set; a plain update does not") {
         CHECK_EQ(pin_tree(), 0);
         pv_frame_bytes(G, L1)[0] |= PTE_DIRTY;
-        CHECK_EQ(pv_update(G, slot_of(L1, 0) | MMU_PT_UPDATE_PRESERVE_AD, entry(DATA, PTE_RW), DOMID_SELF), 0);
+        CHECK_EQ(pv_update(G, slot_of(L1, 0) | MMU_PT_UPDATE_PRESERVE_AD, entry(DATA, PTE_RW),
+                           DOMID_SELF),
+                 0);
         CHECK(pv_frame_bytes(G, L1)[0] & PTE_DIRTY);
         CHECK_EQ(set(L1, 0, entry(DATA, PTE_RW)), 0);
         CHECK(!(pv_frame_bytes(G, L1)[0] & PTE_DIRTY));
@@ -236,17 +254,21 @@ static void entry_tests(void)
         pv_frame_bytes(G, DATA + 5)[1] = code;
         pv_frame_bytes(G, DATA + 6)[0] = pv_frame_number(G, DATA + 5);
         arena_guest_buffer(pv_frame_bytes(G, DATA + 6), PAGE_SIZE);
-        CHECK_EQ(pv_call(G, hc_set_gdt, (uint64_t)(uintptr_t)pv_frame_bytes(G, DATA + 6), 512, 0, 0), 0);
+        CHECK_EQ(
+            pv_call(G, hc_set_gdt, (uint64_t)(uintptr_t)pv_frame_bytes(G, DATA + 6), 512, 0, 0), 0);
         CHECK_EQ(pv_frame_bytes(G, DATA + 5)[1], code | 3ULL << 45); /* ring 3 now */
         CHECK_EQ(set(DATA + 5, 1, code), E(-EINVAL));
         CHECK_EQ(set(L1, 9, entry(DATA + 5, PTE_RW)), E(-EINVAL));
         CHECK_EQ(pv_call(G, hc_update_descriptor, slot_of(DATA + 5, 2), code, 0, 0), 0);
         CHECK_EQ(pv_frame_bytes(G, DATA + 5)[2], code | 3ULL << 45);
         /* a TSS */
-        CHECK_EQ(pv_call(G, hc_update_descriptor, slot_of(DATA + 5, 2), 0x0000890000000067, 0, 0), E(-EINVAL));
+        CHECK_EQ(pv_call(G, hc_update_descriptor, slot_of(DATA + 5, 2), 0x0000890000000067, 0, 0),
+                 E(-EINVAL));
         CHECK_EQ(pv_call(G, hc_set_gdt, 0, 0, 0, 0), 0);
         pv_frame_bytes(G, DATA + 5)[511] = 0x0000890000000067;
-        CHECK_EQ(pv_call(G, hc_set_gdt, (uint64_t)(uintptr_t)pv_frame_bytes(G, DATA + 6), 512, 0, 0), E(-EINVAL));
+        CHECK_EQ(pv_call(G, hc_set_gdt, (uint64_t)(uintptr_t)pv_frame_bytes(G, DATA + 6), 512, 0,
+                         0),
+                 E(-EINVAL));
         CHECK_EQ(use(DATA + 5).count, 0);
         CHECK_EQ(set(L1, 9, entry(DATA + 5, PTE_RW)), 0);
         end();
@@ -275,7 +297,9 @@ static void foreign_tests(void)
 {
     uint64_t ptr;
 
-    TEST("dom0 maps frames of others; such a frame cannot become a table, nor die, while it is mapped writable") {
+    TEST(
+        "dom0 maps frames of others; such a frame cannot become a table, nor die, while it is mapped writable")
+    {
         dom0_tree();
         ptr = pv_frame_number(0, L1) << PAGE_SHIFT;
         CHECK_EQ(pv_update(0, ptr, entry(L1, PTE_RW), DOMID_SELF), E(-EINVAL));
@@ -292,8 +316,10 @@ static void foreign_tests(void)
         dom0_tree();
         ptr = pv_frame_number(0, L1) << PAGE_SHIFT;
         CHECK_EQ(pv_update(0, ptr, 0xfe000ULL << PAGE_SHIFT | FLAGS | PTE_RW, DOMID_SELF), 0);
-        CHECK_EQ(pv_frame_bytes(0, L1)[0] & (PTE_RW | PTE_PCD | PTE_PWT), PTE_RW | PTE_PCD | PTE_PWT);
-        CHECK_EQ(pv_update(0, ptr, 0xfe000ULL << PAGE_SHIFT | FLAGS | PTE_PCD | PTE_PWT, DOMID_SELF), 0);
+        CHECK_EQ(pv_frame_bytes(0, L1)[0] & (PTE_RW | PTE_PCD | PTE_PWT),
+                 PTE_RW | PTE_PCD | PTE_PWT);
+        CHECK_EQ(
+            pv_update(0, ptr, 0xfe000ULL << PAGE_SHIFT | FLAGS | PTE_PCD | PTE_PWT, DOMID_SELF), 0);
         CHECK_EQ(pv_update(0, ptr, 0xfe010ULL << PAGE_SHIFT | FLAGS | PTE_RW, DOMID_IO), 0);
         CHECK(!(pv_frame_bytes(0, L1)[0] & PTE_RW));
         CHECK_EQ(pv_update(0, ptr, 0xfe100ULL << PAGE_SHIFT | FLAGS, DOMID_SELF), E(-EPERM));
@@ -309,15 +335,23 @@ static void foreign_tests(void)
         dom0_tree();
         at = (pv_frame_number(0, L1) << PAGE_SHIFT) + 8;
         v = pv_guest[0]->vcpu[0];
-        CHECK(page_get(pv_frame[G][DATA], pv_guest[G]) && !page_get_type(pv_frame[G][DATA], PT_WRITABLE));
-        CHECK_EQ(pv_grant_map(v, at, true, page_to_mfn(pv_frame[G][DATA]), FLAGS | PTE_USER | PTE_RW), 0);
+        CHECK(page_get(pv_frame[G][DATA], pv_guest[G]) &&
+              !page_get_type(pv_frame[G][DATA], PT_WRITABLE));
+        CHECK_EQ(pv_grant_map(v, at, true, page_to_mfn(pv_frame[G][DATA]),
+                              FLAGS | PTE_USER | PTE_RW),
+                 0);
         CHECK_EQ(pv_check(), 0);
         CHECK_EQ(pv_grant_map(v, at + 1, true, page_to_mfn(pv_frame[G][DATA]), FLAGS), E(-EINVAL));
         CHECK_EQ(pv_grant_unmap(v, at + 8, true, page_to_mfn(pv_frame[G][DATA]), 0), E(-EINVAL));
-        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]), 1 << PAGE_SHIFT), E(-EINVAL));
+        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]),
+                                1 << PAGE_SHIFT),
+                 E(-EINVAL));
         CHECK_EQ(pv_check(), 0);
-        CHECK_EQ(pv_update(0, at + 8, pv_frame_number(0, DATA) << PAGE_SHIFT | FLAGS, DOMID_SELF), 0);
-        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]), 2 << PAGE_SHIFT), 0);
+        CHECK_EQ(pv_update(0, at + 8, pv_frame_number(0, DATA) << PAGE_SHIFT | FLAGS, DOMID_SELF),
+                 0);
+        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]),
+                                2 << PAGE_SHIFT),
+                 0);
         CHECK_EQ(pv_frame_bytes(0, L1)[1] >> PAGE_SHIFT & 0xfffff, pv_frame_number(0, DATA));
         CHECK_EQ(pv_frame_bytes(0, L1)[2], 0);
         arch_page_put(pv_frame[G][DATA], true);
@@ -333,18 +367,24 @@ static void mapping_tests(void)
         arena_guest_buffer(&bitmap, sizeof(bitmap));
         CHECK_EQ(pin_tree(), 0);
         arena.flushes_all = 0;
-        CHECK_EQ(pv_call(G, hc_update_va_mapping, 0, entry(DATA, PTE_RW), (uintptr_t)&bitmap | UVMF_TLB_FLUSH, 0), 0);
+        CHECK_EQ(pv_call(G, hc_update_va_mapping, 0, entry(DATA, PTE_RW),
+                         (uintptr_t)&bitmap | UVMF_TLB_FLUSH, 0),
+                 0);
         CHECK_EQ(arena.flushes_all, 1);
-        CHECK_EQ(pv_call(G, hc_update_va_mapping, 0, entry(DATA, PTE_RW), 0x1000 | UVMF_TLB_FLUSH, 0), E(-EFAULT));
+        CHECK_EQ(pv_call(G, hc_update_va_mapping, 0, entry(DATA, PTE_RW), 0x1000 | UVMF_TLB_FLUSH,
+                         0),
+                 E(-EFAULT));
         CHECK_EQ(pv_call(G, hc_update_va_mapping, 0, entry(DATA, PTE_RW), 3, 0), E(-EINVAL));
         end();
     }
     TEST("update_va_mapping finds the entry, or there is none") {
         CHECK_EQ(pin_tree(), 0);
-        CHECK_EQ(pv_call(G, hc_update_va_mapping, 0x4000, entry(DATA + 3, PTE_RW), UVMF_INVLPG, 0), 0);
+        CHECK_EQ(pv_call(G, hc_update_va_mapping, 0x4000, entry(DATA + 3, PTE_RW), UVMF_INVLPG, 0),
+                 0);
         CHECK_EQ(pv_frame_bytes(G, L1)[4] >> PAGE_SHIFT & 0xffffff, pv_frame_number(G, DATA + 3));
         CHECK_EQ(pv_call(G, hc_update_va_mapping, 1ULL << 30, entry(DATA, 0), 0, 0), E(-EINVAL));
-        CHECK_EQ(pv_call(G, hc_update_va_mapping, M2P_VIRT_START, entry(DATA, 0), 0, 0), E(-EINVAL));
+        CHECK_EQ(pv_call(G, hc_update_va_mapping, M2P_VIRT_START, entry(DATA, 0), 0, 0),
+                 E(-EINVAL));
         CHECK_EQ(pv_call(G, hc_update_va_mapping, 1ULL << 50, entry(DATA, 0), 0, 0), E(-EINVAL));
         end();
     }
@@ -402,7 +442,8 @@ static void random_tests(void)
         random_run(16, 2000);
         for (unsigned int op = 0; op < 16; op++) /* or it would show nothing */
             if (!CHECK(pv_accepted[op] > 20 && pv_refused[op] > 20))
-                printf("  operation %u: accepted %lu, refused %lu\n", op, pv_accepted[op], pv_refused[op]);
+                printf("  operation %u: accepted %lu, refused %lu\n", op, pv_accepted[op],
+                       pv_refused[op]);
     }
     TEST("the same with all work cut into the smallest steps") {
         host_pt_budget = 1;

@@ -164,7 +164,8 @@ int main(void)
         for (uint64_t i = 0; i < 5000; i++)
             CHECK_EQ(rangeset_add(r, i * 3 + 1, i * 3 + 2), 0);
         for (uint64_t i = 0; i < 5000; i++)
-            CHECK(rangeset_contains(r, i * 3 + 1, i * 3 + 2) && !rangeset_intersects(r, i * 3, i * 3));
+            CHECK(rangeset_contains(r, i * 3 + 1, i * 3 + 2) &&
+                  !rangeset_intersects(r, i * 3, i * 3));
         CHECK_EQ(rangeset_add(r, 0, 15000), 0);
         CHECK(rangeset_contains(r, 0, 15000));
         rangeset_free(r);

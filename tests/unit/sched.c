@@ -337,7 +337,9 @@ static void yielding(void)
 static void parameters(void)
 {
     struct xen_domctl_scheduler_op op = { .sched_id = 5, .cmd = XEN_DOMCTL_SCHEDOP_getinfo };
-    struct xen_sysctl_scheduler_op g = { .sched_id = XEN_SCHEDULER_CREDIT2, .cmd = XEN_SYSCTL_SCHEDOP_getinfo };
+    struct xen_sysctl_scheduler_op g = {
+        .sched_id = XEN_SCHEDULER_CREDIT2, .cmd = XEN_SYSCTL_SCHEDOP_getinfo
+    };
     struct domain *d;
 
     sim_start(1, "");
@@ -347,7 +349,8 @@ static void parameters(void)
     EXPECT(sched_adjust_domain(d, &op) == 0 && op.u.credit2.weight == 256 && op.u.credit2.cap == 0);
     put_params(d, 0, 30);
     put_params(d, 512, 0xffff);
-    EXPECT(sched_adjust_domain(d, &op) == 0 && op.u.credit2.weight == 512 && op.u.credit2.cap == 30);
+    EXPECT(sched_adjust_domain(d, &op) == 0 && op.u.credit2.weight == 512 &&
+           op.u.credit2.cap == 30);
     op.cmd = XEN_DOMCTL_SCHEDOP_getvcpuinfo;
     EXPECT(sched_adjust_domain(d, &op) == -EINVAL);
     EXPECT(sched_adjust_global(&g) == 0 && g.u.sched_credit2.ratelimit_us == 1000);
@@ -407,7 +410,8 @@ static void pools(void)
     EXPECT(cpupool_info(1, &got, &nr, &m) == 0 && got == 1 && nr == 1 && m.w[0] == 4);
     EXPECT(cpupool_info(2, &got, &nr, &m) == -ENOENT);
     EXPECT(cpupool_remove_cpu(1, 2) == -EBUSY);
-    EXPECT(cpupool_destroy(1) == -EBUSY && cpupool_destroy(0) == -EBUSY && cpupool_destroy(5) == -ENOENT);
+    EXPECT(cpupool_destroy(1) == -EBUSY && cpupool_destroy(0) == -EBUSY &&
+           cpupool_destroy(5) == -ENOENT);
     EXPECT(cpupool_move_domain(b, 0) == 0);
     EXPECT(cpupool_remove_cpu(1, 2) == 0 && cpupool_destroy(1) == 0);
     sim_run(MILLISECS(50));
@@ -469,7 +473,8 @@ static void random_op(struct domain **d, unsigned int n, struct pauses *p)
         put_params(dom, 0, (uint16_t)(sim_random(3) ? 0 : 20 + sim_random(200)));
         break;
     case 5:
-        sim_workload(v, sim_random(2) ? 0 : MICROSECS(50 + sim_random(5000)), MICROSECS(50 + sim_random(5000)));
+        sim_workload(v, sim_random(2) ? 0 : MICROSECS(50 + sim_random(5000)),
+                     MICROSECS(50 + sim_random(5000)));
         break;
     }
 }
@@ -483,7 +488,8 @@ static void no_starvation(struct domain **d, unsigned int n, struct pauses *p)
         for_each_vcpu (d[i], v) {
             struct pauses *pv = &p[d[i]->id * 4 + v->id];
 
-            if (v->sched.runstate.state != RUNSTATE_runnable || vcpu_cpu_time(v) != pv->ran || c2_of(v)->parked) {
+            if (v->sched.runstate.state != RUNSTATE_runnable || vcpu_cpu_time(v) != pv->ran ||
+                c2_of(v)->parked) {
                 pv->waiting_since = sim_now;
                 pv->ran = vcpu_cpu_time(v);
             }

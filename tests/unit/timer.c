@@ -105,7 +105,8 @@ static bool model_holds(void)
     ns_t first[CPUS] = { NS_NEVER, NS_NEVER, NS_NEVER, NS_NEVER };
 
     for (unsigned int i = 0; i < TIMERS; i++) {
-        if (item[i].want <= now || item[i].t.deadline != item[i].want || item[i].t.queued != (item[i].want != NS_NEVER))
+        if (item[i].want <= now || item[i].t.deadline != item[i].want ||
+            item[i].t.queued != (item[i].want != NS_NEVER))
             return false;
         first[item[i].cpu] = MIN(first[item[i].cpu], item[i].want);
     }

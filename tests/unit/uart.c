@@ -145,9 +145,10 @@ static void config_tests(void)
         CHECK_EQ(uart_config_parse("", &c), 0);
     }
     TEST("nonsense is refused and changes nothing") {
-        static const char *const bad[] = { "x", "0", "9600x", "9600/", "9600/0", "9600,9n1", "9600,8x1", "9600,8n3",
-                                           "9600,8n", "9600,8n1,0", "9600,8n1,zz", "9600,8n1,0x3f8,16",
-                                           "9600,8n1,0x3f8,4,1", "-1", "99999999999" };
+        static const char *const bad[] = { "x", "0", "9600x", "9600/", "9600/0", "9600,9n1",
+                                           "9600,8x1", "9600,8n3", "9600,8n", "9600,8n1,0",
+                                           "9600,8n1,zz", "9600,8n1,0x3f8,16", "9600,8n1,0x3f8,4,1",
+                                           "-1", "99999999999" };
         struct uart_config before;
 
         uart_config_default(&c, 0);

@@ -88,7 +88,8 @@ static void find_memory(void)
         boot_fail("memory map: more than %d ranges", E820_MAX_ENTRIES);
     for (unsigned int i = 0; i < host_e820.nr; i++)
         log_info("memory: %#018lx-%#018lx %s", (unsigned long)host_e820.entry[i].start,
-                 (unsigned long)(e820_entry_end(&host_e820.entry[i]) - 1), e820_type_name(host_e820.entry[i].type));
+                 (unsigned long)(e820_entry_end(&host_e820.entry[i]) - 1),
+                 e820_type_name(host_e820.entry[i].type));
     usable = host_e820;
     trampoline_pa = low_page();
     crash_record_pa = low_page();
@@ -132,7 +133,8 @@ static void start_heap(void)
 void boot_release_modules(void)
 {
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
-        add_to_heap(boot_info.module[i].start, boot_info.module[i].start + boot_info.module[i].size);
+        add_to_heap(boot_info.module[i].start,
+                    boot_info.module[i].start + boot_info.module[i].size);
 }
 
 /* --- firmware tables -------------------------------------------------------------------------- */

@@ -31,7 +31,10 @@ static bool icr_needs_poll;
 
 static uint32_t xapic_read(unsigned int reg) { return *(volatile uint32_t *)(xapic_regs + reg); }
 
-static void xapic_write(unsigned int reg, uint32_t value) { *(volatile uint32_t *)(xapic_regs + reg) = value; }
+static void xapic_write(unsigned int reg, uint32_t value)
+{
+    *(volatile uint32_t *)(xapic_regs + reg) = value;
+}
 
 /*
  * The previous command must have left before the next is written. Emulated APICs accept commands
@@ -39,7 +42,8 @@ static void xapic_write(unsigned int reg, uint32_t value) { *(volatile uint32_t 
  */
 static void xapic_command(uint32_t low, uint32_t dest)
 {
-    for (unsigned int i = 0; icr_needs_poll && (xapic_read(APIC_ICR) & ICR_PENDING) && i < 100000; i++)
+    for (unsigned int i = 0; icr_needs_poll && (xapic_read(APIC_ICR) & ICR_PENDING) && i < 100000;
+         i++)
         cpu_relax();
     xapic_write(APIC_ICR_HIGH, dest << 24);
     xapic_write(APIC_ICR, low);
@@ -48,14 +52,18 @@ static void xapic_command(uint32_t low, uint32_t dest)
 static uint32_t xapic_id(void) { return xapic_read(APIC_ID) >> 24; }
 
 static const struct apic_ops xapic_ops = {
-    .name = "xAPIC", .read = xapic_read, .write = xapic_write, .command = xapic_command, .id = xapic_id
+    .name = "xAPIC", .read = xapic_read, .write = xapic_write, .command = xapic_command,
+    .id = xapic_id
 };
 
 /* --- x2APIC ----------------------------------------------------------------------------------- */
 
 static uint32_t x2apic_read(unsigned int reg) { return (uint32_t)rdmsr(MSR_X2APIC + (reg >> 4)); }
 
-static void x2apic_write(unsigned int reg, uint32_t value) { wrmsr(MSR_X2APIC + (reg >> 4), value); }
+static void x2apic_write(unsigned int reg, uint32_t value)
+{
+    wrmsr(MSR_X2APIC + (reg >> 4), value);
+}
 
 /*
  * x2APIC register writes do not order earlier stores; the receiver must see what it is called for.
@@ -69,7 +77,8 @@ static void x2apic_command(uint32_t low, uint32_t dest)
 static uint32_t x2apic_id(void) { return x2apic_read(APIC_ID); }
 
 static const struct apic_ops x2apic_ops = {
-    .name = "x2APIC", .read = x2apic_read, .write = x2apic_write, .command = x2apic_command, .id = x2apic_id
+    .name = "x2APIC", .read = x2apic_read, .write = x2apic_write, .command = x2apic_command,
+    .id = x2apic_id
 };
 
 bool apic_is_x2(void) { return apic == &x2apic_ops; }

@@ -166,7 +166,8 @@ static struct cpuid_regs tsc_leaf(const struct vcpu *v, uint32_t subleaf)
 
     switch (subleaf) {
     case 0:
-        return (struct cpuid_regs){ .a = (time_tsc_is_stable() ? 2 : 0) | (cpu_features.rdtscp ? 4 : 0),
+        return (struct cpuid_regs){ .a = (time_tsc_is_stable() ? 2 : 0) |
+                                         (cpu_features.rdtscp ? 4 : 0),
                                     .b = v->domain->tsc_mode,
                                     .c = khz };
     case 1:
@@ -178,7 +179,10 @@ static struct cpuid_regs tsc_leaf(const struct vcpu *v, uint32_t subleaf)
     }
 }
 
-static unsigned int machine_address_width(void) { return 64 - (unsigned int)__builtin_clzll(mfn_to_paddr(mfn_max())); }
+static unsigned int machine_address_width(void)
+{
+    return 64 - (unsigned int)__builtin_clzll(mfn_to_paddr(mfn_max()));
+}
 
 static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf)
 {
@@ -189,16 +193,20 @@ static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t index, u
         return (struct cpuid_regs){ 0 };
     switch (index) {
     case 0:
-        return (struct cpuid_regs){ XEN_CPUID_FIRST_LEAF + limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
-                                    XEN_CPUID_SIGNATURE_EDX };
+        return (struct cpuid_regs){ XEN_CPUID_FIRST_LEAF + limit, XEN_CPUID_SIGNATURE_EBX,
+                                    XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
     case 1:
         return (struct cpuid_regs){ .a = ABI_VERSION };
     case 2: /* one hypercall page, made by writing the MSR */
-        return (struct cpuid_regs){ 1, MSR_XEN_FIRST, is_pv(v->domain) ? XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD : 0, 0 };
+        return (struct cpuid_regs){
+            1, MSR_XEN_FIRST, is_pv(v->domain) ? XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD : 0, 0
+        };
     case 3:
         return tsc_leaf(v, subleaf);
     case 5:
-        return (struct cpuid_regs){ .b = is_pv(v->domain) && subleaf == 0 ? machine_address_width() : 0 };
+        return (struct cpuid_regs){
+            .b = is_pv(v->domain) && subleaf == 0 ? machine_address_width() : 0
+        };
     default:
         return (struct cpuid_regs){ 0 };
     }
@@ -210,11 +218,15 @@ static struct leaf policy_leaf(const struct cpu_policy *p, uint32_t leaf, uint32
 
     if (leaf <= MIN(p->basic[0].a, POLICY_BASIC - 1U)) {
         switch (leaf) {
-        case 4: return subleaf < POLICY_CACHE ? p->cache[index_nospec(subleaf, POLICY_CACHE)] : none;
+        case 4:
+            return subleaf < POLICY_CACHE ? p->cache[index_nospec(subleaf, POLICY_CACHE)] : none;
         case 7:
-            return subleaf <= MIN(p->feat[0].a, POLICY_FEAT - 1U) ? p->feat[index_nospec(subleaf, POLICY_FEAT)] : none;
+            return subleaf <= MIN(p->feat[0].a, POLICY_FEAT - 1U)
+                       ? p->feat[index_nospec(subleaf, POLICY_FEAT)]
+                       : none;
         case 0xb: return subleaf < POLICY_TOPO ? p->topo[index_nospec(subleaf, POLICY_TOPO)] : none;
-        case 0xd: return subleaf < POLICY_XSTATE ? p->xstate[index_nospec(subleaf, POLICY_XSTATE)] : none;
+        case 0xd:
+            return subleaf < POLICY_XSTATE ? p->xstate[index_nospec(subleaf, POLICY_XSTATE)] : none;
         default: return p->basic[index_nospec(leaf, POLICY_BASIC)];
         }
     }
@@ -283,13 +295,15 @@ struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 /* dom0's programs (the toolstack, microcode loaders) want to see the machine. */
 void cpuid_faulting_load(const struct vcpu *v)
 {
-    const bool want = !v->domain->is_hardware || (v->arch.pv.misc_features & MISC_FEATURES_CPUID_FAULTING);
+    const bool want = !v->domain->is_hardware ||
+                      (v->arch.pv.misc_features & MISC_FEATURES_CPUID_FAULTING);
 
     if (faulting == FAULTING_NONE || this_cpu(faulting_on) == want)
         return;
     if (faulting == FAULTING_INTEL)
         wrmsr(MSR_MISC_FEATURES, want ? MISC_FEATURES_CPUID_FAULTING : 0);
     else
-        wrmsr(MSR_AMD_HWCR, (rdmsr(MSR_AMD_HWCR) & ~HWCR_CPUID_USER_DIS) | (want ? HWCR_CPUID_USER_DIS : 0));
+        wrmsr(MSR_AMD_HWCR,
+              (rdmsr(MSR_AMD_HWCR) & ~HWCR_CPUID_USER_DIS) | (want ? HWCR_CPUID_USER_DIS : 0));
     this_cpu(faulting_on) = want;
 }

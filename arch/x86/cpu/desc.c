@@ -83,8 +83,8 @@ static void lgdt(uint64_t base)
 static void set_system_desc(uint64_t *d, uint64_t base, uint32_t limit, uint64_t type)
 {
     d[1] = base >> 32;
-    d[0] = (limit & 0xffff) | ((base & 0xffffff) << 16) | (type << 40) | ((uint64_t)(limit & 0xf0000) << 32) |
-           ((base & 0xff000000) << 32);
+    d[0] = (limit & 0xffff) | ((base & 0xffffff) << 16) | (type << 40) |
+           ((uint64_t)(limit & 0xf0000) << 32) | ((base & 0xff000000) << 32);
 }
 
 static uint64_t *gdt_entry(struct cpu_tables *t, unsigned int selector)
@@ -140,8 +140,8 @@ static void set_gate(unsigned int vector, unsigned int dpl, unsigned int ist)
 {
     const uint64_t addr = (uintptr_t)idt_entries + 16UL * vector;
 
-    idt[vector].lo = (addr & 0xffff) | ((uint64_t)HV_CS << 16) | ((uint64_t)ist << 32) | (0x8eULL << 40) |
-                     ((uint64_t)dpl << 45) | ((addr & 0xffff0000) << 32);
+    idt[vector].lo = (addr & 0xffff) | ((uint64_t)HV_CS << 16) | ((uint64_t)ist << 32) |
+                     (0x8eULL << 40) | ((uint64_t)dpl << 45) | ((addr & 0xffff0000) << 32);
     idt[vector].hi = addr >> 32;
 }
 
@@ -238,8 +238,9 @@ static void init_syscall(unsigned int cpu, struct cpu_info *info)
 
 uint64_t cpu_base_cr4(void)
 {
-    return X86_CR4_PAE | X86_CR4_MCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | (cpu_features.smep ? X86_CR4_SMEP : 0) |
-           (cpu_features.smap ? X86_CR4_SMAP : 0) | (cpu_features.fsgsbase ? X86_CR4_FSGSBASE : 0) |
+    return X86_CR4_PAE | X86_CR4_MCE | X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT |
+           (cpu_features.smep ? X86_CR4_SMEP : 0) | (cpu_features.smap ? X86_CR4_SMAP : 0) |
+           (cpu_features.fsgsbase ? X86_CR4_FSGSBASE : 0) |
            (cpu_features.xsave ? X86_CR4_OSXSAVE : 0);
 }
 
@@ -268,7 +269,8 @@ void cpu_init_tables(unsigned int cpu)
     fill_tables(tables[cpu], stack);
     load_tables(tables[cpu]);
     load_idt();
-    write_cr0(X86_CR0_PG | X86_CR0_AM | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP | X86_CR0_PE);
+    write_cr0(X86_CR0_PG | X86_CR0_AM | X86_CR0_WP | X86_CR0_NE | X86_CR0_ET | X86_CR0_MP |
+              X86_CR0_PE);
     write_cr4(cpu_base_cr4());
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE | (cpu_features.nx ? EFER_NX : 0));
     wrmsr(MSR_PAT, PAT_VALUE);
@@ -286,8 +288,8 @@ void ldt_load(const struct vcpu *v)
     uint16_t selector = 0;
 
     if (v->arch.pv.ldt_ents > 0) {
-        set_system_desc(gdt_entry(tables[smp_processor_id()], HV_LDT), LDT_VIRT(v->id), v->arch.pv.ldt_ents * 8 - 1,
-                        SYSTEM_LDT);
+        set_system_desc(gdt_entry(tables[smp_processor_id()], HV_LDT), LDT_VIRT(v->id),
+                        v->arch.pv.ldt_ents * 8 - 1, SYSTEM_LDT);
         selector = HV_LDT;
     }
     __asm__ volatile("lldt %0" ::"r"(selector) : "memory");

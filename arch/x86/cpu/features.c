@@ -158,7 +158,8 @@ void features_report(void)
     static const char *const names[] = { "unknown vendor", "Intel", "AMD", "Hygon" };
     const struct cpu_features *f = &cpu_features;
 
-    log_info("cpu: %s family %#x model %#x stepping %u, %u address bits; using%s%s%s%s%s", names[f->vendor], f->family,
-             f->model, f->stepping, f->phys_bits, f->nx ? " NX" : "", f->smep ? " SMEP" : "", f->smap ? " SMAP" : "",
-             f->fsgsbase ? " FSGSBASE" : "", f->xsave ? " XSAVE" : "");
+    log_info("cpu: %s family %#x model %#x stepping %u, %u address bits; using%s%s%s%s%s",
+             names[f->vendor], f->family, f->model, f->stepping, f->phys_bits, f->nx ? " NX" : "",
+             f->smep ? " SMEP" : "", f->smap ? " SMAP" : "", f->fsgsbase ? " FSGSBASE" : "",
+             f->xsave ? " XSAVE" : "");
 }

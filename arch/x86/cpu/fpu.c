@@ -179,7 +179,8 @@ int fpu_set_area(struct vcpu *v, const void *area, size_t size, uint64_t xcr0, u
 
     if (!cpu_features.xsave || size < FXSAVE_SIZE + 64 || size > cpu_features.xsave_size)
         return -EINVAL;
-    if (!xcr0_valid(xcr0, cpu_features.xcr0) || (xcr0_accum & ~cpu_features.xcr0) || (xcr0 & ~xcr0_accum))
+    if (!xcr0_valid(xcr0, cpu_features.xcr0) || (xcr0_accum & ~cpu_features.xcr0) ||
+        (xcr0 & ~xcr0_accum))
         return -EINVAL;
     xstate_bv = get_le64(in + XSAVE_HEADER);
     if (xstate_bv & ~xcr0_accum)

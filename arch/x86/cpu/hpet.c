@@ -50,7 +50,8 @@ bool hpet_probe(struct clocksource *cs)
     if (!hpet_counts())
         return false;
     *cs = (struct clocksource){
-        .name = "HPET", .hz = FS_PER_SEC / period, .mask = UINT32_MAX, .read = hpet_read, .keeps_time = true
+        .name = "HPET", .hz = FS_PER_SEC / period, .mask = UINT32_MAX, .read = hpet_read,
+        .keeps_time = true
     };
     return true;
 }

@@ -51,7 +51,8 @@ static uint32_t reg_read(const struct ioapic *io, unsigned int index) REQUIRES(i
     return *(volatile uint32_t *)(io->regs + REG_WINDOW);
 }
 
-static void reg_write(const struct ioapic *io, unsigned int index, uint32_t value) REQUIRES(ioapic_lock)
+static void reg_write(const struct ioapic *io, unsigned int index, uint32_t value)
+    REQUIRES(ioapic_lock)
 {
     *(volatile uint32_t *)(io->regs + REG_SELECT) = index;
     *(volatile uint32_t *)(io->regs + REG_WINDOW) = value;
@@ -101,8 +102,8 @@ static void ioapic_route(struct irq_desc *desc)
     uint64_t rte;
 
     spin_lock(&ioapic_lock);
-    rte = ioapic_rte(desc->vector, (uint8_t)cpu_apic_id[desc->cpu], pin->rte & RTE_LEVEL, pin->rte & RTE_LOW_ACTIVE,
-                     pin->rte & RTE_MASKED);
+    rte = ioapic_rte(desc->vector, (uint8_t)cpu_apic_id[desc->cpu], pin->rte & RTE_LEVEL,
+                     pin->rte & RTE_LOW_ACTIVE, pin->rte & RTE_MASKED);
     if ((uint32_t)rte != (uint32_t)pin->rte && (rte ^ pin->rte) >> 32)
         pin_write(pin, pin->rte | RTE_MASKED);
     pin_write(pin, rte);
@@ -154,7 +155,8 @@ static int set_mode_locked(struct irq_desc *desc, bool level, bool active_low) R
     if (desc->owner != IRQ_FREE)
         return -EBUSY;
     spin_lock(&ioapic_lock);
-    pin_write(pin, ioapic_rte((uint8_t)pin->rte, (uint8_t)(pin->rte >> RTE_DEST_SHIFT), level, active_low, true));
+    pin_write(pin, ioapic_rte((uint8_t)pin->rte, (uint8_t)(pin->rte >> RTE_DEST_SHIFT), level,
+                              active_low, true));
     spin_unlock(&ioapic_lock);
     desc->level = level;
     return 0;
@@ -234,7 +236,9 @@ static void pin_init(unsigned int n, unsigned int index)
     struct pin *pin = &pins[gsi];
     uint64_t mode = default_mode(gsi);
 
-    *pin = (struct pin){ .ioapic = (uint16_t)n, .index = (uint16_t)index, .rte = ~(mode | RTE_MASKED) };
+    *pin = (struct pin){
+        .ioapic = (uint16_t)n, .index = (uint16_t)index, .rte = ~(mode | RTE_MASKED)
+    };
     spin_lock(&ioapic_lock);
     pin_write(pin, mode | RTE_MASKED);
     spin_unlock(&ioapic_lock);

@@ -179,8 +179,8 @@ int irq_request(unsigned int irq, void (*fn)(void *), void *data)
     return rc;
 }
 
-static int add_guest(struct irq_desc *desc, struct domain *d, uint32_t pirq, unsigned int cpu, bool share)
-    REQUIRES(desc->lock)
+static int add_guest(struct irq_desc *desc, struct domain *d, uint32_t pirq, unsigned int cpu,
+                     bool share) REQUIRES(desc->lock)
 {
     int rc = 0;
 
@@ -323,7 +323,10 @@ unsigned int irq_nr_sharers(unsigned int irq)
  * A late interrupt then meets a free descriptor, or at worst raises one event too many at the
  * number's new owner.
  */
-static bool number_is_free(unsigned int irq) { return irq_descs[irq] == NULL || !irq_descs[irq]->allocated; }
+static bool number_is_free(unsigned int irq)
+{
+    return irq_descs[irq] == NULL || !irq_descs[irq]->allocated;
+}
 
 static bool run_is_free(unsigned int first, unsigned int nr)
 {
@@ -369,7 +372,8 @@ static void numbers_release(unsigned int first, unsigned int nr)
     spin_unlock(&alloc_lock);
 }
 
-static int block_init(unsigned int first, unsigned int nr, const struct irq_chip *chip, void *chip_data)
+static int block_init(unsigned int first, unsigned int nr, const struct irq_chip *chip,
+                      void *chip_data)
 {
     unsigned int cpu = smp_processor_id();
     uint8_t vector = vector_take_near(&cpu, first, nr);
@@ -411,7 +415,9 @@ int irq_alloc_msi(unsigned int nr, const struct irq_chip *chip, void *chip_data)
 
 static void no_op(struct irq_desc *desc) {}
 
-static const struct irq_chip no_chip = { .name = "none", .mask = no_op, .unmask = no_op, .route = no_op };
+static const struct irq_chip no_chip = {
+    .name = "none", .mask = no_op, .unmask = no_op, .route = no_op
+};
 
 void irq_free_msi(unsigned int first, unsigned int nr)
 {
@@ -435,7 +441,8 @@ struct delivery {
 };
 
 /* Whom to tell; a line is masked and marked first. */
-static unsigned int guests_to_tell(struct irq_desc *desc, struct delivery out[IRQ_MAX_GUESTS]) REQUIRES(desc->lock)
+static unsigned int guests_to_tell(struct irq_desc *desc, struct delivery out[IRQ_MAX_GUESTS])
+    REQUIRES(desc->lock)
 {
     for (unsigned int i = 0; i < desc->nr_guests; i++) {
         struct irq_guest *g = &desc->guest[i];

@@ -23,7 +23,10 @@
 typedef int read_fn(struct vcpu *v, uint32_t msr, uint64_t *val);
 typedef int write_fn(struct vcpu *v, uint32_t msr, uint64_t val);
 
-static bool has(const struct vcpu *v, unsigned int feature) { return cpu_policy_has(v->domain->arch.policy, feature); }
+static bool has(const struct vcpu *v, unsigned int feature)
+{
+    return cpu_policy_has(v->domain->arch.policy, feature);
+}
 
 static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
@@ -31,7 +34,10 @@ static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-static int read_machine(struct vcpu *v, uint32_t msr, uint64_t *val) { return rdmsr_safe(msr, val); }
+static int read_machine(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    return rdmsr_safe(msr, val);
+}
 static int write_ignore(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 
 /* The machine's, for dom0; others get #GP, or 0 if they are relaxed about it. */
@@ -157,7 +163,10 @@ static int read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val) { return pv_hypercall_page_msr(v, val); }
+static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
+{
+    return pv_hypercall_page_msr(v, val);
+}
 
 static int read_amd_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
 {

@@ -46,7 +46,8 @@ static int stack_alloc(unsigned int cpu)
     mfn = page_to_mfn(pg);
     rc = hv_map(va, mfn, below, HV_RW);
     if (rc == 0)
-        rc = hv_map(va + STACK_GUARD + PAGE_SIZE, _mfn(mfn.n + below + 1), pages - below - 1, HV_RW);
+        rc = hv_map(va + STACK_GUARD + PAGE_SIZE, _mfn(mfn.n + below + 1), pages - below - 1,
+                    HV_RW);
     /* out of memory for a page table: the cpu is not started, and the few frames do not matter */
     return rc;
 }

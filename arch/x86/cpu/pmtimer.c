@@ -20,7 +20,8 @@ bool pmtimer_probe(struct clocksource *cs)
     bool wide = acpi_info.fadt.flags & ACPI_FADT_TMR_VAL_EXT;
     uint64_t first;
 
-    if (!(acpi_info.have & ACPI_HAVE_FADT) || gas->addr == 0 || gas->space != ACPI_SPACE_IO || gas->addr > 0xfffc)
+    if (!(acpi_info.have & ACPI_HAVE_FADT) || gas->addr == 0 || gas->space != ACPI_SPACE_IO ||
+        gas->addr > 0xfffc)
         return false;
     port = (uint16_t)gas->addr;
     *cs = (struct clocksource){

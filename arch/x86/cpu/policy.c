@@ -18,18 +18,19 @@
 
 /* For every guest. */
 static const uint16_t for_all[] = {
-    F(FPU), F(DE), F(TSC), F(MSR), F(PAE), F(MCE), F(CX8), F(SEP), F(MCA), F(CMOV), F(PAT), F(CLFLUSH),
-    F(ACPI), F(MMX), F(FXSR), F(SSE), F(SSE2), F(SS), F(SSE3), F(PCLMULQDQ), F(SSSE3), F(FMA), F(CX16),
-    F(SSE4_1), F(SSE4_2), F(MOVBE), F(POPCNT), F(AESNI), F(XSAVE), F(AVX), F(F16C), F(RDRAND), F(SYSCALL),
-    F(NX), F(MMXEXT), F(FFXSR), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW), F(LAHF_LM), F(ABM), F(SSE4A),
-    F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP), F(FMA4), F(TBM), F(XSAVEOPT), F(XSAVEC), F(XGETBV1),
-    F(FSGSBASE), F(BMI1), F(AVX2), F(BMI2), F(ERMS), F(AVX512F), F(AVX512DQ), F(RDSEED), F(ADX),
-    F(AVX512_IFMA), F(CLFLUSHOPT), F(CLWB), F(AVX512PF), F(AVX512ER), F(AVX512CD), F(SHA), F(AVX512BW),
-    F(AVX512VL), F(PREFETCHWT1), F(AVX512_VBMI), F(AVX512_VBMI2), F(GFNI), F(VAES), F(VPCLMULQDQ),
-    F(AVX512_VNNI), F(AVX512_BITALG), F(AVX512_VPOPCNTDQ), F(RDPID), F(CLDEMOTE), F(CLZERO),
-    F(RSTR_FP_ERR_PTRS), F(SSB_NO), F(BTC_NO), F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(FSRM), F(MD_CLEAR),
-    F(SERIALIZE), F(AVX_VNNI), F(AVX512_BF16), F(FZRM), F(FSRS), F(FSRCS), F(LFENCE_DISPATCH),
-    F(VERW_CLEAR), F(NSCB), F(SRSO_NO), F(SRSO_US_NO), F(MCDT_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
+    F(FPU), F(DE), F(TSC), F(MSR), F(PAE), F(MCE), F(CX8), F(SEP), F(MCA), F(CMOV), F(PAT),
+    F(CLFLUSH), F(ACPI), F(MMX), F(FXSR), F(SSE), F(SSE2), F(SS), F(SSE3), F(PCLMULQDQ), F(SSSE3),
+    F(FMA), F(CX16), F(SSE4_1), F(SSE4_2), F(MOVBE), F(POPCNT), F(AESNI), F(XSAVE), F(AVX), F(F16C),
+    F(RDRAND), F(SYSCALL), F(NX), F(MMXEXT), F(FFXSR), F(RDTSCP), F(LM), F(3DNOWEXT), F(3DNOW),
+    F(LAHF_LM), F(ABM), F(SSE4A), F(MISALIGNSSE), F(3DNOWPREFETCH), F(XOP), F(FMA4), F(TBM),
+    F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(FSGSBASE), F(BMI1), F(AVX2), F(BMI2), F(ERMS), F(AVX512F),
+    F(AVX512DQ), F(RDSEED), F(ADX), F(AVX512_IFMA), F(CLFLUSHOPT), F(CLWB), F(AVX512PF),
+    F(AVX512ER), F(AVX512CD), F(SHA), F(AVX512BW), F(AVX512VL), F(PREFETCHWT1), F(AVX512_VBMI),
+    F(AVX512_VBMI2), F(GFNI), F(VAES), F(VPCLMULQDQ), F(AVX512_VNNI), F(AVX512_BITALG),
+    F(AVX512_VPOPCNTDQ), F(RDPID), F(CLDEMOTE), F(CLZERO), F(RSTR_FP_ERR_PTRS), F(SSB_NO),
+    F(BTC_NO), F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(FSRM), F(MD_CLEAR), F(SERIALIZE), F(AVX_VNNI),
+    F(AVX512_BF16), F(FZRM), F(FSRS), F(FSRCS), F(LFENCE_DISPATCH), F(VERW_CLEAR), F(NSCB),
+    F(SRSO_NO), F(SRSO_US_NO), F(MCDT_NO), F(TSA_SQ_NO), F(TSA_L1_NO),
 };
 
 /* For every guest that asks. */
@@ -55,11 +56,14 @@ static const uint16_t need_ymm[] = {
     F(AVX), F(FMA), F(F16C), F(XOP), F(FMA4), F(AVX2), F(VAES), F(VPCLMULQDQ), F(AVX_VNNI), F(LWP),
 };
 static const uint16_t need_zmm[] = {
-    F(AVX512F), F(AVX512DQ), F(AVX512_IFMA), F(AVX512PF), F(AVX512ER), F(AVX512CD), F(AVX512BW), F(AVX512VL),
-    F(AVX512_VBMI), F(AVX512_VBMI2), F(AVX512_VNNI), F(AVX512_BITALG), F(AVX512_VPOPCNTDQ), F(AVX512_4VNNIW),
-    F(AVX512_4FMAPS), F(AVX512_VP2INTERSECT), F(AVX512_BF16), F(AVX512_FP16),
+    F(AVX512F), F(AVX512DQ), F(AVX512_IFMA), F(AVX512PF), F(AVX512ER), F(AVX512CD), F(AVX512BW),
+    F(AVX512VL), F(AVX512_VBMI), F(AVX512_VBMI2), F(AVX512_VNNI), F(AVX512_BITALG),
+    F(AVX512_VPOPCNTDQ), F(AVX512_4VNNIW), F(AVX512_4FMAPS), F(AVX512_VP2INTERSECT), F(AVX512_BF16),
+    F(AVX512_FP16),
 };
-static const uint16_t need_xsave[] = { F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(XSAVES), F(PKU), F(MPX) };
+static const uint16_t need_xsave[] = {
+    F(XSAVEOPT), F(XSAVEC), F(XGETBV1), F(XSAVES), F(PKU), F(MPX)
+};
 
 #define AMD_SHARED_EDX 0x0183f3ffU /* bits of 1:edx that AMD repeats in 80000001:edx */
 
@@ -207,7 +211,9 @@ void policy_make_consistent(struct cpu_policy *p)
 static void clean_leaves(struct cpu_policy *p)
 {
     static const uint8_t empty_basic[] = { 5, 6, 9, 0xa, 0xc };
-    static const uint8_t empty_extended[] = { 0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20 };
+    static const uint8_t empty_extended[] = {
+        0xa, 0xb, 0xc, 0xd, 0xe, 0xf, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20
+    };
 
     p->basic[0].a = MIN(p->basic[0].a, POLICY_BASIC - 1U);
     p->basic[1].b &= 0x0000ff00; /* CLFLUSH line; no APIC id, no number of threads */
@@ -275,7 +281,8 @@ void cpu_policy_clamp(struct cpu_policy *p, const struct cpu_policy *max)
     policy_make_consistent(p);
 }
 
-int cpu_policy_check(const struct cpu_policy *p, const struct cpu_policy *max, struct policy_error *err)
+int cpu_policy_check(const struct cpu_policy *p, const struct cpu_policy *max,
+                     struct policy_error *err)
 {
     *err = (struct policy_error){ ~0U, ~0U, ~0U };
     if (p->basic[0].a > max->basic[0].a) {
@@ -393,7 +400,8 @@ static bool set_hv_limit(struct cpu_policy *p, const struct xen_cpuid_leaf *in)
     return true;
 }
 
-int cpu_policy_from_leaves(struct cpu_policy *p, const struct xen_cpuid_leaf *in, uint32_t nr, struct policy_error *err)
+int cpu_policy_from_leaves(struct cpu_policy *p, const struct xen_cpuid_leaf *in, uint32_t nr,
+                           struct policy_error *err)
 {
     *err = (struct policy_error){ ~0U, ~0U, ~0U };
     for (uint32_t i = 0; i < nr; i++) {
@@ -410,7 +418,8 @@ int cpu_policy_from_leaves(struct cpu_policy *p, const struct xen_cpuid_leaf *in
     return 0;
 }
 
-int cpu_policy_from_msrs(struct cpu_policy *p, const struct xen_msr_entry *in, uint32_t nr, struct policy_error *err)
+int cpu_policy_from_msrs(struct cpu_policy *p, const struct xen_msr_entry *in, uint32_t nr,
+                         struct policy_error *err)
 {
     int rc = 0;
 

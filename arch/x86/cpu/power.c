@@ -70,7 +70,8 @@ static int power_off(unsigned int type_a, unsigned int type_b)
     if (!(acpi_info.have & ACPI_HAVE_FADT))
         return -ENODEV;
     if ((f->flags & ACPI_FADT_HW_REDUCED) && is_port(&f->sleep_control)) {
-        outb((uint16_t)f->sleep_control.addr, (uint8_t)(type_a << SLEEP_CONTROL_TYP_SHIFT | SLEEP_CONTROL_EN));
+        outb((uint16_t)f->sleep_control.addr,
+             (uint8_t)(type_a << SLEEP_CONTROL_TYP_SHIFT | SLEEP_CONTROL_EN));
     } else {
         if (!is_port(&f->pm1a_control))
             return -ENODEV;
@@ -106,8 +107,8 @@ static void reset_by_acpi(void)
         return;
     if (is_port(&f->reset))
         outb((uint16_t)f->reset.addr, f->reset_value);
-    else if (f->reset.space == ACPI_SPACE_MEMORY && f->reset.addr && direct_covers(paddr_to_mfn(f->reset.addr)) &&
-             f->reset.addr < (4ULL << 30))
+    else if (f->reset.space == ACPI_SPACE_MEMORY && f->reset.addr &&
+             direct_covers(paddr_to_mfn(f->reset.addr)) && f->reset.addr < (4ULL << 30))
         *(volatile uint8_t *)direct_va(f->reset.addr) = f->reset_value;
     delay_ms(50);
 }

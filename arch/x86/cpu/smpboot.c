@@ -65,7 +65,10 @@ static unsigned int cpu_limit(void)
 }
 
 /* An xAPIC cannot address more; its id 255 means everybody. */
-static bool is_reachable(uint32_t apic_id) { return apic_id != NO_APIC_ID && (apic_id < 255 || apic_is_x2()); }
+static bool is_reachable(uint32_t apic_id)
+{
+    return apic_id != NO_APIC_ID && (apic_id < 255 || apic_is_x2());
+}
 
 void smpboot_enumerate(void)
 {
@@ -102,7 +105,8 @@ bool arch_cpu_ids(unsigned int cpu, struct arch_cpu_ids *ids)
     if (cpu >= nr_cpu_ids)
         return false;
     *ids = (struct arch_cpu_ids){
-        .apic_id = cpu_apic_id[cpu], .acpi_id = cpu_acpi_id[cpu], .online = cpumask_test(&cpu_online_map, cpu)
+        .apic_id = cpu_apic_id[cpu], .acpi_id = cpu_acpi_id[cpu],
+        .online = cpumask_test(&cpu_online_map, cpu)
     };
     return true;
 }
@@ -168,8 +172,9 @@ static bool check_cpu(unsigned int cpu, ns_t now)
         return false;
     case AP_STARTED:
         /* Ignored by a cpu that does not wait for it, so harmless to one that is merely slow. */
-        if (waited > RETRY_AFTER && __atomic_compare_exchange_n(&ap_state[cpu], &started, AP_RETRIED, false,
-                                                               __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        if (waited > RETRY_AFTER &&
+            __atomic_compare_exchange_n(&ap_state[cpu], &started, AP_RETRIED, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
             apic_restart_cpu(cpu_apic_id[cpu], (uint8_t)(trampoline_pa >> PAGE_SHIFT));
         return false;
     case AP_RETRIED:
@@ -185,7 +190,8 @@ static bool check_cpu(unsigned int cpu, ns_t now)
 
 static void settled(unsigned int online)
 {
-    log_info("smp: %u of %u cpus online after %ld ms", online, nr_cpu_ids, (long)(time_now() / 1000000));
+    log_info("smp: %u of %u cpus online after %ld ms", online, nr_cpu_ids,
+             (long)(time_now() / 1000000));
     tsc_sync_check();
     if (!tsc_in_sync())
         log_warn("time: the cpus' TSCs do not agree");

@@ -181,7 +181,8 @@ static struct vcpu_time_info time_info(void)
 static bool same_time(const struct vcpu_time_info *a, const struct vcpu_time_info *b)
 {
     return a->tsc_timestamp == b->tsc_timestamp && a->system_time == b->system_time &&
-           a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift && a->flags == b->flags;
+           a->tsc_to_system_mul == b->tsc_to_system_mul && a->tsc_shift == b->tsc_shift &&
+           a->flags == b->flags;
 }
 
 /*
@@ -209,7 +210,8 @@ static void write_registered(uint64_t addr, struct vcpu_time_info t)
 {
     struct vcpu_time_info old;
 
-    if (guest_read(&old, addr, sizeof(old)) || ((old.version & 1) == 0 && old.version && same_time(&old, &t)))
+    if (guest_read(&old, addr, sizeof(old)) ||
+        ((old.version & 1) == 0 && old.version && same_time(&old, &t)))
         return;
     t.version = old.version | 1;
     if (guest_write(addr, &t.version, sizeof(t.version)) || guest_write(addr, &t, sizeof(t)))
@@ -272,7 +274,8 @@ void time_set_wallclock(uint64_t secs, uint32_t nsecs, ns_t at_system_time)
     struct domain *d;
 
     set_base(secs * NS_PER_SEC + nsecs - (uint64_t)at_system_time);
-    for (unsigned int id = 0; (d = domain_get_at_or_after((domid_t)id)) != NULL; id = d->id + 1u, domain_put(d))
+    for (unsigned int id = 0; (d = domain_get_at_or_after((domid_t)id)) != NULL;
+         id = d->id + 1u, domain_put(d))
         time_update_wallclock(d);
 }
 
@@ -284,7 +287,9 @@ static void start_counting(uint64_t hz)
     uint64_t tsc = rdtsc_ordered();
 
     tsc_hz = hz;
-    *t = (struct cpu_time){ .tsc_base = tsc, .scale = timescale_from_hz(hz), .hz = hz, .last_tsc = tsc };
+    *t = (struct cpu_time){
+        .tsc_base = tsc, .scale = timescale_from_hz(hz), .hz = hz, .last_tsc = tsc
+    };
     if (platform.hz == 0)
         return;
     spin_lock(&platform_lock);
@@ -316,7 +321,8 @@ void time_init(void)
             apic_hz = measured_apic_hz;
     }
     if (hz < 1000000)
-        boot_fail("cannot find the rate of the time-stamp counter (no CPUID leaf, HPET, PM timer or PIT)");
+        boot_fail(
+            "cannot find the rate of the time-stamp counter (no CPUID leaf, HPET, PM timer or PIT)");
     start_counting(hz);
     apic_timer_init(cpu_features.tsc_deadline ? 0 : apic_hz);
     secs = rtc_read();
@@ -343,5 +349,6 @@ uint64_t time_to_tsc(ns_t when)
     const struct cpu_time *t = &this_cpu(cpu_time);
     int64_t delta = when - (ns_t)t->ns_base;
 
-    return delta <= 0 ? t->tsc_base : t->tsc_base + ticks_in_ns(tick_factor(t->hz), (uint64_t)delta);
+    return delta <= 0 ? t->tsc_base
+                      : t->tsc_base + ticks_in_ns(tick_factor(t->hz), (uint64_t)delta);
 }

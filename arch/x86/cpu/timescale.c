@@ -56,8 +56,9 @@ static uint64_t days_since_1970(unsigned int year, unsigned int month, unsigned 
 
 uint64_t rtc_to_unix(const struct rtc_time *t)
 {
-    if (t->year < 1970 || t->month < 1 || t->month > 12 || t->day < 1 || t->day > 31 || t->hour > 23 ||
-        t->minute > 59 || t->second > 59)
+    if (t->year < 1970 || t->month < 1 || t->month > 12 || t->day < 1 || t->day > 31 ||
+        t->hour > 23 || t->minute > 59 || t->second > 59)
         return 0;
-    return ((days_since_1970(t->year, t->month, t->day) * 24 + t->hour) * 60 + t->minute) * 60 + t->second;
+    return ((days_since_1970(t->year, t->month, t->day) * 24 + t->hour) * 60 + t->minute) * 60 +
+           t->second;
 }

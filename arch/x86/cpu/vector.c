@@ -14,7 +14,10 @@ static bool all_free(const uint16_t *entry, unsigned int nr)
     return true;
 }
 
-static bool is_device_vector(unsigned int v) { return v >= VECTOR_DEVICE_FIRST && v <= VECTOR_DEVICE_LAST; }
+static bool is_device_vector(unsigned int v)
+{
+    return v >= VECTOR_DEVICE_FIRST && v <= VECTOR_DEVICE_LAST;
+}
 
 uint8_t vector_find(const uint16_t table[NR_VECTORS], unsigned int nr, uint8_t prefer)
 {
@@ -22,7 +25,8 @@ uint8_t vector_find(const uint16_t table[NR_VECTORS], unsigned int nr, uint8_t p
         return 0;
     if (nr == 1 && is_device_vector(prefer) && table[prefer] == 0)
         return prefer;
-    for (unsigned int v = ROUND_UP((unsigned int)VECTOR_DEVICE_FIRST, nr); is_device_vector(v + nr - 1); v += nr)
+    for (unsigned int v = ROUND_UP((unsigned int)VECTOR_DEVICE_FIRST, nr);
+         is_device_vector(v + nr - 1); v += nr)
         if (all_free(&table[v], nr))
             return (uint8_t)v;
     return 0;

@@ -76,7 +76,8 @@ void ram_add_range(paddr_t start_pa, paddr_t end_pa)
         end = MAX(end, ram[last].end);
     }
     if (first == last && nr_ram == MAX_RAM_RANGES) {
-        log_warn("RAM %#lx-%#lx ignored: too many ranges\n", (unsigned long)start_pa, (unsigned long)end_pa);
+        log_warn("RAM %#lx-%#lx ignored: too many ranges\n", (unsigned long)start_pa,
+                 (unsigned long)end_pa);
         return;
     }
     memmove(&ram[first + 1], &ram[last], (nr_ram - last) * sizeof(ram[0]));
@@ -102,7 +103,8 @@ struct page *mfn_to_page(mfn_t mfn)
 {
     struct page *pg;
 
-    if (unlikely(mfn.n >> (MAX_PADDR_BITS - PAGE_SHIFT)) || unlikely(!section_built(SECTION_OF(mfn))))
+    if (unlikely(mfn.n >> (MAX_PADDR_BITS - PAGE_SHIFT)) ||
+        unlikely(!section_built(SECTION_OF(mfn))))
         return NULL;
     pg = frame_table + index_nospec(mfn.n, 1ULL << (MAX_PADDR_BITS - PAGE_SHIFT));
     return unlikely(read_once(pg->ref) & PAGE_HOLE) ? NULL : pg;
@@ -213,7 +215,8 @@ static pte_t *m2p_private_table(pte_t *e, mfn_t shared, mfn_t shared_target, uin
 
 static void m2p_map_page(uint64_t va, mfn_t mfn)
 {
-    pte_t *l2 = m2p_private_table(&m2p_l3[pt_index(va, 3)], m2p_ones_l2, m2p_ones_l1, M2P_TABLE_FLAGS);
+    pte_t *l2 = m2p_private_table(&m2p_l3[pt_index(va, 3)], m2p_ones_l2, m2p_ones_l1,
+                                  M2P_TABLE_FLAGS);
     pte_t *l1 = m2p_private_table(&l2[pt_index(va, 2)], m2p_ones_l1, m2p_ones, M2P_LEAF_FLAGS);
 
     write_once(l1[pt_index(va, 1)].v, pte_make(mfn, M2P_LEAF_FLAGS).v);
@@ -232,7 +235,8 @@ static uint32_t m2p_build(uint64_t section, mfn_t m2p, unsigned int nr)
         first++;
     memset(direct_va(mfn_to_paddr(m2p)), 0xff, nr * PAGE_SIZE);
     for (unsigned int i = 0; i < nr; i++)
-        m2p_map_page(M2P_VIRT_START + (base + (first + i) * M2P_FRAMES) * sizeof(uint64_t), _mfn(m2p.n + i));
+        m2p_map_page(M2P_VIRT_START + (base + (first + i) * M2P_FRAMES) * sizeof(uint64_t),
+                     _mfn(m2p.n + i));
     return (uint32_t)m2p.n - first;
 }
 
@@ -243,7 +247,8 @@ static void mark_holes(uint64_t start, uint64_t end)
             frame_table[f].ref = PAGE_HOLE;
 }
 
-static void table_map(uint64_t base, unsigned int chunk, mfn_t mfn, unsigned long nr, uint64_t flags)
+static void table_map(uint64_t base, unsigned int chunk, mfn_t mfn, unsigned long nr,
+                      uint64_t flags)
 {
     uint64_t va = (uint64_t)(uintptr_t)(frame_table + base + chunk * CHUNK_FRAMES);
 
@@ -278,11 +283,13 @@ void section_build(uint64_t section, mfn_t table, mfn_t m2p)
         table_map(base, 0, table, SECTION_CHUNKS, HV_RW);
         memset(frame_table + base, 0, SECTION_PAGES * sizeof(struct page));
         for (unsigned int i = ram_find(base); i < nr_ram && ram[i].end < base + SECTION_PAGES; i++)
-            mark_holes(ram[i].end, i + 1 < nr_ram ? MIN(ram[i + 1].start, base + SECTION_PAGES) : base + SECTION_PAGES);
+            mark_holes(ram[i].end, i + 1 < nr_ram ? MIN(ram[i + 1].start, base + SECTION_PAGES)
+                                                  : base + SECTION_PAGES);
     } else {
         table_build(base, table);
     }
-    __atomic_store_n(&section_m2p[section], m2p_build(section, m2p, need.m2p_pages), __ATOMIC_RELEASE);
+    __atomic_store_n(&section_m2p[section], m2p_build(section, m2p, need.m2p_pages),
+                     __ATOMIC_RELEASE);
 }
 
 void section_flush(void)
@@ -357,7 +364,8 @@ static void *long_map(mfn_t mfn)
 
 static void long_unmap(const void *va)
 {
-    uint64_t page = ROUND_DOWN((uint64_t)(uintptr_t)va, PAGE_SIZE), n = (page - LONG_WINDOW_START) / PAGE_SIZE;
+    uint64_t page = ROUND_DOWN((uint64_t)(uintptr_t)va, PAGE_SIZE),
+             n = (page - LONG_WINDOW_START) / PAGE_SIZE;
 
     hv_unmap(page, 1);
     spin_lock(&long_lock);

@@ -26,7 +26,8 @@ static bool use_swap(struct page *pg, struct page_use from, struct page_use to)
 {
     union use_word f = { .use = from }, t = { .use = to };
 
-    return __atomic_compare_exchange_n(&pg->use, &f.word, t.word, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&pg->use, &f.word, t.word, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
 }
 
 /* The frame is in CHECKING or UNDOING and ours: nobody else changes the word. */
@@ -39,7 +40,8 @@ static void use_store(struct page *pg, struct page_use to)
 
 uint64_t page_use_shared(bool writable)
 {
-    union use_word u = { .use = { .count = 1, .type = writable ? PT_WRITABLE : PT_NONE, .state = PS_VALID } };
+    union use_word u = { .use = { .count = 1, .type = writable ? PT_WRITABLE : PT_NONE,
+                                  .state = PS_VALID } };
 
     return u.word;
 }
@@ -188,8 +190,8 @@ static int child_get(struct domain *d, unsigned int level, pte_t e, struct pt_wo
     return rc;
 }
 
-static int upper_check(struct page *pg, unsigned int level, pte_t *table, struct domain *d, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock)
+static int upper_check(struct page *pg, unsigned int level, pte_t *table, struct domain *d,
+                       struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
         pte_t e = { read_once(table[i].v) };
@@ -224,14 +226,15 @@ static int table_check(struct page *pg, unsigned int level, struct domain *d, st
 }
 
 /* The table behind the entry where the work stopped may have been left half way as well. */
-static int undo_stopped_child(struct page *pg, unsigned int level, pte_t *table, struct domain *d, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock)
+static int undo_stopped_child(struct page *pg, unsigned int level, pte_t *table, struct domain *d,
+                              struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     pte_t e = { pg->partial < PT_ENTRIES ? table[pg->partial].v : 0 };
     struct page *child;
     int rc;
 
-    if (level == 1 || !pte_present(e) || (e.v & TABLE_DISALLOWED) || (level == 4 && pv_hv_slot(pg->partial)))
+    if (level == 1 || !pte_present(e) || (e.v & TABLE_DISALLOWED) ||
+        (level == 4 && pv_hv_slot(pg->partial)))
         return 0;
     child = mfn_to_page(pte_mfn(e));
     if (!child || !page_get(child, d))
@@ -242,8 +245,8 @@ static int undo_stopped_child(struct page *pg, unsigned int level, pte_t *table,
 }
 
 /* Give back entry i of a table. False: a table below it has been left half undone. */
-static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domain *d, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock)
+static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domain *d,
+                       struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     struct page *child;
 
@@ -262,8 +265,8 @@ static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domai
 }
 
 /* True when all is given back; else page->partial says how far it came. */
-static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, struct domain *d, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock)
+static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, struct domain *d,
+                         struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     if (undo_stopped_child(pg, level, table, d, w))
         return false;
@@ -302,8 +305,8 @@ static void undo(struct page *pg, unsigned int level, struct domain *d, struct p
 /* --- page tables ------------------------------------------------------------------------------ */
 
 /* The frame is in CHECKING and ours. */
-static int check(struct page *pg, unsigned int level, struct page_use former, struct domain *d, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock)
+static int check(struct page *pg, unsigned int level, struct page_use former, struct domain *d,
+                 struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     struct page_use next;
     int rc;
@@ -317,7 +320,11 @@ static int check(struct page *pg, unsigned int level, struct page_use former, st
     rc = table_check(pg, level, d, w);
     if (rc == -ERESTART)
         page_ref_again(pg);
-    (void)page_use_checked(page_use_read(pg), rc == 0 ? CHECK_OK : rc == -ERESTART ? CHECK_INTERRUPTED : CHECK_REFUSED, &next);
+    (void)page_use_checked(page_use_read(pg),
+                           rc == 0           ? CHECK_OK
+                           : rc == -ERESTART ? CHECK_INTERRUPTED
+                                             : CHECK_REFUSED,
+                           &next);
     use_store(pg, next);
     if (rc && rc != -ERESTART)
         undo(pg, level, d, w);

@@ -28,7 +28,9 @@ enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct p
     switch ((enum page_state)cur.state) {
     case PS_IDLE:
         check = needs_check(want) || needs_flush(cur, want);
-        *next = (struct page_use){ .count = 1, .type = (uint8_t)want, .state = check ? PS_CHECKING : PS_VALID };
+        *next = (struct page_use){
+            .count = 1, .type = (uint8_t)want, .state = check ? PS_CHECKING : PS_VALID
+        };
         return check ? USE_CHECK_IT : USE_TAKEN;
     case PS_VALID:
         if (cur.type != want)
@@ -72,7 +74,8 @@ enum use_verdict page_use_put(struct page_use cur, struct page_use *next)
     return USE_LAST;
 }
 
-enum use_verdict page_use_checked(struct page_use cur, enum check_result result, struct page_use *next)
+enum use_verdict page_use_checked(struct page_use cur, enum check_result result,
+                                  struct page_use *next)
 {
     *next = cur;
     if (cur.state != PS_CHECKING || (result == CHECK_INTERRUPTED && !page_type_is_table(cur.type)))

@@ -58,7 +58,8 @@ static uint64_t image_flags(const char *va)
  */
 static void map_image(void)
 {
-    paddr_t start = ROUND_DOWN(image_pa(__image_start), 1U << L2_SHIFT), end = image_pa(__image_end);
+    paddr_t start = ROUND_DOWN(image_pa(__image_start), 1U << L2_SHIFT),
+            end = image_pa(__image_end);
     unsigned int tables = (unsigned int)DIV_ROUND_UP(end - start, 1U << L2_SHIFT);
 
     BUG_ON(tables > IMAGE_L1_TABLES);
@@ -73,7 +74,8 @@ static void map_image(void)
     for (unsigned int t = 0; t < tables; t++) {
         for (unsigned int i = 0; i < PT_ENTRIES; i++)
             if (!pte_present(image_direct_l1[t][i])) /* behind the image in its last 2 MiB */
-                image_direct_l1[t][i] = leaf(start + ((paddr_t)t << L2_SHIFT) + ((paddr_t)i << L1_SHIFT), HV_RW);
+                image_direct_l1[t][i] = leaf(
+                    start + ((paddr_t)t << L2_SHIFT) + ((paddr_t)i << L1_SHIFT), HV_RW);
         image_l2[pt_index(IMAGE_VIRT_START + start, 2) + t] = table(image_l1[t]);
     }
     hv_l3[261 - HV_FIRST_SLOT][pt_index(IMAGE_VIRT_START, 3)] = table(image_l2);
@@ -191,7 +193,8 @@ static pte_t *table_below(pte_t *e, uint64_t flags)
     pa = table_frame();
     if (pa == 0)
         return NULL;
-    if (!__atomic_compare_exchange_n(&e->v, &empty, pa | flags, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    if (!__atomic_compare_exchange_n(&e->v, &empty, pa | flags, false, __ATOMIC_SEQ_CST,
+                                     __ATOMIC_SEQ_CST))
         hv_page_free(direct_va(pa), 0); /* another cpu was first */
     return direct_va(e->v & PTE_ADDR);
 }
@@ -210,7 +213,8 @@ int hv_map(uint64_t va, mfn_t mfn, unsigned long nr, uint64_t flags)
     uint64_t table_flags = HV_TABLE | (flags & PTE_USER);
 
     while (nr > 0) {
-        bool large = nr >= PT_ENTRIES && !((va >> PAGE_SHIFT) & (PT_ENTRIES - 1)) && !(mfn.n & (PT_ENTRIES - 1));
+        bool large = nr >= PT_ENTRIES && !((va >> PAGE_SHIFT) & (PT_ENTRIES - 1)) &&
+                     !(mfn.n & (PT_ENTRIES - 1));
         unsigned long step = large ? PT_ENTRIES : 1;
         pte_t *l2 = table_below(&slot_l3(va)[pt_index(va, 3)], table_flags), *e = NULL;
 
@@ -326,7 +330,8 @@ int perdomain_map(struct domain *d, uint64_t va, mfn_t mfn, uint64_t flags)
     l1 = l2 ? table_below(&l2[pt_index(va, 2)], HV_TABLE) : NULL;
     if (l1 == NULL)
         return -ENOMEM;
-    write_once(l1[pt_index(va, 1)].v, mfn_eq(mfn, INVALID_MFN) ? 0 : leaf(mfn_to_paddr(mfn), flags).v);
+    write_once(l1[pt_index(va, 1)].v,
+               mfn_eq(mfn, INVALID_MFN) ? 0 : leaf(mfn_to_paddr(mfn), flags).v);
     return 0;
 }
 

@@ -34,9 +34,9 @@ struct bounce_state {
 };
 
 /* Fill frame (lowest address first): number of words; *sp is where it goes. */
-static inline __attribute__((always_inline)) unsigned int bounce_build(const struct cpu_user_regs *regs,
-                                                                       const struct bounce *b, const struct bounce_state *s,
-                                                                       uint64_t frame[BOUNCE_WORDS], uint64_t *sp)
+static inline __attribute__((always_inline)) unsigned int bounce_build(
+    const struct cpu_user_regs *regs, const struct bounce *b, const struct bounce_state *s,
+    uint64_t frame[BOUNCE_WORDS], uint64_t *sp)
 {
     const uint64_t stack = s->in_kernel ? regs->rsp : s->kernel_sp;
     const uint64_t cs = s->in_kernel ? regs->cs & ~3ULL : regs->cs;
@@ -69,7 +69,8 @@ static inline void bounce_enter(struct cpu_user_regs *regs, const struct bounce 
     regs->rsp = sp;
     regs->cs = FLAT_CS64;
     regs->ss = FLAT_DS;
-    regs->rflags &= ~(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT | X86_EFLAGS_TF);
+    regs->rflags &= ~(X86_EFLAGS_AC | X86_EFLAGS_VM | X86_EFLAGS_RF | X86_EFLAGS_NT |
+                      X86_EFLAGS_TF);
     /* Both are in the frame, so SYSRET's use of them is free. */
     if (regs->entry_vector == ENTRY_SYSCALL) {
         regs->rcx = regs->rip;

@@ -75,7 +75,9 @@ static unsigned int order_for(uint64_t bytes)
 
 static void load_kernel_image(struct builder *b, const struct dom0_input *in)
 {
-    struct decompress_arena arena = { .base = hv_page_alloc(order_for(DECOMPRESS_MEM_MAX)), .size = DECOMPRESS_MEM_MAX };
+    struct decompress_arena arena = {
+        .base = hv_page_alloc(order_for(DECOMPRESS_MEM_MAX)), .size = DECOMPRESS_MEM_MAX
+    };
     const struct decompress_mem mem = { decompress_arena_alloc, &arena };
     enum compression kind;
     struct span payload;
@@ -148,14 +150,17 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
     l->p2m_va = b->notes.init_p2m;
     l->nr_p2m_pt = tables_for(l->p2m_va, l->nr_p2m);
     if (l->p2m + l->nr_p2m + l->nr_p2m_pt + frames(8 << 20) > nr_pages)
-        boot_fail("dom0: %lu MiB is too little memory for kernel and initrd (%lu MiB and some room)",
-                  (unsigned long)(nr_pages >> 8), (unsigned long)((l->p2m + l->nr_p2m + l->nr_p2m_pt) >> 8));
+        boot_fail(
+            "dom0: %lu MiB is too little memory for kernel and initrd (%lu MiB and some room)",
+            (unsigned long)(nr_pages >> 8),
+            (unsigned long)((l->p2m + l->nr_p2m + l->nr_p2m_pt) >> 8));
 }
 
 static void check_notes(const struct builder *b)
 {
     if (!xen_notes_has(&b->notes, XEN_ELFNOTE_INIT_P2M) || !b->notes.mod_start_pfn)
-        boot_fail("dom0 kernel: needs the notes INIT_P2M and MOD_START_PFN (Linux 2.6.39 or later)");
+        boot_fail(
+            "dom0 kernel: needs the notes INIT_P2M and MOD_START_PFN (Linux 2.6.39 or later)");
     if (b->notes.virt_start < b->notes.virt_base || b->notes.paddr_offset != 0)
         boot_fail("dom0 kernel: its addresses do not start at VIRT_BASE");
 }
@@ -258,7 +263,8 @@ static void fill_hypercall_page(struct builder *b)
     if (!xen_notes_has(&b->notes, XEN_ELFNOTE_HYPERCALL_PAGE))
         return;
     if ((va & PAGE_OFFSET_MASK) || va < b->notes.virt_start || va >= b->notes.virt_end)
-        boot_fail("dom0 kernel: its hypercall page %#lx is not a page of its image", (unsigned long)va);
+        boot_fail("dom0 kernel: its hypercall page %#lx is not a page of its image",
+                  (unsigned long)va);
     page = page_map(pfn_to_mfn(b, (va - b->lay.va_base) >> PAGE_SHIFT));
     pv_fill_hypercall_page(page);
     page_unmap(page);
@@ -332,8 +338,8 @@ static void map_range(struct builder *b, uint64_t va, uint64_t pfn, uint64_t nr)
                 descend(b, &t, va, level);
             l1 = page_map(t);
         }
-        l1[pt_index(va, 1)] =
-            pte_make(pfn_to_mfn(b, pfn + i), GUEST_LEAF | (is_table(&b->lay, pfn + i) ? 0 : PTE_RW));
+        l1[pt_index(va, 1)] = pte_make(pfn_to_mfn(b, pfn + i),
+                                       GUEST_LEAF | (is_table(&b->lay, pfn + i) ? 0 : PTE_RW));
     }
     if (l1 != NULL)
         page_unmap(l1);
@@ -359,7 +365,10 @@ static void build_page_tables(struct builder *b)
 
 /* --- start_info and the first vcpu ------------------------------------------------------------ */
 
-static uint64_t va_of(const struct layout *l, uint64_t pfn) { return l->va_base + (pfn << PAGE_SHIFT); }
+static uint64_t va_of(const struct layout *l, uint64_t pfn)
+{
+    return l->va_base + (pfn << PAGE_SHIFT);
+}
 
 static void write_start_info(struct builder *b, const struct dom0_input *in)
 {
@@ -434,8 +443,10 @@ void dom0_build_pv(struct domain *d, const struct dom0_input *in)
     if (rc)
         panic("dom0: its first page tables are refused (%d)", rc);
     set_first_context(b);
-    log_info("dom0: kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at pfn %#lx, page tables at pfn %#lx (%lu), %lu MiB in %u parts",
-             (unsigned long)b->notes.virt_start, (unsigned long)b->notes.virt_end, (unsigned long)b->notes.entry,
-             (unsigned long)(in->initrd_size >> 10), (unsigned long)b->lay.initrd, (unsigned long)b->lay.pt_base,
-             (unsigned long)b->lay.nr_pt, (unsigned long)(b->lay.nr_pages >> 8), b->nr_chunks);
+    log_info(
+        "dom0: kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at pfn %#lx, page tables at pfn %#lx (%lu), %lu MiB in %u parts",
+        (unsigned long)b->notes.virt_start, (unsigned long)b->notes.virt_end,
+        (unsigned long)b->notes.entry, (unsigned long)(in->initrd_size >> 10),
+        (unsigned long)b->lay.initrd, (unsigned long)b->lay.pt_base, (unsigned long)b->lay.nr_pt,
+        (unsigned long)(b->lay.nr_pages >> 8), b->nr_chunks);
 }

@@ -27,7 +27,8 @@
 /* A call gate may lead to the flat ring 3 code segments and to the guest's own. */
 static bool gate_target_ok(uint16_t selector)
 {
-    return (selector & 4) || selector < FIRST_RESERVED_GDT_BYTE || (selector | 3) == FLAT_CS32 || (selector | 3) == FLAT_CS64;
+    return (selector & 4) || selector < FIRST_RESERVED_GDT_BYTE || (selector | 3) == FLAT_CS32 ||
+           (selector | 3) == FLAT_CS64;
 }
 
 bool pv_descriptor_fix(uint64_t *desc)
@@ -42,7 +43,8 @@ bool pv_descriptor_fix(uint64_t *desc)
     }
     if (DESC_TYPE(d) == 0)
         return true; /* also the upper half of a gate */
-    if (DESC_TYPE(d) != TYPE_CALL_GATE || (d & GATE_RESERVED) || !gate_target_ok((uint16_t)(d >> 16)))
+    if (DESC_TYPE(d) != TYPE_CALL_GATE || (d & GATE_RESERVED) ||
+        !gate_target_ok((uint16_t)(d >> 16)))
         return false;
     *desc = d & ~DESC_DPL; /* traps, and could be emulated */
     return true;

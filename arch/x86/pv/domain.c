@@ -42,7 +42,8 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
 
     if (!is_pv(d))
         return -EOPNOTSUPP; /* Not yet: HVM and PVH guests. */
-    if ((config->arch.emulation_flags & ~XEN_X86_EMU_PIT) || (config->arch.misc_flags & ~XEN_X86_MSR_RELAXED))
+    if ((config->arch.emulation_flags & ~XEN_X86_EMU_PIT) ||
+        (config->arch.misc_flags & ~XEN_X86_MSR_RELAXED))
         return -EINVAL;
     spin_init(&a->pt_lock, RANK_PT);
     a->emulation_flags = config->arch.emulation_flags;
@@ -102,7 +103,9 @@ static void reset_pv(struct vcpu *v)
     for (unsigned int i = 0; i < ARRAY_SIZE(pv->gdt_frame); i++)
         pv->gdt_frame[i] = INVALID_MFN;
     spin_init(&pv->ldt_lock, RANK_PV_LDT);
-    v->arch.regs = (struct cpu_user_regs){ .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS, .cs = FLAT_CS64, .ss = FLAT_DS };
+    v->arch.regs = (struct cpu_user_regs){
+        .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS, .cs = FLAT_CS64, .ss = FLAT_DS
+    };
 }
 
 int arch_vcpu_create(struct vcpu *v)
@@ -143,16 +146,16 @@ void arch_dump_vcpu(struct vcpu *v)
     const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
 
     log_info("d%uv%u: %s rip %#06x:%016lx flags %08lx rsp %#06x:%016lx", v->domain->id, v->id,
-             v->arch.pv.in_kernel ? "kernel" : "user", r->cs, (unsigned long)r->rip, (unsigned long)r->rflags, r->ss,
-             (unsigned long)r->rsp);
-    log_info("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)r->rax, (unsigned long)r->rbx,
-             (unsigned long)r->rcx, (unsigned long)r->rdx);
-    log_info("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx", (unsigned long)r->rsi, (unsigned long)r->rdi,
-             (unsigned long)r->rbp, (unsigned long)r->r8);
-    log_info("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", (unsigned long)r->r9, (unsigned long)r->r10,
-             (unsigned long)r->r11, (unsigned long)r->r12);
-    log_info("  r13 %016lx r14 %016lx r15 %016lx cr3 %016lx", (unsigned long)r->r13, (unsigned long)r->r14,
-             (unsigned long)r->r15, (unsigned long)v->arch.cr3);
+             v->arch.pv.in_kernel ? "kernel" : "user", r->cs, (unsigned long)r->rip,
+             (unsigned long)r->rflags, r->ss, (unsigned long)r->rsp);
+    log_info("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)r->rax,
+             (unsigned long)r->rbx, (unsigned long)r->rcx, (unsigned long)r->rdx);
+    log_info("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx", (unsigned long)r->rsi,
+             (unsigned long)r->rdi, (unsigned long)r->rbp, (unsigned long)r->r8);
+    log_info("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", (unsigned long)r->r9,
+             (unsigned long)r->r10, (unsigned long)r->r11, (unsigned long)r->r12);
+    log_info("  r13 %016lx r14 %016lx r15 %016lx cr3 %016lx", (unsigned long)r->r13,
+             (unsigned long)r->r14, (unsigned long)r->r15, (unsigned long)v->arch.cr3);
 }
 
 /* --- contexts --------------------------------------------------------------------------------- */
@@ -166,10 +169,11 @@ static int check_context(const struct vcpu_guest_context *c)
         if (!is_canonical(c->trap_ctxt[i].address))
             return -EINVAL;
     if (!is_canonical(c->event_callback_eip) || !is_canonical(c->failsafe_callback_eip) ||
-        !is_canonical(c->syscall_callback_eip) || !is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) ||
-        !is_canonical(c->gs_base_user))
+        !is_canonical(c->syscall_callback_eip) || !is_canonical(c->fs_base) ||
+        !is_canonical(c->gs_base_kernel) || !is_canonical(c->gs_base_user))
         return -EINVAL;
-    if (c->gdt_ents > MAX_GDT_ENTRIES || c->ldt_ents > MAX_LDT_ENTRIES || (c->ldt_base & PAGE_OFFSET_MASK))
+    if (c->gdt_ents > MAX_GDT_ENTRIES || c->ldt_ents > MAX_LDT_ENTRIES ||
+        (c->ldt_base & PAGE_OFFSET_MASK))
         return -EINVAL;
     if (c->ctrlreg[3] == 0 || (!(c->flags & VGCF_in_kernel) && c->ctrlreg[1] == 0))
         return -EINVAL;
@@ -216,8 +220,12 @@ static void set_entry_points(struct pv_vcpu *pv, const struct vcpu_guest_context
         pv->trap[i].cs |= 3;
     }
     pv->event = (struct pv_callback){ c->event_callback_eip, true };
-    pv->failsafe = (struct pv_callback){ c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events };
-    pv->syscall = (struct pv_callback){ c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events };
+    pv->failsafe = (struct pv_callback){
+        c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events
+    };
+    pv->syscall = (struct pv_callback){
+        c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events
+    };
     pv->kernel_ss = (uint16_t)(c->kernel_ss | 3);
     pv->kernel_sp = c->kernel_sp;
 }

@@ -85,10 +85,15 @@ static long set_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl 
 {
     const struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
 
-    if (e->size < EXT_SIZE_MIN || !is_canonical(e->syscall32_callback_eip) || !is_canonical(e->sysenter_callback_eip))
+    if (e->size < EXT_SIZE_MIN || !is_canonical(e->syscall32_callback_eip) ||
+        !is_canonical(e->sysenter_callback_eip))
         return -EINVAL;
-    v->arch.pv.syscall32 = (struct pv_callback){ e->syscall32_callback_eip, e->syscall32_disables_events };
-    v->arch.pv.sysenter = (struct pv_callback){ e->sysenter_callback_eip, e->sysenter_disables_events };
+    v->arch.pv.syscall32 = (struct pv_callback){
+        e->syscall32_callback_eip, e->syscall32_disables_events
+    };
+    v->arch.pv.sysenter = (struct pv_callback){
+        e->sysenter_callback_eip, e->sysenter_disables_events
+    };
     return 0;
 }
 
@@ -111,7 +116,10 @@ static long get_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl 
 
 /* --- XSAVE state ------------------------------------------------------------------------------ */
 
-static size_t xstate_size(void) { return XSTATE_HEADER + (cpu_features.xsave ? cpu_features.xsave_size : 0); }
+static size_t xstate_size(void)
+{
+    return XSTATE_HEADER + (cpu_features.xsave ? cpu_features.xsave_size : 0);
+}
 
 static long get_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 {
@@ -148,7 +156,8 @@ static long set_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
     if (guest_read(buf, handle_addr(x->buffer), x->size))
         rc = -EFAULT;
     else if (x->size > XSTATE_HEADER)
-        rc = fpu_set_area(v, buf + XSTATE_HEADER, x->size - XSTATE_HEADER, get_le64(buf), get_le64(buf + 8));
+        rc = fpu_set_area(v, buf + XSTATE_HEADER, x->size - XSTATE_HEADER, get_le64(buf),
+                          get_le64(buf + 8));
     hv_page_free(buf, order);
     return rc;
 }
@@ -176,7 +185,9 @@ static long get_msrs(struct domain *d, struct vcpu *v, struct xen_domctl *op)
         return 0;
     }
     for (unsigned int i = 0; i < MAX_MSRS; i++) {
-        const struct xen_domctl_vcpu_msr e = { .index = known[i], .value = *msr_field(v, known[i]) };
+        const struct xen_domctl_vcpu_msr e = {
+            .index = known[i], .value = *msr_field(v, known[i])
+        };
 
         if (e.value == 0)
             continue;
@@ -230,8 +241,10 @@ static long hypercall_init(struct domain *d, const struct xen_domctl *op)
 typedef long vcpu_domctl(struct domain *d, struct vcpu *v, struct xen_domctl *op);
 
 /* All of their arguments start with the vcpu's number. */
-_Static_assert(offsetof(struct xen_domctl_vcpucontext, vcpu) == 0 && offsetof(struct xen_domctl_ext_vcpucontext, vcpu) == 0 &&
-                   offsetof(struct xen_domctl_vcpuextstate, vcpu) == 0 && offsetof(struct xen_domctl_vcpu_msrs, vcpu) == 0,
+_Static_assert(offsetof(struct xen_domctl_vcpucontext, vcpu) == 0 &&
+                   offsetof(struct xen_domctl_ext_vcpucontext, vcpu) == 0 &&
+                   offsetof(struct xen_domctl_vcpuextstate, vcpu) == 0 &&
+                   offsetof(struct xen_domctl_vcpu_msrs, vcpu) == 0,
                "public domctl.h");
 
 static const struct {

@@ -21,7 +21,9 @@
 /* push %rcx; push %r11; mov $n, %eax; syscall; pop %r11; pop %rcx; ret */
 static void fill_stub(uint8_t *p, uint32_t nr)
 {
-    static const uint8_t code[] = { 0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3 };
+    static const uint8_t code[] = {
+        0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3
+    };
 
     memcpy(p, code, sizeof(code));
     put_le32(p + 4, nr);
@@ -30,7 +32,9 @@ static void fill_stub(uint8_t *p, uint32_t nr)
 /* push %rcx; push %r11; push %rax; mov $23, %eax; syscall: jumped to, and does not come back */
 static void fill_iret_stub(uint8_t *p)
 {
-    static const uint8_t code[] = { 0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05 };
+    static const uint8_t code[] = {
+        0x51, 0x41, 0x53, 0x50, 0xb8, __HYPERVISOR_iret, 0, 0, 0, 0x0f, 0x05
+    };
 
     memcpy(p, code, sizeof(code));
 }
@@ -67,7 +71,9 @@ int pv_hypercall_page_msr(struct vcpu *v, uint64_t val)
 
 static uint64_t *argument(struct cpu_user_regs *r, unsigned int i)
 {
-    uint64_t *const by_number[HYPERCALL_MAX_ARGS] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
+    uint64_t *const by_number[HYPERCALL_MAX_ARGS] = {
+        &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9
+    };
 
     return by_number[i];
 }

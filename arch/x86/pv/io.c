@@ -167,8 +167,8 @@ static void cmos_write(struct domain *d, uint8_t val)
 
 static bool is_byte_device(uint16_t port)
 {
-    return port == PORT_PIT_CH2 || port == PORT_PIT_MODE || port == PORT_GATE || port == PORT_CMOS_INDEX ||
-           port == PORT_CMOS_DATA;
+    return port == PORT_PIT_CH2 || port == PORT_PIT_MODE || port == PORT_GATE ||
+           port == PORT_CMOS_INDEX || port == PORT_CMOS_DATA;
 }
 
 static uint8_t byte_read(struct domain *d, uint16_t port)

@@ -55,8 +55,8 @@ fault:
  */
 static bool sysret_will_do(const struct cpu_user_regs *regs)
 {
-    return regs->rcx == regs->rip && regs->r11 == regs->rflags && regs->cs == FLAT_CS64 && regs->ss == FLAT_DS &&
-           !(regs->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF));
+    return regs->rcx == regs->rip && regs->r11 == regs->rflags && regs->cs == FLAT_CS64 &&
+           regs->ss == FLAT_DS && !(regs->rflags & (X86_EFLAGS_TF | X86_EFLAGS_RF));
 }
 
 /*

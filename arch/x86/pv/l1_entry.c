@@ -38,7 +38,8 @@ static int io_get(struct domain *d, struct domain *owner, pte_t *e)
     uint64_t frame = pte_mfn(*e).n;
     struct domain *who = owner == dom_io ? d : owner;
 
-    if (frame == NO_FRAME || owner == dom_xen || (mfn_is_ram(_mfn(frame)) && frame >= LOW_MEMORY_FRAMES))
+    if (frame == NO_FRAME || owner == dom_xen ||
+        (mfn_is_ram(_mfn(frame)) && frame >= LOW_MEMORY_FRAMES))
         return -EINVAL;
     if (!who->iomem_caps || !rangeset_contains(who->iomem_caps, frame, frame))
         return -EPERM;

@@ -59,8 +59,8 @@ static pte_t swap_entry(pte_t *p, pte_t new, bool preserve_ad)
 
     if (!preserve_ad)
         return (pte_t){ __atomic_exchange_n(&p->v, new.v, __ATOMIC_SEQ_CST) };
-    while (!__atomic_compare_exchange_n(&p->v, &old.v, new.v | (old.v & HW_BITS), false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED))
+    while (!__atomic_compare_exchange_n(&p->v, &old.v, new.v | (old.v & HW_BITS), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         ;
     return old;
 }
@@ -70,7 +70,8 @@ static pte_t swap_entry(pte_t *p, pte_t new, bool preserve_ad)
  */
 static bool replace_entry(pte_t *p, pte_t old, pte_t new)
 {
-    return __atomic_compare_exchange_n(&p->v, &old.v, new.v, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&p->v, &old.v, new.v, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
 }
 
 int pv_l1_modify(struct domain *d, pte_t *p, pte_t old, uint64_t val, struct pt_work *w)
@@ -90,7 +91,8 @@ int pv_l1_modify(struct domain *d, pte_t *p, pte_t old, uint64_t val, struct pt_
     return 0;
 }
 
-int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
+int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad,
+                 struct pt_work *w)
 {
     pte_t new = { val }, old = { read_once(p->v) };
     const uint64_t same = PTE_ADDR | PTE_PRESENT | PTE_CACHE_BITS;
@@ -119,18 +121,19 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
  * An entry above level 1, in table; what it held may still be in use by other cpus' TLBs, but in no
  * page table.
  */
-static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int level, pte_t new, bool preserve_ad)
-    REQUIRES(d->arch.pt_lock)
+static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int level, pte_t new,
+                        bool preserve_ad) REQUIRES(d->arch.pt_lock)
 {
     const pte_t old = swap_entry(p, new, preserve_ad);
 
     if (level == 4 && unlikely(d->arch.xpti))
-        xpti_l4_written(d, table, ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p), (pte_t){ read_once(p->v) });
+        xpti_l4_written(d, table, ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p),
+                        (pte_t){ read_once(p->v) });
     return old;
 }
 
-static int upper_update(struct domain *d, mfn_t table, pte_t *p, unsigned int level, uint64_t val, bool preserve_ad,
-                        struct pt_work *w) REQUIRES(d->arch.pt_lock)
+static int upper_update(struct domain *d, mfn_t table, pte_t *p, unsigned int level, uint64_t val,
+                        bool preserve_ad, struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     unsigned int slot = ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p);
     pte_t new = { val }, old = { read_once(p->v) };
@@ -296,7 +299,8 @@ static int one_update(struct update *u, const struct mmu_update *req) REQUIRES(u
 }
 
 /* Up to BATCH requests under one lock. *i moves past those done. */
-static int update_batch(struct update *u, const struct mmu_update *req, unsigned int nr, unsigned int *i)
+static int update_batch(struct update *u, const struct mmu_update *req, unsigned int nr,
+                        unsigned int *i)
 {
     int rc = 0;
 
@@ -357,7 +361,8 @@ static int find_domains(struct vcpu *v, uint32_t foreigndom, struct update *u)
     return rc;
 }
 
-static int all_updates(struct vcpu *v, struct update *u, uint64_t reqs, unsigned int count, unsigned int *i)
+static int all_updates(struct vcpu *v, struct update *u, uint64_t reqs, unsigned int count,
+                       unsigned int *i)
 {
     struct mmu_update req[BATCH];
 
@@ -469,7 +474,8 @@ static int flush_after(struct domain *d, uint64_t va, uint64_t flags)
     return 0;
 }
 
-static long update_va(struct vcpu *v, struct domain *owner, uint64_t va, uint64_t val, uint64_t flags)
+static long update_va(struct vcpu *v, struct domain *owner, uint64_t va, uint64_t val,
+                      uint64_t flags)
 {
     struct domain *d = v->domain;
     struct pt_work w = { .budget = PT_BUDGET };

@@ -263,7 +263,8 @@ static int one_op(struct vcpu *v, struct domain *owner, const struct mmuext_op *
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return is_pv(owner) ? pin(v, owner, _mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1) : -EINVAL;
+        return is_pv(owner) ? pin(v, owner, _mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1)
+                            : -EINVAL;
     case MMUEXT_UNPIN_TABLE:
         return is_pv(owner) ? unpin(v, owner, _mfn(op->arg1.mfn)) : -EINVAL;
     case MMUEXT_NEW_BASEPTR:
@@ -303,7 +304,8 @@ static int one_op(struct vcpu *v, struct domain *owner, const struct mmuext_op *
     }
 }
 
-static int all_ops(struct vcpu *v, struct domain *owner, uint64_t ops, unsigned int count, unsigned int *i)
+static int all_ops(struct vcpu *v, struct domain *owner, uint64_t ops, unsigned int count,
+                   unsigned int *i)
 {
     for (; *i < count; ++*i) {
         struct mmuext_op op;
@@ -363,8 +365,8 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t arg[])
     if (pdone != 0 && copy_arg_back(pdone, &before))
         return -EFAULT;
     if (rc == -ERESTART)
-        return hypercall_continue(v, 4, guest_elem(ops, i, sizeof(struct mmuext_op)), (uint64_t)((count - i) | PREEMPTED),
-                                  pdone, arg[3]);
+        return hypercall_continue(v, 4, guest_elem(ops, i, sizeof(struct mmuext_op)),
+                                  (uint64_t)((count - i) | PREEMPTED), pdone, arg[3]);
     return rc;
 }
 

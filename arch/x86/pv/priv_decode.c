@@ -65,7 +65,8 @@ static enum priv_op port_op(uint8_t opcode)
     return opcode & 2 ? PRIV_OUT : PRIV_IN;
 }
 
-static enum priv_op decode_one_byte(struct reader *r, uint8_t opcode, bool op16, struct priv_insn *insn)
+static enum priv_op decode_one_byte(struct reader *r, uint8_t opcode, bool op16,
+                                    struct priv_insn *insn)
 {
     switch (opcode) {
     case 0x6c ... 0x6f: /* INS, OUTS */
@@ -121,7 +122,8 @@ static enum priv_op decode_group7(struct reader *r, uint8_t rex, struct priv_ins
     return PRIV_INVLPG;
 }
 
-static enum priv_op decode_two_byte(struct reader *r, const struct prefixes *pre, struct priv_insn *insn)
+static enum priv_op decode_two_byte(struct reader *r, const struct prefixes *pre,
+                                    struct priv_insn *insn)
 {
     const uint8_t opcode = next_byte(r);
     uint8_t modrm;
@@ -165,7 +167,8 @@ bool priv_decode(const uint8_t *code, size_t n, bool mode64, bool db32, struct p
         insn->address_size = db32 != pre.address_override ? 4 : 2;
     if (r.overrun || pre.lock)
         return false;
-    insn->op = (uint8_t)(opcode == 0x0f ? decode_two_byte(&r, &pre, insn) : decode_one_byte(&r, opcode, op16, insn));
+    insn->op = (uint8_t)(opcode == 0x0f ? decode_two_byte(&r, &pre, insn)
+                                        : decode_one_byte(&r, opcode, op16, insn));
     insn->length = (uint8_t)(r.p - code);
     return insn->op != PRIV_NONE && !r.overrun;
 }

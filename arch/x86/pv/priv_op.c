@@ -36,8 +36,9 @@ struct op {
 
 static uint64_t *gpr(struct cpu_user_regs *r, unsigned int n)
 {
-    uint64_t *const by_number[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
-                                      &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15 };
+    uint64_t *const by_number[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi,
+                                      &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13,
+                                      &r->r14, &r->r15 };
     return by_number[n & 15];
 }
 
@@ -51,7 +52,10 @@ static void set_edx_eax(struct cpu_user_regs *r, uint64_t v)
 
 /* --- ports ------------------------------------------------------------------------------------ */
 
-static uint64_t size_mask(unsigned int bytes) { return bytes == 8 ? ~0ULL : (1ULL << (8 * bytes)) - 1; }
+static uint64_t size_mask(unsigned int bytes)
+{
+    return bytes == 8 ? ~0ULL : (1ULL << (8 * bytes)) - 1;
+}
 
 /* A write of a 32-bit register clears the upper half, a narrower one keeps what is above it. */
 static void set_register(uint64_t *r, unsigned int bytes, uint64_t val)
@@ -113,7 +117,8 @@ static enum outcome op_string(struct op *o)
     const bool out = in->op == PRIV_OUTS;
     uint64_t *index = out ? &regs->rsi : &regs->rdi;
     const uint64_t mask = size_mask(in->address_size);
-    const uint64_t step = regs->rflags & X86_EFLAGS_DF ? -(uint64_t)in->operand_size : in->operand_size;
+    const uint64_t step = regs->rflags & X86_EFLAGS_DF ? -(uint64_t)in->operand_size
+                                                       : in->operand_size;
     uint64_t count = in->rep ? regs->rcx & mask : 1, base;
 
     if (!pv_io_allowed(o->v, (uint16_t)regs->rdx, in->operand_size) ||
@@ -384,7 +389,8 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
     n = fetch(code, va);
     if (!priv_decode(code, n, cs.code64, cs.db32, &o.insn))
         return false;
-    if (o.insn.op >= ARRAY_SIZE(ops) || !ops[o.insn.op].fn || (!v->arch.pv.in_kernel && !ops[o.insn.op].user_too))
+    if (o.insn.op >= ARRAY_SIZE(ops) || !ops[o.insn.op].fn ||
+        (!v->arch.pv.in_kernel && !ops[o.insn.op].user_too))
         return false;
     switch (ops[o.insn.op].fn(&o)) {
     case OP_DONE:

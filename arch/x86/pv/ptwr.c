@@ -18,7 +18,8 @@
 /* The instruction at rip: as many bytes as can be read, up to 15. */
 static unsigned int fetch(uint64_t rip, uint8_t *bytes)
 {
-    unsigned int first = (unsigned int)MIN((uint64_t)MAX_INSN, PAGE_SIZE - (rip & PAGE_OFFSET_MASK));
+    unsigned int first = (unsigned int)MIN((uint64_t)MAX_INSN,
+                                           PAGE_SIZE - (rip & PAGE_OFFSET_MASK));
 
     if (guest_read(bytes, rip, first))
         return 0;
@@ -80,7 +81,8 @@ bool pv_ptwr_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     e = leaf_at(d, v, cr2);
     if (pte_present(e) && !(e.v & PTE_RW))
         pg = mfn_to_page(pte_mfn(e));
-    if (pg == NULL || read_once(pg->owner) != d->id || page_table_level(pg) != 1 || !page_get(pg, d)) {
+    if (pg == NULL || read_once(pg->owner) != d->id || page_table_level(pg) != 1 ||
+        !page_get(pg, d)) {
         spin_unlock(&d->arch.pt_lock);
         return false;
     }
@@ -112,13 +114,15 @@ bool pv_mmio_ro_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     spin_lock(&v->domain->arch.pt_lock);
     e = leaf_at(v->domain, v, cr2);
     spin_unlock(&v->domain->arch.pt_lock);
-    if (!pte_present(e) || (e.v & PTE_RW) || !rangeset_contains(mmio_ro_ranges, pte_mfn(e).n, pte_mfn(e).n))
+    if (!pte_present(e) || (e.v & PTE_RW) ||
+        !rangeset_contains(mmio_ro_ranges, pte_mfn(e).n, pte_mfn(e).n))
         return false;
     if (!decode_at(&s, regs) || s.op != STORE_MOV || s.size > 4)
         return false;
     (void)store_value(&s, regs, 0, &val);
     /* Configuration space takes it if the rules for it do; elsewhere the store has no effect. */
-    (void)pci_mmcfg_write(mfn_to_paddr(pte_mfn(e)) + (cr2 & PAGE_OFFSET_MASK), s.size, (uint32_t)val);
+    (void)pci_mmcfg_write(mfn_to_paddr(pte_mfn(e)) + (cr2 & PAGE_OFFSET_MASK), s.size,
+                          (uint32_t)val);
     store_finish(&s, regs, 0);
     return true;
 }

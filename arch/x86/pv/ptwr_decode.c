@@ -36,9 +36,10 @@ static uint64_t mask(unsigned int size) { return size == 8 ? ~0ULL : (1ULL << (s
 
 static uint64_t *reg_ptr(const struct cpu_user_regs *regs, unsigned int nr)
 {
-    const uint64_t *const p[16] = { &regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &regs->rsp, &regs->rbp,
-                                    &regs->rsi, &regs->rdi, &regs->r8,  &regs->r9,  &regs->r10, &regs->r11,
-                                    &regs->r12, &regs->r13, &regs->r14, &regs->r15 };
+    const uint64_t *const p[16] = { &regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &regs->rsp,
+                                    &regs->rbp, &regs->rsi, &regs->rdi, &regs->r8,  &regs->r9,
+                                    &regs->r10, &regs->r11, &regs->r12, &regs->r13, &regs->r14,
+                                    &regs->r15 };
 
     return (uint64_t *)(uintptr_t)p[nr & 15];
 }
@@ -90,9 +91,10 @@ static const struct row rows[] = {
     { 0x31, 0, 0, 0, STORE_XOR },    { 0x80, 1, 1, 1, STORE_ADD },    { 0x81, 0, 2, 1, STORE_ADD },
     { 0x83, 0, 1, 1, STORE_ADD },    { 0x86, 1, 0, 0, STORE_XCHG },   { 0x87, 0, 0, 0, STORE_XCHG },
     { 0x88, 1, 0, 0, STORE_MOV },    { 0x89, 0, 0, 0, STORE_MOV },    { 0xc6, 1, 1, 2, STORE_MOV },
-    { 0xc7, 0, 2, 2, STORE_MOV },    { 0x0fab, 0, 0, 0, STORE_BTS },  { 0x0fb3, 0, 0, 0, STORE_BTR },
-    { 0x0fbb, 0, 0, 0, STORE_BTC },  { 0x0fba, 0, 1, 3, STORE_BTS },  { 0x0fb0, 1, 0, 0, STORE_CMPXCHG },
-    { 0x0fb1, 0, 0, 0, STORE_CMPXCHG }, { 0x0fc0, 1, 0, 0, STORE_XADD }, { 0x0fc1, 0, 0, 0, STORE_XADD },
+    { 0xc7, 0, 2, 2, STORE_MOV },    { 0x0fab, 0, 0, 0, STORE_BTS },
+    { 0x0fb3, 0, 0, 0, STORE_BTR }, { 0x0fbb, 0, 0, 0, STORE_BTC },  { 0x0fba, 0, 1, 3, STORE_BTS },
+    { 0x0fb0, 1, 0, 0, STORE_CMPXCHG }, { 0x0fb1, 0, 0, 0, STORE_CMPXCHG },
+    { 0x0fc0, 1, 0, 0, STORE_XADD }, { 0x0fc1, 0, 0, 0, STORE_XADD },
 };
 
 static const struct row *find(uint16_t opcode)
@@ -106,9 +108,13 @@ static const struct row *find(uint16_t opcode)
 /* The operation of a row whose opcode is shared; false: not a store that we know. */
 static bool group_op(const struct row *row, unsigned int reg, enum store_op *op)
 {
-    static const int8_t arith[8] = { STORE_ADD, STORE_OR, -1, -1, STORE_AND, STORE_SUB, STORE_XOR, -1 };
+    static const int8_t arith[8] = {
+        STORE_ADD, STORE_OR, -1, -1, STORE_AND, STORE_SUB, STORE_XOR, -1
+    };
     static const int8_t bits[8] = { -1, -1, -1, -1, -1, STORE_BTS, STORE_BTR, STORE_BTC };
-    int found = row->group == 1 ? arith[reg] : row->group == 2 ? (reg == 0 ? STORE_MOV : -1) : bits[reg];
+    int found = row->group == 1   ? arith[reg]
+                : row->group == 2 ? (reg == 0 ? STORE_MOV : -1)
+                                  : bits[reg];
 
     if (found < 0)
         return false;
@@ -116,7 +122,8 @@ static bool group_op(const struct row *row, unsigned int reg, enum store_op *op)
     return true;
 }
 
-bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, const struct cpu_user_regs *regs)
+bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr,
+                  const struct cpu_user_regs *regs)
 {
     struct reader r = { bytes, nr, 0, false };
     uint8_t rex = 0, b = next(&r), modrm;
@@ -127,8 +134,8 @@ bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, const 
     for (;; b = next(&r)) {
         if (b == 0x66)
             opsize = true;
-        else if (b != 0xf0 && b != 0xf2 && b != 0xf3 && b != 0x2e && b != 0x36 && b != 0x3e && b != 0x26 && b != 0x64 &&
-                 b != 0x65 && b != 0x67)
+        else if (b != 0xf0 && b != 0xf2 && b != 0xf3 && b != 0x2e && b != 0x36 && b != 0x3e &&
+                 b != 0x26 && b != 0x64 && b != 0x65 && b != 0x67)
             break;
         if (r.over)
             return false;
@@ -166,7 +173,8 @@ bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, const 
     return !r.over;
 }
 
-bool store_value(const struct store *s, const struct cpu_user_regs *regs, uint64_t old, uint64_t *new)
+bool store_value(const struct store *s, const struct cpu_user_regs *regs, uint64_t old,
+                 uint64_t *new)
 {
     uint64_t m = mask(s->size), bit = 1ULL << (s->operand & (s->size * 8U - 1));
 
@@ -233,7 +241,8 @@ static uint64_t sum_flags(uint64_t a, uint64_t b, uint64_t r, unsigned int size,
     uint64_t carry = subtract ? (~a & b) | ((~a | b) & r) : (a & b) | ((a | b) & ~r);
     uint64_t overflow = subtract ? (a ^ b) & (a ^ r) : (a ^ r) & (b ^ r);
 
-    return flags | (carry & top ? FLAG_CF : 0) | (overflow & top ? FLAG_OF : 0) | ((a ^ b ^ r) & 0x10 ? FLAG_AF : 0);
+    return flags | (carry & top ? FLAG_CF : 0) | (overflow & top ? FLAG_OF : 0) |
+           ((a ^ b ^ r) & 0x10 ? FLAG_AF : 0);
 }
 
 static void write_reg(struct cpu_user_regs *regs, unsigned int nr, uint64_t v, unsigned int size)

@@ -12,8 +12,18 @@
 #include <hv/types.h>
 
 enum store_op {
-    STORE_MOV, STORE_XCHG, STORE_CMPXCHG, STORE_XADD, STORE_AND, STORE_OR, STORE_XOR, STORE_ADD, STORE_SUB,
-    STORE_BTS, STORE_BTR, STORE_BTC
+    STORE_MOV,
+    STORE_XCHG,
+    STORE_CMPXCHG,
+    STORE_XADD,
+    STORE_AND,
+    STORE_OR,
+    STORE_XOR,
+    STORE_ADD,
+    STORE_SUB,
+    STORE_BTS,
+    STORE_BTR,
+    STORE_BTC
 };
 
 struct store {
@@ -26,9 +36,11 @@ struct store {
 #define NO_REG 0xff
 
 /* False: not one of these, or cut off. bytes: nr readable ones at rip, 15 at most are looked at. */
-bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, const struct cpu_user_regs *regs);
+bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr,
+                  const struct cpu_user_regs *regs);
 /* The new memory value from the old one. False: nothing is stored (cmpxchg that does not match). */
-bool store_value(const struct store *s, const struct cpu_user_regs *regs, uint64_t old, uint64_t *new);
+bool store_value(const struct store *s, const struct cpu_user_regs *regs, uint64_t old,
+                 uint64_t *new);
 /* Registers and flags after it: old is the former memory value. Moves rip. */
 void store_finish(const struct store *s, struct cpu_user_regs *regs, uint64_t old);
 

@@ -29,7 +29,9 @@
 
 static uint64_t visible_iopl(const struct vcpu *v)
 {
-    return v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl) ? (uint64_t)v->arch.pv.iopl << 12 : 0;
+    return v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl)
+               ? (uint64_t)v->arch.pv.iopl << 12
+               : 0;
 }
 
 /*
@@ -52,8 +54,8 @@ fault:
 }
 
 /* One body for all; where b is a constant but for the address, most of it folds away. */
-static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b,
-                                                         bool in_kernel)
+static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct cpu_user_regs *regs,
+                                                         const struct bounce *b, bool in_kernel)
 {
     struct vcpu_info *info = v->info;
     const struct bounce_state s = {
@@ -124,8 +126,9 @@ void pv_failsafe(struct vcpu *v)
     };
 
     if (b.address == 0)
-        domain_crash(v->domain, "bad selector in ds %#x es %#x fs %#x gs %#x and no failsafe callback", b.ds, b.es, b.fs,
-                     b.gs);
+        domain_crash(v->domain,
+                     "bad selector in ds %#x es %#x fs %#x gs %#x and no failsafe callback", b.ds,
+                     b.es, b.fs, b.gs);
     else
         pv_bounce(v, guest_regs(), &b);
 }
@@ -197,7 +200,8 @@ bool pv_perdomain_fault(struct vcpu *v, uint64_t cr2)
 {
     const uint64_t offset = cr2 - LDT_VIRT(v->id);
 
-    if (v->is_idle || offset >= LDT_VIRT(0) - GDT_VIRT(0) || offset >= (uint64_t)v->arch.pv.ldt_ents * 8)
+    if (v->is_idle || offset >= LDT_VIRT(0) - GDT_VIRT(0) ||
+        offset >= (uint64_t)v->arch.pv.ldt_ents * 8)
         return false;
     return pv_map_ldt_page(v, (unsigned int)(offset >> PAGE_SHIFT));
 }
@@ -208,7 +212,8 @@ static void descriptor_fault(struct vcpu *v, struct cpu_user_regs *regs, uint64_
     const uint64_t offset = cr2 - GDT_VIRT(v->id), ldt = LDT_VIRT(0) - GDT_VIRT(0);
 
     if (offset >= ldt && offset - ldt < (uint64_t)v->arch.pv.ldt_ents * 8)
-        pv_inject_pf(v, v->arch.pv.ldt_base + offset - ldt, regs->error_code & ~(PFEC_PRESENT | PFEC_FETCH));
+        pv_inject_pf(v, v->arch.pv.ldt_base + offset - ldt,
+                     regs->error_code & ~(PFEC_PRESENT | PFEC_FETCH));
     else
         pv_inject(v, TRAP_GP, (uint32_t)(offset & 0xfff8) | (offset >= ldt ? 4 : 0));
 }
@@ -225,8 +230,10 @@ static void trap_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
                 descriptor_fault(v, regs, cr2);
             return;
         }
-    } else if ((regs->error_code & (write | PFEC_RESERVED | PFEC_FETCH)) == write && v->arch.pv.in_kernel) {
-        if (pv_ptwr_fault(v, cr2, regs) || (v->domain->is_hardware && pv_mmio_ro_fault(v, cr2, regs)))
+    } else if ((regs->error_code & (write | PFEC_RESERVED | PFEC_FETCH)) == write &&
+               v->arch.pv.in_kernel) {
+        if (pv_ptwr_fault(v, cr2, regs) ||
+            (v->domain->is_hardware && pv_mmio_ro_fault(v, cr2, regs)))
             return;
     }
     pv_inject_pf(v, cr2, regs->error_code);
@@ -284,7 +291,8 @@ void pv_iret_fault(struct cpu_user_regs *frame)
 
 /* --- system calls ----------------------------------------------------------------------------- */
 
-static inline void enter_callback(struct vcpu *v, struct cpu_user_regs *regs, const struct pv_callback *cb)
+static inline void enter_callback(struct vcpu *v, struct cpu_user_regs *regs,
+                                  const struct pv_callback *cb)
 {
     const struct bounce b = { .address = cb->address, .mask_events = cb->mask_events };
 
@@ -333,7 +341,8 @@ void pv_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
 
 static bool deliver_nmi(struct vcpu *v)
 {
-    if (!v->nmi_pending || (v->async_exception_mask & ASYNC_NMI) || v->arch.pv.trap[TRAP_NMI].address == 0)
+    if (!v->nmi_pending || (v->async_exception_mask & ASYNC_NMI) ||
+        v->arch.pv.trap[TRAP_NMI].address == 0)
         return false;
     v->nmi_pending = false;
     v->async_exception_mask |= ASYNC_NMI;
@@ -346,7 +355,8 @@ static bool deliver_event(struct vcpu *v, struct cpu_user_regs *regs)
     const struct bounce b = { .address = v->arch.pv.event.address, .mask_events = true };
     const struct vcpu_info *info = v->info;
 
-    if (!read_once(info->evtchn_upcall_pending) || read_once(info->evtchn_upcall_mask) || b.address == 0)
+    if (!read_once(info->evtchn_upcall_pending) || read_once(info->evtchn_upcall_mask) ||
+        b.address == 0)
         return false;
     pv_bounce(v, regs, &b);
     return true;

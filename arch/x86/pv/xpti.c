@@ -52,7 +52,8 @@ static int8_t opt_dom0 = BY_CPU, opt_domu = BY_CPU;
 
 static int set_one(struct cmdline_item item)
 {
-    const char *dom0_value = cmdline_item_after(item, "dom0="), *domu_value = cmdline_item_after(item, "domu=");
+    const char *dom0_value = cmdline_item_after(item, "dom0="),
+               *domu_value = cmdline_item_after(item, "domu=");
     const char *value = dom0_value ? dom0_value : domu_value ? domu_value : item.s;
     const size_t len = (size_t)(item.s + item.len - value);
     char word[16];
@@ -86,14 +87,16 @@ static int parse_xpti(const char *value)
         rc = set_one(item);
     return rc;
 }
-PARAM_CUSTOM("xpti", parse_xpti, "keep us out of PV guests' address spaces: <bool>, default, dom0=<bool>, domu=<bool>");
+PARAM_CUSTOM("xpti", parse_xpti,
+             "keep us out of PV guests' address spaces: <bool>, default, dom0=<bool>, domu=<bool>");
 
 /* Intel SDM vol. 4, "IA32_ARCH_CAPABILITIES"; AMD's cpus check rights before they forward data. */
 static bool cpu_leaks(void)
 {
     if (cpu_features.vendor == VENDOR_AMD || cpu_features.vendor == VENDOR_HYGON)
         return false;
-    return cpuid(0, 0).a < 7 || !(cpuid(7, 0).d & BIT(29)) || !(rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAP_RDCL_NO);
+    return cpuid(0, 0).a < 7 || !(cpuid(7, 0).d & BIT(29)) ||
+           !(rdmsr(MSR_ARCH_CAPABILITIES) & ARCH_CAP_RDCL_NO);
 }
 
 void xpti_init(void)
@@ -104,8 +107,8 @@ void xpti_init(void)
         opt_dom0 = leaks;
     if (opt_domu == BY_CPU)
         opt_domu = leaks;
-    log_info("xpti: separation of PV address spaces: dom0 %s, domU %s; this cpu %s it", opt_dom0 ? "on" : "off",
-             opt_domu ? "on" : "off", leaks ? "needs" : "does not need");
+    log_info("xpti: separation of PV address spaces: dom0 %s, domU %s; this cpu %s it",
+             opt_dom0 ? "on" : "off", opt_domu ? "on" : "off", leaks ? "needs" : "does not need");
 }
 
 bool xpti_for(const struct domain *d) { return (d->is_hardware ? opt_dom0 : opt_domu) == ON; }
@@ -213,7 +216,8 @@ void xpti_base_changed(bool kernel)
 static void copy_slots(pte_t *to, const pte_t *from)
 {
     memcpy(to, from, GUEST_SLOTS_LOW * sizeof(*to));
-    memcpy(to + GUEST_SLOTS_HIGH, from + GUEST_SLOTS_HIGH, (PT_ENTRIES - GUEST_SLOTS_HIGH) * sizeof(*to));
+    memcpy(to + GUEST_SLOTS_HIGH, from + GUEST_SLOTS_HIGH,
+           (PT_ENTRIES - GUEST_SLOTS_HIGH) * sizeof(*to));
     to[pt_index(M2P_VIRT_START, 4)] = from[pt_index(M2P_VIRT_START, 4)];
     to[PERDOMAIN_SLOT] = from[PERDOMAIN_SLOT];
 }

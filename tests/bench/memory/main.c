@@ -12,9 +12,12 @@ const char *test_name = "memory";
 
 void test_main(void)
 {
-    static struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+    static struct xen_sysctl op = {
+        .cmd = XEN_SYSCTL_physinfo, .interface_version = XEN_SYSCTL_INTERFACE_VERSION
+    };
     domid_t self = DOMID_SELF;
-    long rc = hypercall(__HYPERVISOR_sysctl, &op), pages = hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self);
+    long rc = hypercall(__HYPERVISOR_sysctl, &op),
+         pages = hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self);
 
     CHECK_EQ(rc, 0, "physinfo answers");
     CHECK(pages > 0, "dom0 has memory");

@@ -25,7 +25,8 @@ static void report(const char *name)
         empty = sample[ROUNDS / 2];
         return;
     }
-    print("bench %s %ld %ld %ld\n", name, sample[0] - empty, sample[ROUNDS / 2] - empty, sample[ROUNDS - 1] - empty);
+    print("bench %s %ld %ld %ld\n", name, sample[0] - empty, sample[ROUNDS / 2] - empty,
+          sample[ROUNDS - 1] - empty);
 }
 
 #define BENCH(name, prepare, body)                    \
@@ -62,7 +63,8 @@ static void hypercalls(void)
     BENCH("vcpu_runstate", , hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, &rs));
     BENCH("get_debugreg", , hypercall(__HYPERVISOR_get_debugreg, 7));
     for (int i = 0; i < 8; i++)
-        mc[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .args = { XENVER_version } };
+        mc[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version,
+                                          .args = { XENVER_version } };
     BENCH("multicall.1", , hypercall(__HYPERVISOR_multicall, mc, 1));
     BENCH("multicall.8", , hypercall(__HYPERVISOR_multicall, mc, 8));
 }
@@ -74,7 +76,8 @@ static void page_tables(void)
     char *page[64];
     static struct mmu_update up[64];
     uint64_t ro[64], rw[64];
-    struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL }, invl = { .cmd = MMUEXT_INVLPG_LOCAL };
+    struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_LOCAL },
+                     invl = { .cmd = MMUEXT_INVLPG_LOCAL };
 
     for (int i = 0; i < 64; i++) {
         page[i] = alloc_page();
@@ -110,14 +113,16 @@ extern char direct_entry[], direct_syscall[];
 uint64_t direct_rsp;
 
 /* A handler without the library's frame: takes the time and returns to the point set up before. */
-__asm__(".pushsection .text\n"
-        "direct_entry: direct_syscall: rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, trap_at(%rip)\n"
-        " mov direct_rsp(%rip), %rsp\n ret\n"
-        ".popsection");
+__asm__(
+    ".pushsection .text\n"
+    "direct_entry: direct_syscall: rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, trap_at(%rip)\n"
+    " mov direct_rsp(%rip), %rsp\n ret\n"
+    ".popsection");
 
 static void set_handler(unsigned int vector, void *fn)
 {
-    struct trap_info t[2] = { { .vector = (uint8_t)vector, .flags = 3, .cs = 0xe033, .address = (uint64_t)fn }, { 0 } };
+    struct trap_info t[2] = { { .vector = (uint8_t)vector, .flags = 3, .cs = 0xe033,
+                                .address = (uint64_t)fn }, { 0 } };
 
     hypercall(__HYPERVISOR_set_trap_table, t);
 }
@@ -136,7 +141,13 @@ static void set_handler(unsigned int vector, void *fn)
         start = t0_;                                                                                                 \
         trap_at - t0_;                                                                                               \
     })
-#define TRAP(text) ({ uint64_t start_; uint64_t took_ = TRAP_SINCE(start_, text); (void)start_; took_; })
+#define TRAP(text)                                 \
+    ({                                             \
+        uint64_t start_;                           \
+        uint64_t took_ = TRAP_SINCE(start_, text); \
+        (void)start_;                              \
+        took_;                                     \
+    })
 
 #define TRAP_BENCH(name, prepare, text)               \
     do {                                              \
@@ -182,8 +193,12 @@ static void set_iret_frame(void *rip, uint64_t cs)
 
 static void user_mode(void)
 {
-    struct mmuext_op op = { .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_to_mfn((void *)start_info->pt_base) };
-    struct callback_register cb = { .type = CALLBACKTYPE_syscall, .address = (unsigned long)direct_syscall };
+    struct mmuext_op op = {
+        .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_to_mfn((void *)start_info->pt_base)
+    };
+    struct callback_register cb = {
+        .type = CALLBACKTYPE_syscall, .address = (unsigned long)direct_syscall
+    };
     uint64_t start, ask[ROUNDS];
 
     hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
@@ -213,22 +228,30 @@ static void grants(void)
     struct gnttab_query_size size = { .dom = DOMID_SELF };
     struct grant_entry_v1 *table = alloc_page();
     char *window = alloc_page(), *granted = alloc_page();
-    struct gnttab_map_grant_ref map = { .host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = 0 };
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (uint64_t)window, .flags = GNTMAP_host_map, .ref = 8, .dom = 0
+    };
     struct gnttab_unmap_grant_ref unmap = { .host_addr = (uint64_t)window };
-    struct gnttab_copy copy = { .source = { .u.ref = 8, .domid = 0 }, .dest = { .domid = DOMID_SELF },
+    struct gnttab_copy copy = { .source = { .u.ref = 8, .domid = 0 },
+                                .dest = { .domid = DOMID_SELF },
                                 .len = 64, .flags = GNTCOPY_source_gref };
 
     hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, &setup, 1);
     if (set_va((uint64_t)table, frame * PAGE | PTE_RW_KERNEL))
         print("FAIL %s: the grant table cannot be mapped\n", test_name);
-    table[8] = (struct grant_entry_v1){ .domid = 0, .frame = (uint32_t)va_to_mfn(granted), .flags = GTF_permit_access };
+    table[8] = (struct grant_entry_v1){
+        .domid = 0, .frame = (uint32_t)va_to_mfn(granted), .flags = GTF_permit_access
+    };
     copy.dest.u.gmfn = va_to_mfn(alloc_page());
     set_va((uint64_t)window, 0);
-    BENCH("grant.query_size", , hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, &size, 1));
+    BENCH("grant.query_size", ,
+          hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, &size, 1));
     BENCH("grant.map", , hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1);
           t_ = rdtsc() - t_; unmap.handle = map.handle;
-          hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1); t_ = rdtsc() - t_);
-    BENCH("grant.unmap", hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1); unmap.handle = map.handle,
+          hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1);
+          t_ = rdtsc() - t_);
+    BENCH("grant.unmap", hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1);
+          unmap.handle = map.handle,
           hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1));
     BENCH("grant.copy", , hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy, &copy, 1));
     if (map.status || unmap.status || copy.status)
@@ -254,7 +277,9 @@ static void forget_events(struct vcpu_info *vi)
 static void sends(struct vcpu_info *vi)
 {
     struct evtchn_bind_ipi ipi = { .vcpu = 0 };
-    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)direct_entry };
+    struct callback_register cb = {
+        .type = CALLBACKTYPE_event, .address = (unsigned long)direct_entry
+    };
 
     evtchn_op(EVTCHNOP_bind_ipi, &ipi);
     bench_send.port = ipi.port;
@@ -262,7 +287,8 @@ static void sends(struct vcpu_info *vi)
         shared_info->evtchn_mask[i] = 0;
     BENCH("evtchn_send.masked", forget_events(vi), evtchn_op(EVTCHNOP_send, &bench_send));
     hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb);
-    TRAP_BENCH("evtchn_send.deliver", vi->evtchn_upcall_mask = 1; forget_events(vi); vi->evtchn_upcall_mask = 0,
+    TRAP_BENCH("evtchn_send.deliver", vi->evtchn_upcall_mask = 1; forget_events(vi);
+               vi->evtchn_upcall_mask = 0,
                "mov $32, %%eax\n mov $4, %%edi\n mov $bench_send, %%rsi\n syscall\n");
     vi->evtchn_upcall_mask = 1;
     forget_events(vi);
@@ -343,7 +369,8 @@ static void switches(void)
 
     event_hook = nothing;
     events_start();
-    if (evtchn_op(EVTCHNOP_bind_ipi, &there) || evtchn_op(EVTCHNOP_bind_ipi, &back) || vcpu_start(peer)) {
+    if (evtchn_op(EVTCHNOP_bind_ipi, &there) || evtchn_op(EVTCHNOP_bind_ipi, &back) ||
+        vcpu_start(peer)) {
         print("FAIL %s: no second vcpu\n", test_name);
         return;
     }

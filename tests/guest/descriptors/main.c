@@ -16,8 +16,14 @@ const char *test_name = "descriptors";
 #define NON_CANONICAL 0x1234567890123456UL
 #define UNMAPPED 0x123456789000UL
 
-static long set_gdt(uint64_t mfn, unsigned int entries) { return hypercall(__HYPERVISOR_set_gdt, &mfn, entries); }
-static long update(uint64_t maddr, uint64_t desc) { return hypercall(__HYPERVISOR_update_descriptor, maddr, desc); }
+static long set_gdt(uint64_t mfn, unsigned int entries)
+{
+    return hypercall(__HYPERVISOR_set_gdt, &mfn, entries);
+}
+static long update(uint64_t maddr, uint64_t desc)
+{
+    return hypercall(__HYPERVISOR_update_descriptor, maddr, desc);
+}
 static uint64_t maddr(void *p) { return va_to_mfn(p) << 12 | ((uint64_t)p & 4095); }
 static long protect(void *p) { return set_va((uint64_t)p, va_to_mfn(p) << 12 | PTE_RO_KERNEL); }
 static long unprotect(void *p) { return set_va((uint64_t)p, va_to_mfn(p) << 12 | PTE_RW_KERNEL); }
@@ -25,7 +31,9 @@ static unsigned int dpl(uint64_t desc) { return desc >> 45 & 3; }
 
 static long set_ldt(void *va, unsigned int entries)
 {
-    struct mmuext_op op = { .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)va, .arg2.nr_ents = entries };
+    struct mmuext_op op = {
+        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = (unsigned long)va, .arg2.nr_ents = entries
+    };
 
     return hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
@@ -77,7 +85,8 @@ static void descriptor_kinds(void)
         memset(page, 0, PAGE);
         page[511] = kinds[i].desc;
         protect(page);
-        CHECK_EQ(set_gdt(va_to_mfn(page), 512), kinds[i].ok ? 0 : -XEINVAL, "a page with it as a GDT");
+        CHECK_EQ(set_gdt(va_to_mfn(page), 512), kinds[i].ok ? 0 : -XEINVAL,
+                 "a page with it as a GDT");
         if (kinds[i].ok)
             CHECK_EQ(dpl(page[511]), kinds[i].dpl, "... as it is stored");
         CHECK_EQ(set_gdt(0, 0), 0, "... and no GDT");
@@ -95,7 +104,8 @@ static void gdt(void)
     CHECK_EQ(set_gdt(va_to_mfn(page), 14 * 512 + 1), -XEINVAL, "a GDT with too many entries");
     CHECK_EQ(set_gdt(1UL << 39, 512), -XEINVAL, "a GDT in no frame");
     CHECK_EQ(set_gdt(pt, 512), -XEINVAL, "a GDT in a page table");
-    CHECK_EQ(hypercall(__HYPERVISOR_set_gdt, UNMAPPED, 512), -XEFAULT, "a list of frames that cannot be read");
+    CHECK_EQ(hypercall(__HYPERVISOR_set_gdt, UNMAPPED, 512), -XEFAULT,
+             "a list of frames that cannot be read");
     CHECK_EQ(load_fs(0x1b), 13, "a selector of no GDT");
     CHECK_EQ(last_trap.error_code, 0x18, "... is named in the error code");
     CHECK_EQ(set_gdt(va_to_mfn(page), 512), 0, "a GDT");
@@ -162,24 +172,29 @@ static void segment_bases(void)
     uint64_t v;
 
     for (int i = 0; i < 3; i++) {
-        CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, base[i].which, &words[0]), 0, base[i].what);
+        CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, base[i].which, &words[0]), 0,
+                 base[i].what);
         CHECK_EQ(read_msr(base[i].msr), (long)&words[0], "... reads back");
-        CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, base[i].which, NON_CANONICAL), -XEINVAL, "... not canonical");
+        CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, base[i].which, NON_CANONICAL), -XEINVAL,
+                 "... not canonical");
         CHECK_EQ(read_msr(base[i].msr), (long)&words[0], "... leaves the old one");
     }
     __asm__ volatile("mov %%fs:8, %0" : "=r"(v));
     CHECK_EQ(v, 0x2222, "memory at FS base");
     __asm__ volatile("mov %%gs:0, %0" : "=r"(v));
     CHECK_EQ(v, 0x1111, "memory at GS base");
-    CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0xe02b), 0, "a selector for the user's GS");
-    CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0x123), 0, "a bad one is no error");
+    CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0xe02b), 0,
+             "a selector for the user's GS");
+    CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0x123), 0,
+             "a bad one is no error");
     CHECK_EQ(hypercall(__HYPERVISOR_set_segment_base, 4, 0), -XEINVAL, "an unknown base");
     CHECK_EQ(read_msr(0xc0000101), (long)&words[0], "GS base is still there");
 }
 
 static void flat_segments(void)
 {
-    static const uint16_t good[] = { 0, 3, 0xe02b, 0xe023 }, bad[] = { 0x10, 0xe008, 0xe010, 0xfff8, 0xe040 };
+    static const uint16_t good[] = { 0, 3, 0xe02b, 0xe023 },
+                          bad[] = { 0x10, 0xe008, 0xe010, 0xfff8, 0xe040 };
 
     for (unsigned int i = 0; i < sizeof(good) / sizeof(good[0]); i++)
         CHECK_EQ(load_fs(good[i]), -1, "a flat selector can be loaded");

@@ -47,9 +47,18 @@ static unsigned int bind_virq(unsigned int virq, unsigned int vcpu)
     return op.port;
 }
 
-static long send(unsigned int port) { return evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ port }); }
-static long close(unsigned int port) { return evtchn_op(EVTCHNOP_close, &(struct evtchn_close){ port }); }
-static long unmask(unsigned int port) { return evtchn_op(EVTCHNOP_unmask, &(struct evtchn_unmask){ port }); }
+static long send(unsigned int port)
+{
+    return evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ port });
+}
+static long close(unsigned int port)
+{
+    return evtchn_op(EVTCHNOP_close, &(struct evtchn_close){ port });
+}
+static long unmask(unsigned int port)
+{
+    return evtchn_op(EVTCHNOP_unmask, &(struct evtchn_unmask){ port });
+}
 static long reset(void) { return evtchn_op(EVTCHNOP_reset, &(struct evtchn_reset){ DOMID_SELF }); }
 
 static long bind_vcpu(unsigned int port, unsigned int vcpu)
@@ -147,7 +156,8 @@ static void loopback(void)
 
 static void vcpu_binding(void)
 {
-    unsigned int a = unbound(), b = connect(a), ipi = bind_ipi(0), virq = bind_virq(VIRQ_TIMER, 0), global;
+    unsigned int a = unbound(), b = connect(a), ipi = bind_ipi(0), virq = bind_virq(VIRQ_TIMER, 0),
+                 global;
 
     CHECK_EQ(last_error, 0, "bind the timer's virq");
     bind_virq(VIRQ_TIMER, 0);
@@ -169,7 +179,8 @@ static void vcpu_binding(void)
     nothing_pending();
     CHECK_EQ(bind_vcpu(a, 1), 0, "move a port to vcpu 1");
     CHECK_EQ(send(b), 0, "... and send to it");
-    CHECK_EQ(selected(1, a) && shared_info->vcpu_info[1].evtchn_upcall_pending, 1, "... which vcpu 1 sees");
+    CHECK_EQ(selected(1, a) && shared_info->vcpu_info[1].evtchn_upcall_pending, 1,
+             "... which vcpu 1 sees");
     CHECK_EQ(selected(0, a) || my_info()->evtchn_upcall_pending, 0, "... and vcpu 0 does not");
     shared_info->vcpu_info[1].evtchn_pending_sel = 0;
     shared_info->vcpu_info[1].evtchn_upcall_pending = 0;
@@ -249,7 +260,8 @@ static void every_port(void)
 
 static void polling(void)
 {
-    unsigned int ports[3] = { bind_ipi(0), bind_ipi(0), bind_ipi(0) }, bad[2] = { ports[0], NO_PORT };
+    unsigned int ports[3] = { bind_ipi(0), bind_ipi(0), bind_ipi(0) },
+                 bad[2] = { ports[0], NO_PORT };
     uint64_t start = now_ns(), took;
 
     for (int i = 0; i < 3; i++)
@@ -297,7 +309,8 @@ static void waiting(void)
     set.timeout_abs_ns = now_ns() + 10 * MS;
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, &set);
     CHECK_EQ(poll(&timer, 1, now_ns() + 3000 * MS), 0, "poll a masked port until its event comes");
-    CHECK(now_ns() >= set.timeout_abs_ns && now_ns() < set.timeout_abs_ns + 2500 * MS, "... in time");
+    CHECK(now_ns() >= set.timeout_abs_ns && now_ns() < set.timeout_abs_ns + 2500 * MS,
+          "... in time");
     CHECK_EQ(pending(timer), 1, "... which is pending");
     bit_flip(shared_info->evtchn_mask, timer, false);
     CHECK_EQ(hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield), 0, "yield");
@@ -322,8 +335,8 @@ static bool take(unsigned int queue)
 
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     old = __atomic_load_n(&words[port], __ATOMIC_SEQ_CST);
-    while (!__atomic_compare_exchange_n(&words[port], &old, old & ~(LINKED | EVTCHN_FIFO_LINK_MASK), false,
-                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    while (!__atomic_compare_exchange_n(&words[port], &old, old & ~(LINKED | EVTCHN_FIFO_LINK_MASK),
+                                        false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         continue;
     link = old & EVTCHN_FIFO_LINK_MASK;
     block->head[queue] = link;
@@ -354,7 +367,10 @@ static long init_control(unsigned int vcpu, uint64_t gfn, unsigned int offset)
     return rc ? rc : op.link_bits;
 }
 
-static long expand(uint64_t gfn) { return evtchn_op(EVTCHNOP_expand_array, &(struct evtchn_expand_array){ gfn }); }
+static long expand(uint64_t gfn)
+{
+    return evtchn_op(EVTCHNOP_expand_array, &(struct evtchn_expand_array){ gfn });
+}
 
 static void fifo_setup(void)
 {
@@ -365,9 +381,11 @@ static void fifo_setup(void)
     CHECK_EQ(priority(early, 3), -XENOSYS, "no priorities with the bitmaps");
     CHECK_EQ(expand(va_to_mfn(words)), -XEOPNOTSUPP, "no array before there is a control block");
     CHECK_EQ(init_control(0, va_to_mfn(page), 4), -XEINVAL, "a control block that is not aligned");
-    CHECK_EQ(init_control(0, va_to_mfn(page), PAGE - 64), -XEINVAL, "a control block beyond its page");
+    CHECK_EQ(init_control(0, va_to_mfn(page), PAGE - 64), -XEINVAL,
+             "a control block beyond its page");
     CHECK_EQ(init_control(0, 1UL << 39, 0), -XEINVAL, "a control block in no frame");
-    CHECK_EQ(init_control(0, va_to_mfn((void *)start_info->pt_base), 0), -XEINVAL, "a control block in a page table");
+    CHECK_EQ(init_control(0, va_to_mfn((void *)start_info->pt_base), 0), -XEINVAL,
+             "a control block in a page table");
     CHECK_EQ(init_control(99, va_to_mfn(page), 0), -XENOENT, "a control block for no vcpu");
     CHECK_EQ(priority(early, 3), -XENOSYS, "all these change nothing");
     block = (void *)(page + PAGE - 72);
@@ -390,7 +408,8 @@ static void fifo_setup(void)
 
 static void fifo_order(void)
 {
-    static const unsigned char level[8] = { 7, 15, 0, 7, 3, 0, 15, 3 }, order[8] = { 2, 5, 4, 7, 0, 3, 1, 6 };
+    static const unsigned char level[8] = { 7, 15, 0, 7, 3, 0, 15, 3 },
+                               order[8] = { 2, 5, 4, 7, 0, 3, 1, 6 };
     unsigned int port[8], wrong = 0;
 
     for (int i = 0; i < 8; i++) {
@@ -423,7 +442,8 @@ static void fifo_order(void)
     send(port[3]);
     send(port[0]);
     deliver();
-    CHECK_EQ(came[2] == port[0] && came[3] == port[3], 1, "a new priority holds from the next event on");
+    CHECK_EQ(came[2] == port[0] && came[3] == port[3], 1,
+             "a new priority holds from the next event on");
 
     nr_came = 0;
     __atomic_fetch_or(&words[port[0]], MASKED, __ATOMIC_SEQ_CST);
@@ -492,7 +512,8 @@ static void back_to_bitmaps(void)
 
     CHECK_EQ(reset(), 0, "reset");
     event_hook = NULL;
-    CHECK_EQ(set_va((uint64_t)words, va_to_mfn(words) << 12 | PTE_RO_KERNEL), 0, "... gives the pages back");
+    CHECK_EQ(set_va((uint64_t)words, va_to_mfn(words) << 12 | PTE_RO_KERNEL), 0,
+             "... gives the pages back");
     nothing_pending();
     port = bind_ipi(0);
     CHECK_EQ(port, 1, "... and the ports");
@@ -502,7 +523,8 @@ static void back_to_bitmaps(void)
     CHECK_EQ(pending(port), 1, "... but bits");
     deliver();
     CHECK_EQ(event_count[port], 1, "... that are delivered");
-    CHECK_EQ(init_control(0, va_to_mfn(block), (uint64_t)block & 4095), EVTCHN_FIFO_LINK_BITS, "queues again");
+    CHECK_EQ(init_control(0, va_to_mfn(block), (uint64_t)block & 4095), EVTCHN_FIFO_LINK_BITS,
+             "queues again");
     CHECK_EQ(reset(), 0, "... and reset again");
 }
 

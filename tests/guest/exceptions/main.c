@@ -28,7 +28,8 @@ static void arithmetic(void)
     CHECK_EQ(v, 6, "ud2 with events unmasked");
     CHECK_EQ(last_trap.rflags & 0x200, 0x200, "IF is set in the frame while events are unmasked");
     CHECK_EQ(last_trap.cs >> 32 & 0xff, 0, "the frame carries a clear event mask");
-    CHECK_EQ(shared_info->vcpu_info[0].evtchn_upcall_mask, 0, "a trap without the mask flag leaves events unmasked");
+    CHECK_EQ(shared_info->vcpu_info[0].evtchn_upcall_mask, 0,
+             "a trap without the mask flag leaves events unmasked");
     shared_info->vcpu_info[0].evtchn_upcall_mask = 1;
 }
 
@@ -38,7 +39,10 @@ static void divide(void)
 
     probe_vector = -1;
     __asm__ volatile("xor %%edx, %%edx\n mov $1, %%eax\n1: divl %0\n2:\n"
-                     ".pushsection .ex_table, \"aw\"\n.quad 1b, 2b\n.popsection" : : "r"(0) : "rax", "rdx", "memory");
+                     ".pushsection .ex_table, \"aw\"\n.quad 1b, 2b\n.popsection"
+                     :
+                     : "r"(0)
+                     : "rax", "rdx", "memory");
     v = probe_vector;
     CHECK_EQ(v, 0, "division by zero raises #DE");
 }
@@ -70,11 +74,13 @@ static void faults(void)
     CHECK_EQ(probe_read(NON_CANONICAL, &v), 13, "a non-canonical address raises #GP");
     CHECK_EQ(last_trap.error_code, 0, "... with error code 0");
 
-    CHECK_EQ(set_va((uint64_t)page, va_to_mfn(page) * PAGE | PTE_RO_KERNEL), 0, "make a page read-only");
+    CHECK_EQ(set_va((uint64_t)page, va_to_mfn(page) * PAGE | PTE_RO_KERNEL), 0,
+             "make a page read-only");
     CHECK_EQ(probe_read(page, &v), 0, "it can still be read");
     CHECK_EQ(probe_write(page, 1), 14, "writing it raises #PF");
     CHECK_EQ(last_trap.error_code, 3, "... with error code 3 (present, write, kernel)");
-    CHECK_EQ(set_va((uint64_t)page, va_to_mfn(page) * PAGE | PTE_RW_KERNEL), 0, "make it writable again");
+    CHECK_EQ(set_va((uint64_t)page, va_to_mfn(page) * PAGE | PTE_RW_KERNEL), 0,
+             "make it writable again");
     CHECK_EQ(probe_write(page, 1), 0, "and write it");
 }
 
@@ -109,13 +115,15 @@ static void forced_cpuid(void)
 {
     uint32_t a = 0x40000000, b, c = 0, d;
 
-    __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2"
+                     : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     CHECK_EQ(b, 0x566e6558, "prefixed CPUID says Xen (1)");
     CHECK_EQ(c, 0x65584d4d, "prefixed CPUID says Xen (2)");
     CHECK_EQ(d, 0x4d4d566e, "prefixed CPUID says Xen (3)");
     a = 0x40000001;
     c = 0;
-    __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2"
+                     : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     CHECK_EQ(a, 0x00040011, "prefixed CPUID says 4.17");
 }
 
@@ -137,8 +145,10 @@ void test_main(void)
 {
     struct trap_info bad[2] = { { .vector = 3, .cs = 0xe033, .address = (uint64_t)NON_CANONICAL } };
 
-    CHECK_EQ(hypercall(__HYPERVISOR_set_trap_table, UNMAPPED), -XEFAULT, "trap table at a bad address");
-    CHECK_EQ(hypercall(__HYPERVISOR_set_trap_table, bad), -XEINVAL, "handler at a non-canonical address");
+    CHECK_EQ(hypercall(__HYPERVISOR_set_trap_table, UNMAPPED), -XEFAULT,
+             "trap table at a bad address");
+    CHECK_EQ(hypercall(__HYPERVISOR_set_trap_table, bad), -XEINVAL,
+             "handler at a non-canonical address");
     breakpoints();
     arithmetic();
     divide();

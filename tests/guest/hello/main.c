@@ -12,7 +12,8 @@ void test_main(void)
     char extra[16] = { 0 }, caps[1024] = { 0 };
     unsigned int wrong = 0;
 
-    CHECK_EQ(hypercall(__HYPERVISOR_xen_version, XENVER_version, 0), (4 << 16) | 17, "version is 4.17");
+    CHECK_EQ(hypercall(__HYPERVISOR_xen_version, XENVER_version, 0), (4 << 16) | 17,
+             "version is 4.17");
     CHECK_EQ(hypercall(__HYPERVISOR_xen_version, XENVER_extraversion, extra), 0, "extraversion");
     CHECK_EQ(hypercall(__HYPERVISOR_xen_version, XENVER_capabilities, caps), 0, "capabilities");
     print("xen 4.17%s, %s\n", extra, caps);
@@ -20,7 +21,8 @@ void test_main(void)
     CHECK_EQ(hypercall(63, 0), -XENOSYS, "unused hypercall number");
     CHECK_EQ(hypercall(1000000, 0), -XENOSYS, "hypercall number out of range");
 
-    CHECK((start_info->flags & SIF_INITDOMAIN) && (start_info->flags & SIF_PRIVILEGED), "dom0 flags");
+    CHECK((start_info->flags & SIF_INITDOMAIN) && (start_info->flags & SIF_PRIVILEGED),
+          "dom0 flags");
     CHECK(start_info->nr_pages > 4096, "has memory");
     CHECK_EQ(start_info->pt_base & 4095, 0, "pt_base is aligned");
     for (uint64_t pfn = 0; pfn < start_info->nr_pages; pfn++)
@@ -28,7 +30,8 @@ void test_main(void)
             wrong++;
     CHECK_EQ(wrong, 0, "M2P is the inverse of the P2M for every frame");
     for (int level = 2; level <= 4; level++) /* a write to a level 1 table is emulated */
-        CHECK_EQ(probe_write(pt_entry(start_info->pt_base, level), 0), 14, "a page table in use is mapped read-only");
+        CHECK_EQ(probe_write(pt_entry(start_info->pt_base, level), 0), 14,
+                 "a page table in use is mapped read-only");
     CHECK_EQ(probe_write((void *)0xffff800000000000UL, 0), 14, "M2P cannot be written");
     CHECK_EQ(probe_read((void *)0xffff830000000000UL, NULL), 14, "direct map cannot be read");
 

@@ -25,7 +25,10 @@ static long call_through(unsigned int nr, uint64_t a, uint64_t b)
     char *entry = hypercall_page + nr * 32;
     long ret;
 
-    __asm__ volatile("call *%1" : "=a"(ret), "+r"(entry), "+D"(a), "+S"(b) : : "rdx", "r8", "r9", "r10", "memory");
+    __asm__ volatile("call *%1"
+                     : "=a"(ret), "+r"(entry), "+D"(a), "+S"(b)
+                     :
+                     : "rdx", "r8", "r9", "r10", "memory");
     return ret;
 }
 
@@ -35,7 +38,8 @@ void test_main(void)
     char *entry = hypercall_page + __HYPERVISOR_xen_version * 32;
     long ret;
 
-    CHECK_EQ(call_through(__HYPERVISOR_xen_version, XENVER_version, 0), (4 << 16) | 17, "version through the page");
+    CHECK_EQ(call_through(__HYPERVISOR_xen_version, XENVER_version, 0), (4 << 16) | 17,
+             "version through the page");
     CHECK_EQ(call_through(63, 0, 0), -XENOSYS, "a number without a call");
     __asm__ volatile("mov %3, %%rcx\n mov %4, %%r11\n call *%5\n mov %%rcx, %1\n mov %%r11, %2"
                      : "=a"(ret), "=&r"(rcx), "=&r"(r11)

@@ -92,7 +92,8 @@ void print(const char *fmt, ...)
             break;
         case 'x':
         case 'p':
-            put_number(is_long || *fmt == 'p' ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int), 16);
+            put_number(
+                is_long || *fmt == 'p' ? va_arg(ap, unsigned long) : va_arg(ap, unsigned int), 16);
             break;
         default:
             put('?');
@@ -109,7 +110,8 @@ void check_(bool ok, const char *what, const char *file, int at, long got, long 
         print("ok %s: %s\n", test_name, what);
     } else {
         nr_failed++;
-        print("FAIL %s: %s (%s:%d: got %ld (%lx), want %ld (%lx))\n", test_name, what, file, at, got, got, want, want);
+        print("FAIL %s: %s (%s:%d: got %ld (%lx), want %ld (%lx))\n", test_name, what, file, at,
+              got, got, want, want);
     }
 }
 
@@ -162,7 +164,9 @@ static void on_event(void)
 
 void events_start(void)
 {
-    struct callback_register cb = { .type = CALLBACKTYPE_event, .address = (unsigned long)event_entry };
+    struct callback_register cb = {
+        .type = CALLBACKTYPE_event, .address = (unsigned long)event_entry
+    };
 
     hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb);
 }
@@ -199,7 +203,8 @@ void traps_install(void)
 
     for (unsigned int i = 0; i < 256; i++)
         table[i] = (struct trap_info){
-            .vector = (uint8_t)i, .flags = trap_dpl[i] & 3, .cs = 0xe033, .address = (uint64_t)trap_stubs + 16 * i
+            .vector = (uint8_t)i, .flags = trap_dpl[i] & 3, .cs = 0xe033,
+            .address = (uint64_t)trap_stubs + 16 * i
         };
     hypercall(__HYPERVISOR_set_trap_table, table);
 }
@@ -227,8 +232,8 @@ void guest_trap(struct trap_frame *f)
         return;
     if (fixup(f))
         return;
-    print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name, f->vector, f->error_code, f->rip,
-          shared_info ? my_info()->arch.cr2 : 0, f->rsp);
+    print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name, f->vector,
+          f->error_code, f->rip, shared_info ? my_info()->arch.cr2 : 0, f->rsp);
     poweroff();
 }
 
@@ -328,7 +333,8 @@ struct vcpu_guest_context *vcpu_context(void (*fn)(void))
     c.flags = VGCF_in_kernel;
     for (unsigned int i = 0; i < 256; i++)
         c.trap_ctxt[i] = (struct trap_info){
-            .vector = (uint8_t)i, .flags = trap_dpl[i] & 3, .cs = 0xe033, .address = (uint64_t)trap_stubs + 16 * i
+            .vector = (uint8_t)i, .flags = trap_dpl[i] & 3, .cs = 0xe033,
+            .address = (uint64_t)trap_stubs + 16 * i
         };
     c.user_regs.rip = (uint64_t)fn;
     c.user_regs.cs = 0xe033;

@@ -49,7 +49,8 @@ struct trap_frame {
 
 /* --- hypercalls ------------------------------------------------------------------------------- */
 
-static inline long hypercall5(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e)
+static inline long hypercall5(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d,
+                              uint64_t e)
 {
     register uint64_t r10 __asm__("r10") = d;
     register uint64_t r8 __asm__("r8") = e;
@@ -114,7 +115,10 @@ int probe_write(void *p, uint64_t v);
 
 extern struct start_info *start_info;
 extern struct shared_info *shared_info;
-static inline uint64_t pfn_to_mfn(uint64_t pfn) { return ((const uint64_t *)start_info->mfn_list)[pfn]; }
+static inline uint64_t pfn_to_mfn(uint64_t pfn)
+{
+    return ((const uint64_t *)start_info->mfn_list)[pfn];
+}
 static inline uint64_t va_to_pfn(const void *p) { return ((uint64_t)p - VIRT_BASE) / PAGE; }
 static inline uint64_t va_to_mfn(const void *p) { return pfn_to_mfn(va_to_pfn(p)); }
 void *alloc_page(void); /* zeroed, mapped read-write in the initial region; never freed */
@@ -167,7 +171,10 @@ static inline void events_off(void)
     my_info()->evtchn_upcall_mask = 1;
     __asm__ volatile("" : : : "memory");
 }
-static inline long evtchn_op(int op, void *arg) { return hypercall(__HYPERVISOR_event_channel_op, op, arg); }
+static inline long evtchn_op(int op, void *arg)
+{
+    return hypercall(__HYPERVISOR_event_channel_op, op, arg);
+}
 static inline void bit_flip(volatile uint64_t *map, unsigned int bit, bool on)
 {
     if (on)
@@ -175,7 +182,10 @@ static inline void bit_flip(volatile uint64_t *map, unsigned int bit, bool on)
     else
         __atomic_and_fetch(&map[bit / 64], ~(1UL << bit % 64), __ATOMIC_SEQ_CST);
 }
-static inline bool bit_is_on(const volatile uint64_t *map, unsigned int bit) { return map[bit / 64] >> bit % 64 & 1; }
+static inline bool bit_is_on(const volatile uint64_t *map, unsigned int bit)
+{
+    return map[bit / 64] >> bit % 64 & 1;
+}
 uint64_t now_ns(void); /* system time, by this vcpu's time info and the TSC */
 
 void *memset(void *p, int c, size_t n);

@@ -34,9 +34,15 @@ static long ext(unsigned int cmd, uint64_t arg1, uint64_t arg2)
     return hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
 
-static long pin(int level, uint64_t mfn) { return ext(MMUEXT_PIN_L1_TABLE + (unsigned int)level - 1, mfn, 0); }
+static long pin(int level, uint64_t mfn)
+{
+    return ext(MMUEXT_PIN_L1_TABLE + (unsigned int)level - 1, mfn, 0);
+}
 static long unpin(uint64_t mfn) { return ext(MMUEXT_UNPIN_TABLE, mfn, 0); }
-static long map(void *va, uint64_t mfn, uint64_t flags) { return set_va((uint64_t)va, mfn << 12 | flags); }
+static long map(void *va, uint64_t mfn, uint64_t flags)
+{
+    return set_va((uint64_t)va, mfn << 12 | flags);
+}
 static long protect(void *page) { return map(page, va_to_mfn(page), PTE_RO_KERNEL); }
 static long unprotect(void *page) { return map(page, va_to_mfn(page), PTE_RW_KERNEL); }
 static uint64_t pte_of(void *va) { return *(volatile uint64_t *)pt_entry((uint64_t)va, 1); }
@@ -57,16 +63,20 @@ static void update_kinds(void)
 {
     uint64_t at = pte_ptr(window), mfn = window_mfn, val;
 
-    CHECK_EQ(update(at, mfn << 12 | PTE_RO_KERNEL), 0, "MMU_NORMAL_PT_UPDATE makes a page read-only");
+    CHECK_EQ(update(at, mfn << 12 | PTE_RO_KERNEL), 0,
+             "MMU_NORMAL_PT_UPDATE makes a page read-only");
     CHECK_EQ(pte_of(window) & (PTE_P | PTE_W), PTE_P, "... and the table shows it");
     CHECK_EQ(pte_of(window) & PTE_U, PTE_U, "a kernel mapping is a user page to the processor");
-    CHECK_EQ(update(at | MMU_PT_UPDATE_NO_TRANSLATE, mfn << 12 | PTE_RW_KERNEL), 0, "MMU_PT_UPDATE_NO_TRANSLATE");
-    CHECK_EQ(update(at, mfn << 12 | PTE_P | PTE_W), 0, "an entry without the accessed and dirty bits");
+    CHECK_EQ(update(at | MMU_PT_UPDATE_NO_TRANSLATE, mfn << 12 | PTE_RW_KERNEL), 0,
+             "MMU_PT_UPDATE_NO_TRANSLATE");
+    CHECK_EQ(update(at, mfn << 12 | PTE_P | PTE_W), 0,
+             "an entry without the accessed and dirty bits");
     CHECK_EQ(pte_of(window) & (PTE_A | PTE_D), 0, "... has them clear");
     ext(MMUEXT_INVLPG_LOCAL, (uint64_t)window, 0);
     *(volatile char *)window = 1;
     CHECK_EQ(pte_of(window) & (PTE_A | PTE_D), PTE_A | PTE_D, "... until the page is written");
-    CHECK_EQ(update(at | MMU_PT_UPDATE_PRESERVE_AD, mfn << 12 | PTE_P | PTE_W), 0, "MMU_PT_UPDATE_PRESERVE_AD");
+    CHECK_EQ(update(at | MMU_PT_UPDATE_PRESERVE_AD, mfn << 12 | PTE_P | PTE_W), 0,
+             "MMU_PT_UPDATE_PRESERVE_AD");
     CHECK_EQ(pte_of(window) & (PTE_A | PTE_D), PTE_A | PTE_D, "... keeps them");
     CHECK_EQ(update(at, 0), 0, "clear an entry");
     CHECK_EQ(pte_of(window), 0, "... and it is 0");
@@ -77,9 +87,11 @@ static void update_kinds(void)
     CHECK_EQ(update(mfn << 12 | MMU_MACHPHYS_UPDATE, 77), 0, "MMU_MACHPHYS_UPDATE");
     CHECK_EQ(m2p()[mfn], 77, "... is seen in the M2P");
     CHECK_EQ(update(mfn << 12 | MMU_MACHPHYS_UPDATE, va_to_pfn(window)), 0, "... and set back");
-    CHECK_EQ(update(MFN_NONE << 12 | MMU_MACHPHYS_UPDATE, 1), -XEINVAL, "MMU_MACHPHYS_UPDATE of no frame");
+    CHECK_EQ(update(MFN_NONE << 12 | MMU_MACHPHYS_UPDATE, 1), -XEINVAL,
+             "MMU_MACHPHYS_UPDATE of no frame");
     CHECK_EQ(update(MFN_NONE << 12, 0), -XEINVAL, "an update of a page table that does not exist");
-    CHECK_EQ(update((data_mfn << 12) + 8, 0x1122334455667788), 0, "an update of ordinary memory is a plain store");
+    CHECK_EQ(update((data_mfn << 12) + 8, 0x1122334455667788), 0,
+             "an update of ordinary memory is a plain store");
     CHECK_EQ(probe_read(data + 8, &val) ? 0 : val, 0x1122334455667788, "... that can be read back");
 }
 
@@ -93,8 +105,10 @@ static void hypervisor_frames(void)
         skip("this hypervisor does not tell the frames of the M2P");
         return;
     }
-    CHECK(update(at, extent[0] << 12 | PTE_RO_KERNEL) < 0, "the hypervisor's frame as one's own is refused");
-    CHECK_EQ(update_for(at, extent[0] << 12 | PTE_RO_KERNEL, DOMID_XEN), 0, "the M2P's frame of DOMID_XEN, read-only");
+    CHECK(update(at, extent[0] << 12 | PTE_RO_KERNEL) < 0,
+          "the hypervisor's frame as one's own is refused");
+    CHECK_EQ(update_for(at, extent[0] << 12 | PTE_RO_KERNEL, DOMID_XEN), 0,
+             "the M2P's frame of DOMID_XEN, read-only");
     CHECK_EQ(*(volatile uint64_t *)window, m2p()[0], "... holds the M2P");
     CHECK(update_for(at, extent[0] << 12 | PTE_RW_KERNEL, DOMID_XEN) < 0, "... but not read-write");
     CHECK_EQ(update(extent[0] << 12, 5), -XEINVAL, "an update of the hypervisor's frame");
@@ -105,17 +119,23 @@ static void foreign_frames(void)
 {
     uint64_t at = pte_ptr(window);
 
-    CHECK(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, DOMID_XEN) < 0, "our frame is not DOMID_XEN's");
-    CHECK(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, DOMID_IO) < 0, "our frame is not DOMID_IO's");
-    CHECK_EQ(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, 1234), -XESRCH, "frames of a domain that does not exist");
-    CHECK_EQ(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, 1235UL << 16 | DOMID_SELF), -XESRCH, "tables of such a domain");
-    CHECK_EQ(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, 1UL << 16 | DOMID_SELF), 0, "tables of domain 0 by its number");
+    CHECK(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, DOMID_XEN) < 0,
+          "our frame is not DOMID_XEN's");
+    CHECK(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, DOMID_IO) < 0,
+          "our frame is not DOMID_IO's");
+    CHECK_EQ(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, 1234), -XESRCH,
+             "frames of a domain that does not exist");
+    CHECK_EQ(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, 1235UL << 16 | DOMID_SELF), -XESRCH,
+             "tables of such a domain");
+    CHECK_EQ(update_for(at, data_mfn << 12 | PTE_RO_KERNEL, 1UL << 16 | DOMID_SELF), 0,
+             "tables of domain 0 by its number");
     restore_window();
     CHECK_EQ(update_for(at, 0xb8000 | PTE_RW_KERNEL, DOMID_IO), 0, "the text screen as DOMID_IO's");
     CHECK_EQ(update(at, 0xb8000 | PTE_RW_KERNEL), 0, "... and as one's own");
     CHECK_EQ(probe_write(window, 0x0741074207430744), 0, "... can be written");
     CHECK(update(at, 0xfee00000 | PTE_RW_KERNEL) < 0, "the local APIC is refused");
-    CHECK(update(at, MFN_NONE << 12 | PTE_RW_KERNEL) < 0, "a frame beyond the physical address space");
+    CHECK(update(at, MFN_NONE << 12 | PTE_RW_KERNEL) < 0,
+          "a frame beyond the physical address space");
     restore_window();
 }
 
@@ -136,7 +156,8 @@ static void entry_bits(void)
     }, l2[] = {
         { PTE_RW_KERNEL | PTE_U, 0, "a level 2 entry" },
         { PTE_RW_KERNEL | PTE_U | PTE_NX, 0, "NX in a level 2 entry" },
-        { PTE_RW_KERNEL | PTE_U | 0x3ffUL << 53 | 0xe00, 0, "the software bits in a level 2 entry" },
+        { PTE_RW_KERNEL | PTE_U | 0x3ffUL << 53 | 0xe00, 0,
+          "the software bits in a level 2 entry" },
         { PTE_RW_KERNEL | PTE_U | PTE_PSE, -XEINVAL, "a large page in a level 2 entry" },
         { PTE_RW_KERNEL | PTE_U | PTE_G, -XEINVAL, "global in a level 2 entry" },
     };
@@ -236,7 +257,9 @@ static void bad_trees(void)
 
     for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         link_tables();
-        ((uint64_t *)table[bad[i].level])[bad[i].index] = bad[i].entry ?: data_mfn << 12 | PTE_RW_KERNEL | PTE_U;
+        ((uint64_t *)table[bad[i].level])[bad[i].index] = bad[i].entry
+                                                              ?: data_mfn << 12 | PTE_RW_KERNEL |
+                                                                     PTE_U;
         protect_tables();
         CHECK(pin(4, va_to_mfn(table[4])) < 0, bad[i].what);
         CHECK_EQ(count_writable(), 4, "... and nothing of it has a type");
@@ -263,22 +286,26 @@ static void hypervisor_slots(void)
     uint64_t root = va_to_mfn((void *)start_info->pt_base) << 12, *l4 = table[4], v;
 
     for (int i = 256; i < 272; i += 5)
-        CHECK_EQ(update(root + (uint64_t)i * 8, 0), -XEINVAL, "an update of a slot of the hypervisor");
+        CHECK_EQ(update(root + (uint64_t)i * 8, 0), -XEINVAL,
+                 "an update of a slot of the hypervisor");
     link_tables();
     l4[257] = 0x12345 | PTE_P;
     protect_tables();
-    CHECK_EQ(pin(4, va_to_mfn(l4)), 0, "what a new level 4 table has in these slots does not matter");
+    CHECK_EQ(pin(4, va_to_mfn(l4)), 0,
+             "what a new level 4 table has in these slots does not matter");
     CHECK_EQ(unpin(va_to_mfn(l4)), 0, "... also later");
     CHECK_EQ(count_writable(), 4, "... and the page is ordinary memory again");
 
     link_tables();
     l4[FREE_SLOT] = 0;
     protect_tables();
-    CHECK_EQ(update(root + FREE_SLOT * 8, va_to_mfn(table[3]) << 12 | PTE_RW_KERNEL | PTE_U), 0, "fill a free slot");
+    CHECK_EQ(update(root + FREE_SLOT * 8, va_to_mfn(table[3]) << 12 | PTE_RW_KERNEL | PTE_U), 0,
+             "fill a free slot");
     CHECK_EQ(probe_write((void *)SLOT_VA(FREE_SLOT), 4711), 0, "... and write through it");
     CHECK_EQ(*(uint64_t *)table[0], 4711, "... to the right page");
     CHECK(unprotect(table[3]) < 0, "... whose tables are typed");
-    CHECK_EQ(probe_write(pt_entry((uint64_t)table[4], 3), 0), 14, "a store to a table above level 1 is a fault");
+    CHECK_EQ(probe_write(pt_entry((uint64_t)table[4], 3), 0), 14,
+             "a store to a table above level 1 is a fault");
     CHECK_EQ(update(root + FREE_SLOT * 8, 0), 0, "empty the slot");
     CHECK_EQ(ext(MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0, "... and flush");
     CHECK_EQ(probe_read((void *)SLOT_VA(FREE_SLOT), &v), 14, "... and it is gone");
@@ -289,11 +316,12 @@ static void hypervisor_slots(void)
 static void linear_tables(void)
 {
     uint64_t mfn = va_to_mfn((void *)start_info->pt_base), slot = (mfn << 12) + FREE_SLOT * 8;
-    uint64_t *self = (uint64_t *)(SLOT_VA(FREE_SLOT) | (uint64_t)FREE_SLOT << 30 | (uint64_t)FREE_SLOT << 21 |
-                                  (uint64_t)FREE_SLOT << 12);
+    uint64_t *self = (uint64_t *)(SLOT_VA(FREE_SLOT) | (uint64_t)FREE_SLOT << 30 |
+                                  (uint64_t)FREE_SLOT << 21 | (uint64_t)FREE_SLOT << 12);
     uint64_t v = 0;
 
-    CHECK(update(slot, mfn << 12 | PTE_RW_KERNEL | PTE_U) < 0, "a writable linear table is refused");
+    CHECK(update(slot, mfn << 12 | PTE_RW_KERNEL | PTE_U) < 0,
+          "a writable linear table is refused");
     if (update(slot, mfn << 12 | PTE_RO_KERNEL | PTE_U)) {
         skip("no linear page tables in this hypervisor");
         return;
@@ -311,7 +339,8 @@ static void linear_tables(void)
 
 static void base_pointers(void)
 {
-    uint64_t *boot = (uint64_t *)start_info->pt_base, old = va_to_mfn(boot), *copy = alloc_page(), mfn = va_to_mfn(copy);
+    uint64_t *boot = (uint64_t *)start_info->pt_base, old = va_to_mfn(boot), *copy = alloc_page(),
+             mfn = va_to_mfn(copy);
     uint64_t cr3;
 
     CHECK(ext(MMUEXT_NEW_BASEPTR, data_mfn, 0) < 0, "ordinary memory is no base pointer");
@@ -340,15 +369,20 @@ static void va_mapping(void)
     CHECK_EQ(set_va(UNMAPPED, val), -XEINVAL, "update_va_mapping without a level 1 table");
     CHECK_EQ(set_va(0xffff830000000000, val), -XEINVAL, "... of the hypervisor's space");
     CHECK(set_va((uint64_t)window, MFN_NONE << 12 | PTE_P) < 0, "... with a bad frame");
-    CHECK(set_va((uint64_t)window, va_to_mfn((void *)start_info->pt_base) << 12 | PTE_RW_KERNEL) < 0,
+    CHECK(set_va((uint64_t)window, va_to_mfn((void *)start_info->pt_base) << 12 | PTE_RW_KERNEL) <
+              0,
           "... of a page table, writable");
     CHECK_EQ(pte_of(window) >> 12 & 0xffffffffff, (long)window_mfn, "... leaves the old entry");
-    CHECK_EQ(map(window, va_to_mfn((void *)start_info->pt_base), PTE_RO_KERNEL), 0, "... of a page table, read-only");
-    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping, window, val, UVMF_TLB_FLUSH | UVMF_ALL), 0, "... with a full flush");
-    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping, window, val, UVMF_INVLPG | UVMF_ALL), 0, "... with INVLPG for all");
-    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping, window, val, UVMF_INVLPG | UNMAPPED), -XEFAULT,
-             "... with a bad mask of vcpus");
-    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping_otherdomain, window, val, 0, 1234), -XESRCH, "... for no domain");
+    CHECK_EQ(map(window, va_to_mfn((void *)start_info->pt_base), PTE_RO_KERNEL), 0,
+             "... of a page table, read-only");
+    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping, window, val, UVMF_TLB_FLUSH | UVMF_ALL), 0,
+             "... with a full flush");
+    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping, window, val, UVMF_INVLPG | UVMF_ALL), 0,
+             "... with INVLPG for all");
+    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping, window, val, UVMF_INVLPG | UNMAPPED),
+             -XEFAULT, "... with a bad mask of vcpus");
+    CHECK_EQ(hypercall(__HYPERVISOR_update_va_mapping_otherdomain, window, val, 0, 1234), -XESRCH,
+             "... for no domain");
     restore_window();
 }
 
@@ -356,18 +390,22 @@ static void done_counts(void)
 {
     uint64_t ro = window_mfn << 12 | PTE_RO_KERNEL, at = pte_ptr(window);
     struct mmu_update u[4] = { { at, 0 }, { at, ro }, { at, MFN_NONE << 12 | PTE_P }, { at, 0 } };
-    struct mmuext_op op[3] = { { .cmd = MMUEXT_TLB_FLUSH_LOCAL }, { .cmd = 99 }, { .cmd = MMUEXT_TLB_FLUSH_LOCAL } };
+    struct mmuext_op op[3] = { { .cmd = MMUEXT_TLB_FLUSH_LOCAL }, { .cmd = 99 },
+                               { .cmd = MMUEXT_TLB_FLUSH_LOCAL } };
     unsigned int done = 77;
 
-    CHECK(hypercall(__HYPERVISOR_mmu_update, u, 4, &done, DOMID_SELF) < 0, "a batch with a bad third update");
+    CHECK(hypercall(__HYPERVISOR_mmu_update, u, 4, &done, DOMID_SELF) < 0,
+          "a batch with a bad third update");
     CHECK_EQ(done, 2, "... has two done");
     CHECK_EQ(pte_of(window) & PTE_P, PTE_P, "... and stops there");
     CHECK_EQ(hypercall(__HYPERVISOR_mmu_update, u, 2, &done, DOMID_SELF), 0, "a batch without it");
     CHECK_EQ(done, 2, "... has all done");
     CHECK_EQ(hypercall(__HYPERVISOR_mmu_update, u, 0, &done, DOMID_SELF), 0, "an empty batch");
     CHECK_EQ(done, 0, "... has none done");
-    CHECK_EQ(hypercall(__HYPERVISOR_mmu_update, UNMAPPED, 1, &done, DOMID_SELF), -XEFAULT, "a batch that cannot be read");
-    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, op, 3, &done, DOMID_SELF), -XENOSYS, "extended operations, one unknown");
+    CHECK_EQ(hypercall(__HYPERVISOR_mmu_update, UNMAPPED, 1, &done, DOMID_SELF), -XEFAULT,
+             "a batch that cannot be read");
+    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, op, 3, &done, DOMID_SELF), -XENOSYS,
+             "extended operations, one unknown");
     CHECK_EQ(done, 1, "... have one done");
     CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, op, 1, &done, DOMID_SELF), 0, "extended operations");
     CHECK_EQ(done, 1, "... all done");
@@ -381,12 +419,16 @@ static void page_operations(void)
     CHECK_EQ(ext(MMUEXT_CLEAR_PAGE, data_mfn, 0), 0, "MMUEXT_CLEAR_PAGE");
     CHECK_EQ(*(uint64_t *)(data + PAGE - 8), 0, "... clears");
     *(uint64_t *)window = 0x1234;
-    CHECK_EQ(ext(MMUEXT_CLEAR_PAGE, va_to_mfn((void *)start_info->pt_base), 0), -XEINVAL, "... but no page table");
-    struct mmuext_op copy = { .cmd = MMUEXT_COPY_PAGE, .arg1.mfn = data_mfn, .arg2.src_mfn = window_mfn };
+    CHECK_EQ(ext(MMUEXT_CLEAR_PAGE, va_to_mfn((void *)start_info->pt_base), 0), -XEINVAL,
+             "... but no page table");
+    struct mmuext_op copy = {
+        .cmd = MMUEXT_COPY_PAGE, .arg1.mfn = data_mfn, .arg2.src_mfn = window_mfn
+    };
     CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, &copy, 1, 0, DOMID_SELF), 0, "MMUEXT_COPY_PAGE");
     CHECK_EQ(*(uint64_t *)data, 0x1234, "... copies");
     copy.arg2.src_mfn = MFN_NONE;
-    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, &copy, 1, 0, DOMID_SELF), -XEINVAL, "... but not from no frame");
+    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, &copy, 1, 0, DOMID_SELF), -XEINVAL,
+             "... but not from no frame");
     CHECK_EQ(ext(MMUEXT_FLUSH_CACHE, 0, 0), 0, "MMUEXT_FLUSH_CACHE");
 }
 
@@ -413,9 +455,13 @@ static void writable_tables(void)
     STORE("emulated xchg", "xchg %0, (%1)", ro, : "+r"(other) : "r"(pte));
     CHECK_EQ(other | PTE_A | PTE_D, rw | PTE_A | PTE_D, "... gives the old entry");
     other = rw;
-    STORE("emulated cmpxchg that fits", "lock cmpxchg %1, (%2)", 0, : "+a"(other) : "r"(0UL), "r"(pte));
+    STORE("emulated cmpxchg that fits", "lock cmpxchg %1, (%2)", 0,
+          : "+a"(other)
+          : "r"(0UL), "r"(pte));
     other = 0x1234;
-    STORE("emulated cmpxchg that does not", "lock cmpxchg %1, (%2)", rw, : "+a"(other) : "r"(0UL), "r"(pte));
+    STORE("emulated cmpxchg that does not", "lock cmpxchg %1, (%2)", rw,
+          : "+a"(other)
+          : "r"(0UL), "r"(pte));
     CHECK_EQ(other | PTE_A | PTE_D, rw | PTE_A | PTE_D, "... and it gives the entry");
     STORE("emulated and", "lock andq %0, (%1)", ro, : : "r"(~PTE_W), "r"(pte));
     STORE("emulated or", "lock orq %0, (%1)", rw | 0x200, : : "r"(0x200UL), "r"(pte));
@@ -425,9 +471,10 @@ static void writable_tables(void)
     STORE("emulated btc", "lock btcq $1, (%0)", ro, : : "r"(pte));
     STORE("emulated add", "addq %0, (%1)", rw + 0x200, : : "r"(0x200UL), "r"(pte));
     STORE("emulated 4-byte mov", "movl %0, (%1)", ro, : : "r"((uint32_t)ro), "r"(pte));
-    CHECK_EQ(probe_write((void *)pte, MFN_NONE << 12 | PTE_P), 14, "an emulated store of a bad entry is a fault");
-    CHECK_EQ(probe_write((void *)pte, va_to_mfn((void *)start_info->pt_base) << 12 | PTE_RW_KERNEL), 14,
-             "... so is one that makes a page table writable");
+    CHECK_EQ(probe_write((void *)pte, MFN_NONE << 12 | PTE_P), 14,
+             "an emulated store of a bad entry is a fault");
+    CHECK_EQ(probe_write((void *)pte, va_to_mfn((void *)start_info->pt_base) << 12 | PTE_RW_KERNEL),
+             14, "... so is one that makes a page table writable");
     CHECK_EQ(probe_write((void *)pte, 0), 0, "an entry is cleared by a store");
     CHECK_EQ(ext(MMUEXT_INVLPG_LOCAL, (uint64_t)window, 0), 0, "... and flushed");
     CHECK_EQ(probe_read(window, &v), 14, "... and the page is gone");
@@ -463,7 +510,9 @@ static void flushes(void)
 
 static long reserve(unsigned int op, uint64_t *frame, unsigned long nr, unsigned int order)
 {
-    struct xen_memory_reservation r = { .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF };
+    struct xen_memory_reservation r = {
+        .nr_extents = nr, .extent_order = order, .domid = DOMID_SELF
+    };
 
     set_xen_guest_handle(r.extent_start, frame);
     return hypercall(__HYPERVISOR_memory_op, op, &r);
@@ -473,7 +522,8 @@ static void exchange(void)
 {
     uint64_t in[4], out[1] = { 123456 }, pfn;
     struct xen_memory_exchange x = { .in = { .nr_extents = 4, .domid = DOMID_SELF },
-                                     .out = { .nr_extents = 1, .extent_order = 2, .domid = DOMID_SELF } };
+                                     .out = { .nr_extents = 1, .extent_order = 2,
+                                              .domid = DOMID_SELF } };
     long rc;
 
     for (int i = 0; i < 4; i++)
@@ -492,11 +542,13 @@ static void exchange(void)
 
     x.nr_exchanged = 0;
     x.out.nr_extents = 2;
-    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_exchange, &x), -XEINVAL, "exchange of unequal amounts");
+    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_exchange, &x), -XEINVAL,
+             "exchange of unequal amounts");
     CHECK_EQ(x.nr_exchanged, 0, "... changes nothing");
     x.out.nr_extents = 1;
     in[0] = in[1] = in[2] = in[3] = out[0];
-    CHECK(hypercall(__HYPERVISOR_memory_op, XENMEM_exchange, &x) < 0, "exchange of one page, four times");
+    CHECK(hypercall(__HYPERVISOR_memory_op, XENMEM_exchange, &x) < 0,
+          "exchange of one page, four times");
     CHECK_EQ(x.nr_exchanged, 0, "... changes nothing");
     CHECK_EQ(map(window, out[0], PTE_RW_KERNEL), 0, "... and the page is still there");
     restore_window();
@@ -510,24 +562,28 @@ static void reservation(void)
 
     CHECK_EQ(before, (long)start_info->nr_pages, "the reservation is what start_info says");
     CHECK_EQ(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 1, "give a page back");
-    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self), before - 1, "... and have one less");
+    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self), before - 1,
+             "... and have one less");
     CHECK(m2p()[mfn] != pfn, "... without an M2P entry");
     CHECK(map(window, mfn, PTE_RO_KERNEL) < 0, "... which cannot be mapped");
     CHECK_EQ(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 0, "... nor given back again");
     frame = pfn;
     CHECK_EQ(reserve(XENMEM_populate_physmap, &frame, 1, 0), 1, "populate its place");
     CHECK_EQ(m2p()[frame], (long)pfn, "... which has the M2P set");
-    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self), before, "... and have all again");
+    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self), before,
+             "... and have all again");
     CHECK_EQ(map(window, frame, PTE_RW_KERNEL), 0, "... and it can be mapped");
     CHECK_EQ(*(volatile uint64_t *)window, 0, "... and is clean");
     restore_window();
     CHECK_EQ(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 1, "give it back");
     CHECK_EQ(reserve(XENMEM_increase_reservation, &frame, 1, 0), 1, "take another one");
-    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self), before, "... and have all again");
+    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_current_reservation, &self), before,
+             "... and have all again");
     frame = MFN_NONE;
     CHECK_EQ(reserve(XENMEM_decrease_reservation, &frame, 1, 0), 0, "give back what is not ours");
     CHECK_EQ(reserve(XENMEM_populate_physmap, &frame, 1, 60), 0, "populate a huge extent");
-    CHECK_EQ(reserve(XENMEM_decrease_reservation, (uint64_t *)UNMAPPED, 1, 0), 0, "give back a list that cannot be read");
+    CHECK_EQ(reserve(XENMEM_decrease_reservation, (uint64_t *)UNMAPPED, 1, 0), 0,
+             "give back a list that cannot be read");
 }
 
 void test_main(void)

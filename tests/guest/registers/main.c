@@ -28,40 +28,41 @@ stub_fn over_spin, over_hypercall, over_yield, over_int3, over_fault, over_emula
 void fpu_load(const struct state *s), fpu_store(struct state *s);
 void avx_load(const void *high), avx_store(void *high);
 
-__asm__(".pushsection .text\n"
-        ".macro load_regs from\n"
-        " mov 0(\\from), %rax\n mov 8(\\from), %rbx\n mov 16(\\from), %rcx\n mov 24(\\from), %rdx\n mov 32(\\from), %rsi\n"
-        " mov 48(\\from), %rbp\n mov 56(\\from), %r8\n mov 64(\\from), %r9\n mov 72(\\from), %r10\n mov 80(\\from), %r11\n"
-        " mov 88(\\from), %r12\n mov 96(\\from), %r13\n mov 104(\\from), %r14\n mov 112(\\from), %r15\n mov 40(\\from), %rdi\n"
-        ".endm\n"
-        ".macro store_regs to\n" /* all but rdi */
-        " mov %rax, 0(\\to)\n mov %rbx, 8(\\to)\n mov %rcx, 16(\\to)\n mov %rdx, 24(\\to)\n mov %rsi, 32(\\to)\n"
-        " mov %rbp, 48(\\to)\n mov %r8, 56(\\to)\n mov %r9, 64(\\to)\n mov %r10, 72(\\to)\n mov %r11, 80(\\to)\n"
-        " mov %r12, 88(\\to)\n mov %r13, 96(\\to)\n mov %r14, 104(\\to)\n mov %r15, 112(\\to)\n"
-        ".endm\n"
-        ".macro stub name, body:vararg\n"
-        " .globl \\name\n\\name:\n"
-        " push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n push %rsi\n push %rdx\n"
-        " load_regs %rdi\n"
-        " \\body\n"
-        " xchg %rdi, 8(%rsp)\n store_regs %rdi\n mov 8(%rsp), %rax\n mov %rax, 40(%rdi)\n"
-        " add $16, %rsp\n pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n ret\n"
-        ".endm\n"
-        "stub over_spin, 771: decq (%rsp); jnz 771b\n"
-        "stub over_hypercall, syscall\n"
-        "stub over_yield, syscall\n"
-        "stub over_int3, int3\n"
-        "stub over_fault, faulting: movb $0, 0x1000; .pushsection .ex_table, \"aw\"; .quad faulting, faulting + 8; .popsection\n"
-        "stub over_emulation, mov %rax, %dr3\n"
-        ".altmacro\n"
-        ".macro high_halves insn, n\n"
-        " .ifc \\insn, load\n vinsertf128 $1, 16*\\n(%rdi), %ymm\\n, %ymm\\n\n"
-        " .else\n vextractf128 $1, %ymm\\n, 16*\\n(%rdi)\n .endif\n"
-        ".endm\n"
-        "avx_load:\n.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n high_halves load, \\n\n.endr\n ret\n"
-        "avx_store:\n.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n high_halves store, \\n\n.endr\n ret\n"
-        ".noaltmacro\n"
-        ".popsection");
+__asm__(
+    ".pushsection .text\n"
+    ".macro load_regs from\n"
+    " mov 0(\\from), %rax\n mov 8(\\from), %rbx\n mov 16(\\from), %rcx\n mov 24(\\from), %rdx\n mov 32(\\from), %rsi\n"
+    " mov 48(\\from), %rbp\n mov 56(\\from), %r8\n mov 64(\\from), %r9\n mov 72(\\from), %r10\n mov 80(\\from), %r11\n"
+    " mov 88(\\from), %r12\n mov 96(\\from), %r13\n mov 104(\\from), %r14\n mov 112(\\from), %r15\n mov 40(\\from), %rdi\n"
+    ".endm\n"
+    ".macro store_regs to\n" /* all but rdi */
+    " mov %rax, 0(\\to)\n mov %rbx, 8(\\to)\n mov %rcx, 16(\\to)\n mov %rdx, 24(\\to)\n mov %rsi, 32(\\to)\n"
+    " mov %rbp, 48(\\to)\n mov %r8, 56(\\to)\n mov %r9, 64(\\to)\n mov %r10, 72(\\to)\n mov %r11, 80(\\to)\n"
+    " mov %r12, 88(\\to)\n mov %r13, 96(\\to)\n mov %r14, 104(\\to)\n mov %r15, 112(\\to)\n"
+    ".endm\n"
+    ".macro stub name, body:vararg\n"
+    " .globl \\name\n\\name:\n"
+    " push %rbx\n push %rbp\n push %r12\n push %r13\n push %r14\n push %r15\n push %rsi\n push %rdx\n"
+    " load_regs %rdi\n"
+    " \\body\n"
+    " xchg %rdi, 8(%rsp)\n store_regs %rdi\n mov 8(%rsp), %rax\n mov %rax, 40(%rdi)\n"
+    " add $16, %rsp\n pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbp\n pop %rbx\n ret\n"
+    ".endm\n"
+    "stub over_spin, 771: decq (%rsp); jnz 771b\n"
+    "stub over_hypercall, syscall\n"
+    "stub over_yield, syscall\n"
+    "stub over_int3, int3\n"
+    "stub over_fault, faulting: movb $0, 0x1000; .pushsection .ex_table, \"aw\"; .quad faulting, faulting + 8; .popsection\n"
+    "stub over_emulation, mov %rax, %dr3\n"
+    ".altmacro\n"
+    ".macro high_halves insn, n\n"
+    " .ifc \\insn, load\n vinsertf128 $1, 16*\\n(%rdi), %ymm\\n, %ymm\\n\n"
+    " .else\n vextractf128 $1, %ymm\\n, 16*\\n(%rdi)\n .endif\n"
+    ".endm\n"
+    "avx_load:\n.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n high_halves load, \\n\n.endr\n ret\n"
+    "avx_store:\n.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n high_halves store, \\n\n.endr\n ret\n"
+    ".noaltmacro\n"
+    ".popsection");
 
 void fpu_load(const struct state *s)
 {
@@ -112,7 +113,8 @@ static bool same(const void *a, const void *b, size_t n)
 
 static bool same_fpu(const struct state *s)
 {
-    if (!same(s->fx_in, s->fx_out, 5) || !same(&s->fx_in[24], &s->fx_out[24], 4) || !same(&s->fx_in[160], &s->fx_out[160], 256))
+    if (!same(s->fx_in, s->fx_out, 5) || !same(&s->fx_in[24], &s->fx_out[24], 4) ||
+        !same(&s->fx_in[160], &s->fx_out[160], 256))
         return false;
     for (int i = 0; i < 8; i++) /* 80 bits in use of each */
         if (!same(&s->fx_in[32 + 16 * i], &s->fx_out[32 + 16 * i], 10))
@@ -125,9 +127,11 @@ static bool same_segments(const struct state *s)
     unsigned int es, want = this_vcpu() ? 0xe02b : 0, lo, hi;
     uint64_t fs, gs;
 
-    __asm__ volatile("mov %%es, %0\n mov %%fs:0, %1\n mov %%gs:0, %2" : "=r"(es), "=r"(fs), "=r"(gs));
+    __asm__ volatile("mov %%es, %0\n mov %%fs:0, %1\n mov %%gs:0, %2"
+                     : "=r"(es), "=r"(fs), "=r"(gs));
     __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0xc0000102));
-    return (es & 0xfffc) == (want & 0xfffc) && fs == s->word && gs == s->word && ((uint64_t)hi << 32 | lo) == s->word >> 24;
+    return (es & 0xfffc) == (want & 0xfffc) && fs == s->word && gs == s->word &&
+           ((uint64_t)hi << 32 | lo) == s->word >> 24;
 }
 
 /* One round; `loses` has a bit for each register that the way through may change. */
@@ -183,7 +187,8 @@ static bool avx_on(void)
     uint32_t a = 1, b, c = 0, d, lo, hi;
     uint64_t cr4;
 
-    __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+    __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2"
+                     : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
     if (!(c >> 26 & 1) || !(c >> 28 & 1))
         return false;
     __asm__ volatile("mov %%cr4, %0\n or $0x40000, %0\n mov %0, %%cr4" : "=&r"(cr4));
@@ -264,7 +269,8 @@ static void debug_registers(void)
 {
     trap_handler[1] = on_debug;
     for (int i = 0; i < 4; i++) {
-        CHECK_EQ(hypercall(__HYPERVISOR_set_debugreg, i, &watched[i & 1]), 0, "set a breakpoint's address");
+        CHECK_EQ(hypercall(__HYPERVISOR_set_debugreg, i, &watched[i & 1]), 0,
+                 "set a breakpoint's address");
         CHECK_EQ(hypercall(__HYPERVISOR_get_debugreg, i), (long)&watched[i & 1], "... and read it");
     }
     watch(&watched[0]);
@@ -375,7 +381,8 @@ static void two_vcpus(struct state *s)
     for (uint64_t end = now_ns() + 1000 * MS; !gone && now_ns() < end;)
         hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
     CHECK(gone, "the second vcpu ends");
-    CHECK_EQ(hits[0], (long)s->rounds / 2, "each store to its word raises #DB on vcpu 0, and no other");
+    CHECK_EQ(hits[0], (long)s->rounds / 2,
+             "each store to its word raises #DB on vcpu 0, and no other");
     CHECK_EQ(hits[1], (long)states[1].rounds / 2, "... so on vcpu 1");
     verdict(s, "taking turns, vcpu 0");
     verdict(&states[1], "taking turns, vcpu 1");
@@ -384,7 +391,9 @@ static void two_vcpus(struct state *s)
 void test_main(void)
 {
     for (int i = 0; i < 2; i++)
-        states[i] = (struct state){ .seed = 0x9e3779b97f4a7c15 + (uint64_t)i, .word = 0x1111111111111111 * (uint64_t)(i + 3) };
+        states[i] = (struct state){
+            .seed = 0x9e3779b97f4a7c15 + (uint64_t)i, .word = 0x1111111111111111 * (uint64_t)(i + 3)
+        };
     with_avx = avx_on();
     if (!with_avx)
         skip("AVX state: this cpu has no XSAVE with AVX");

@@ -14,8 +14,14 @@ const char *test_name = "smp";
 #define PATIENCE (10000 * MS)
 #define ENOUGH (3000 * MS) /* a host with too few cpus takes long to let the two alternate */
 
-static long vcpu_op(int op, unsigned int vcpu, void *arg) { return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, arg); }
-static long send(unsigned int port) { return evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ port }); }
+static long vcpu_op(int op, unsigned int vcpu, void *arg)
+{
+    return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, arg);
+}
+static long send(unsigned int port)
+{
+    return evtchn_op(EVTCHNOP_send, &(struct evtchn_send){ port });
+}
 static void pause(void) { __asm__ volatile("pause"); }
 
 /* Wait until the condition holds, in vain at most for PATIENCE. */
@@ -98,7 +104,8 @@ static void register_info(void)
     CHECK_EQ(registered_info[1]->evtchn_upcall_mask, 1, "... which is a copy of the old one");
     CHECK_EQ(registered_info[1]->evtchn_pending_sel, -1, "... with all events to be looked at");
     CHECK_EQ(registered_info[1]->evtchn_upcall_pending, 1, "... and an upcall pending");
-    CHECK_EQ(mine[1].evtchn_pending_sel | mine[3].evtchn_pending_sel, 0, "... and nothing beside it");
+    CHECK_EQ(mine[1].evtchn_pending_sel | mine[3].evtchn_pending_sel, 0,
+             "... and nothing beside it");
     CHECK_EQ(vcpu_op(VCPUOP_register_vcpu_info, 1, &reg), -XEINVAL, "... twice");
 }
 
@@ -245,7 +252,8 @@ static void timer_of_vcpu1(void)
     struct evtchn_bind_virq virq = { .virq = VIRQ_TIMER, .vcpu = 1 };
     struct vcpu_set_singleshot_timer set = { .timeout_abs_ns = now_ns() + 5 * MS };
 
-    if (evtchn_op(EVTCHNOP_bind_virq, &virq) == 0 && vcpu_op(VCPUOP_set_singleshot_timer, 1, &set) == 0)
+    if (evtchn_op(EVTCHNOP_bind_virq, &virq) == 0 &&
+        vcpu_op(VCPUOP_set_singleshot_timer, 1, &set) == 0)
         counter = AWAIT(event_count[virq.port] == 1) && now_ns() >= set.timeout_abs_ns;
 }
 
@@ -268,7 +276,8 @@ static void events(void)
     for (i = 0; i < 5 * PINGS; i++)
         send(to1);
     CHECK(finished(), "events both ways at once");
-    CHECK(AWAIT(!shared_info->evtchn_pending[0] && !shared_info->evtchn_pending[1]), "... and none is left");
+    CHECK(AWAIT(!shared_info->evtchn_pending[0] && !shared_info->evtchn_pending[1]),
+          "... and none is left");
     CHECK(event_count[to0] > 0 && event_count[to0] <= 5 * PINGS, "... some or all came here");
     CHECK(event_count[to1] > 0 && event_count[to1] <= 5 * PINGS, "... and there");
     event_count[to1] = 0;
@@ -366,7 +375,8 @@ static void tlb(void)
             break;
     }
     CHECK_EQ(seen, val[now], "update_va_mapping with a flush of all, many times");
-    CHECK_EQ(mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (void *)0x123456789000), -XEINVAL, "a mask that cannot be read");
+    CHECK_EQ(mmuext(MMUEXT_TLB_FLUSH_MULTI, 0, (void *)0x123456789000), -XEINVAL,
+             "a mask that cannot be read");
 }
 
 /* --- both change the same page tables --------------------------------------------------------- */
@@ -379,7 +389,10 @@ static uint64_t frame[FRAMES];
 static char *windows[WINDOWS];
 static volatile unsigned int good[2], bad[2]; /* requests granted and refused, by vcpu */
 
-static long pin(unsigned int level, uint64_t mfn) { return mmuext(MMUEXT_PIN_L1_TABLE + level - 1, mfn, NULL); }
+static long pin(unsigned int level, uint64_t mfn)
+{
+    return mmuext(MMUEXT_PIN_L1_TABLE + level - 1, mfn, NULL);
+}
 static long unpin(uint64_t mfn) { return mmuext(MMUEXT_UNPIN_TABLE, mfn, NULL); }
 
 static void one_request(uint64_t dice)
@@ -408,7 +421,8 @@ static void one_request(uint64_t dice)
         rc = unpin(mfn);
         break;
     case 6: /* an entry in a table, if the frame is one; plain memory otherwise */
-        rc = update((mfn << 12) + (dice >> 44 & 7) * 8, dice & 1UL << 42 ? other << 12 | flags | PTE_U : 0);
+        rc = update((mfn << 12) + (dice >> 44 & 7) * 8,
+                    dice & 1UL << 42 ? other << 12 | flags | PTE_U : 0);
         break;
     default:
         rc = mmuext(MMUEXT_CLEAR_PAGE, mfn, NULL);
@@ -472,7 +486,8 @@ static void concurrent_tables(void)
         wrong += pin(4, frame[i]) != 0 || unpin(frame[i]) != 0;
     CHECK_EQ(wrong, 0, "no frame is left writable");
     set_xen_guest_handle(r.extent_start, frame);
-    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r), FRAMES, "give the frames back");
+    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r), FRAMES,
+             "give the frames back");
     CHECK_EQ(reservation(), before - FRAMES, "... and nothing held them");
 }
 

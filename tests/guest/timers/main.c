@@ -9,7 +9,10 @@ const char *test_name = "timers";
 
 static unsigned int port; /* of VIRQ_TIMER */
 
-static long vcpu_op(int op, unsigned int vcpu, void *arg) { return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, arg); }
+static long vcpu_op(int op, unsigned int vcpu, void *arg)
+{
+    return hypercall(__HYPERVISOR_vcpu_op, op, vcpu, arg);
+}
 
 static long singleshot(uint64_t deadline, uint32_t flags)
 {
@@ -25,7 +28,10 @@ static long periodic(uint64_t ns)
     return vcpu_op(VCPUOP_set_periodic_timer, 0, &set);
 }
 
-static long set_timer_op(uint64_t deadline) { return hypercall(__HYPERVISOR_set_timer_op, deadline); }
+static long set_timer_op(uint64_t deadline)
+{
+    return hypercall(__HYPERVISOR_set_timer_op, deadline);
+}
 
 static void spin(uint64_t ns)
 {
@@ -61,7 +67,8 @@ static void one_shot(void)
     CHECK_EQ(event_count[port], 0, "... and only once");
     CHECK_EQ(singleshot(now_ns() - MS, 0), 0, "a timer in the past");
     CHECK(await() != 0, "... comes at once");
-    CHECK_EQ(singleshot(now_ns() - MS, VCPU_SSHOTTMR_future), 0, "... also one that asks to hear of it");
+    CHECK_EQ(singleshot(now_ns() - MS, VCPU_SSHOTTMR_future), 0,
+             "... also one that asks to hear of it");
     CHECK(await() != 0, "... comes at once");
     CHECK_EQ(singleshot(1, 0), 0, "a timer in the distant past");
     CHECK(await() != 0, "... comes at once");
@@ -91,7 +98,8 @@ static void other_vcpu(void)
 {
     struct vcpu_set_singleshot_timer set = { .timeout_abs_ns = now_ns() + MS };
 
-    CHECK_EQ(vcpu_op(VCPUOP_set_singleshot_timer, 1, &set), -XEINVAL, "a timer of another vcpu cannot be set");
+    CHECK_EQ(vcpu_op(VCPUOP_set_singleshot_timer, 1, &set), -XEINVAL,
+             "a timer of another vcpu cannot be set");
     CHECK_EQ(vcpu_op(VCPUOP_stop_singleshot_timer, 1, 0), -XEINVAL, "... nor stopped");
     CHECK_EQ(vcpu_op(VCPUOP_set_singleshot_timer, 2, &set), -XENOENT, "... of no vcpu");
 }
@@ -158,7 +166,8 @@ static void clock(void)
     by_tsc = t->tsc_shift < 0 ? by_tsc >> -t->tsc_shift : by_tsc << t->tsc_shift;
     now = (uint64_t)(by_tsc * t->tsc_to_system_mul >> 32);
     CHECK(now > 2290 * MS && now < 2310 * MS + SLACK, "the TSC's rate is the clock's");
-    CHECK(shared_info->wc_sec > 1577836800 || shared_info->wc_sec_hi, "the wall clock is past the year 2020");
+    CHECK(shared_info->wc_sec > 1577836800 || shared_info->wc_sec_hi,
+          "the wall clock is past the year 2020");
     CHECK_EQ(shared_info->wc_version & 1, 0, "... and stable");
 }
 
@@ -167,7 +176,8 @@ static void second_clock(void)
     static struct vcpu_time_info copy;
     struct vcpu_register_time_memory_area area = { .addr.v = &copy };
 
-    CHECK_EQ(vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &area), 0, "register a second time area");
+    CHECK_EQ(vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &area), 0,
+             "register a second time area");
     CHECK_EQ(copy.tsc_to_system_mul, my_info()->time.tsc_to_system_mul, "... which is filled");
     CHECK_EQ(copy.version & 1, 0, "... and stable");
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll,
@@ -179,11 +189,15 @@ static void second_clock(void)
 
 /* --- runstate --------------------------------------------------------------------------------- */
 
-static uint64_t sum(const struct vcpu_runstate_info *r) { return r->time[0] + r->time[1] + r->time[2] + r->time[3]; }
+static uint64_t sum(const struct vcpu_runstate_info *r)
+{
+    return r->time[0] + r->time[1] + r->time[2] + r->time[3];
+}
 
 static void sleep_ms(unsigned int ms)
 {
-    hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, &(struct sched_poll){ .timeout = now_ns() + ms * MS });
+    hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll,
+              &(struct sched_poll){ .timeout = now_ns() + ms * MS });
 }
 
 static void runstate(void)
@@ -202,7 +216,8 @@ static void runstate(void)
     at[2] = now_ns();
     vcpu_op(VCPUOP_get_runstate_info, 0, &b);
     at[3] = now_ns();
-    CHECK(b.time[RUNSTATE_running] >= a.time[RUNSTATE_running] + 19 * MS, "time that we run is counted");
+    CHECK(b.time[RUNSTATE_running] >= a.time[RUNSTATE_running] + 19 * MS,
+          "time that we run is counted");
     CHECK(b.time[RUNSTATE_blocked] >= a.time[RUNSTATE_blocked] + 15 * MS, "... and that we sleep");
     CHECK(sum(&b) <= now_ns(), "... and all of it is not more than the time since boot");
     CHECK(sum(&b) - sum(&a) + MS >= at[2] - at[1] && sum(&b) - sum(&a) <= at[3] - at[0] + MS,
@@ -221,7 +236,8 @@ static void runstate(void)
     CHECK_EQ(vcpu_op(VCPUOP_get_runstate_info, 1, &b), 0, "the runstate of a vcpu that is down");
     CHECK_EQ(b.state, RUNSTATE_offline, "... says so");
     reg.addr.v = NULL;
-    CHECK_EQ(vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), 0, "... and unregister the area");
+    CHECK_EQ(vcpu_op(VCPUOP_register_runstate_memory_area, 0, &reg), 0,
+             "... and unregister the area");
 }
 
 void test_main(void)

@@ -13,7 +13,8 @@ uint64_t saved_rsp;
 struct trap_frame seen; /* not static: it changes inside the assembly of enter_user() */
 uint64_t syscall_frame[7];
 
-extern char user_ud[], user_syscall[], user_int80[], user_int81[], user_hlt[], user_read[], user_cli[], syscall_entry[], back[];
+extern char user_ud[], user_syscall[], user_int80[], user_int81[], user_hlt[], user_read[],
+    user_cli[], syscall_entry[], back[];
 
 __asm__(".pushsection .text\n"
         "user_ud: ud2\n"
@@ -33,13 +34,17 @@ extern char after_syscall[];
 /* Run user code at rip until it comes back by a trap (caught below) or a system call. */
 static void __attribute__((noinline)) enter_user(void *rip, uint64_t rflags)
 {
-    uint64_t frame[9] = { 0, 0, 0, 0, (uint64_t)rip, 0xe033, rflags, (uint64_t)&user_stack[510], 0xe02b };
+    uint64_t frame[9] = {
+        0, 0, 0, 0, (uint64_t)rip, 0xe033, rflags, (uint64_t)&user_stack[510], 0xe02b
+    };
 
     __asm__ volatile("push %%rbp\n push %%rbx\n mov %%rsp, saved_rsp(%%rip)\n"
                      "mov %0, %%rsp\n mov $23, %%eax\n syscall\n ud2\n"
                      ".globl back\nback: mov saved_rsp(%%rip), %%rsp\n pop %%rbx\n pop %%rbp\n"
-                     : : "r"(frame) : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
-                       "memory", "cc");
+                     :
+                     : "r"(frame)
+                     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+                       "r14", "r15", "memory", "cc");
 }
 
 static bool on_trap(struct trap_frame *f)
@@ -63,13 +68,18 @@ static void expect(void *rip, uint64_t vector, const char *what)
 
 void test_main(void)
 {
-    struct mmuext_op op = { .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_to_mfn((void *)start_info->pt_base) };
+    struct mmuext_op op = {
+        .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_to_mfn((void *)start_info->pt_base)
+    };
     struct callback_register cb = { .type = CALLBACKTYPE_syscall, .flags = CALLBACKF_mask_events,
                                     .address = (unsigned long)syscall_entry };
 
-    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF), 0, "set the user's page table");
-    CHECK_EQ(hypercall(__HYPERVISOR_stack_switch, 0xe02b, &kernel_stack[512]), 0, "set the kernel's stack");
-    CHECK_EQ(hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), 0, "register the syscall entry");
+    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF), 0,
+             "set the user's page table");
+    CHECK_EQ(hypercall(__HYPERVISOR_stack_switch, 0xe02b, &kernel_stack[512]), 0,
+             "set the kernel's stack");
+    CHECK_EQ(hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), 0,
+             "register the syscall entry");
     for (int i = 0; i < 256; i++)
         trap_handler[i] = on_trap;
 
@@ -94,5 +104,6 @@ void test_main(void)
     CHECK_EQ(syscall_frame[3] & 0xffff, 0xe033, "syscall: cs is the user's");
     CHECK_EQ(syscall_frame[5], (long)&user_stack[510], "syscall: rsp is the user's");
     CHECK_EQ(syscall_frame[4] & 0x200, 0x200, "syscall: IF was set");
-    CHECK_EQ(shared_info->vcpu_info[0].evtchn_upcall_mask, 1, "syscall: events are masked on entry");
+    CHECK_EQ(shared_info->vcpu_info[0].evtchn_upcall_mask, 1,
+             "syscall: events are masked on entry");
 }

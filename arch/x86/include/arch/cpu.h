@@ -51,12 +51,13 @@ static inline struct cpu_info *get_cpu_info(void)
 #define smp_processor_id() (get_cpu_info()->cpu)
 static inline struct cpu_user_regs *guest_regs(void) { return &get_cpu_info()->regs; }
 
-_Static_assert((sizeof(struct cpu_info) - offsetof(struct cpu_info, regs.es)) % 16 == 0, "hardware aligns the stack to 16");
+_Static_assert((sizeof(struct cpu_info) - offsetof(struct cpu_info, regs.es)) % 16 == 0,
+               "hardware aligns the stack to 16");
 
 /* CPU features of this machine that we use; set once at boot. */
 struct cpu_features {
-    bool nx, smep, smap, fsgsbase, pge, page1gb, xsave, xsaveopt, rdtscp, tsc_invariant, tsc_deadline, x2apic, svm, vmx, pcid,
-        umip, la57, hypervisor_tcg;
+    bool nx, smep, smap, fsgsbase, pge, page1gb, xsave, xsaveopt, rdtscp, tsc_invariant,
+        tsc_deadline, x2apic, svm, vmx, pcid, umip, la57, hypervisor_tcg;
     uint8_t vendor; /* 0 unknown, 1 Intel, 2 AMD, 3 Hygon */
     uint8_t phys_bits;
     uint32_t family, model, stepping;

@@ -14,7 +14,10 @@ struct page;
 #define frame_table ((struct page *)FRAMETABLE_VIRT_START)
 
 static inline void *direct_va(paddr_t pa) { return (void *)(DIRECTMAP_VIRT_START + pa); }
-static inline paddr_t direct_pa(const void *va) { return (paddr_t)(uintptr_t)va - DIRECTMAP_VIRT_START; }
+static inline paddr_t direct_pa(const void *va)
+{
+    return (paddr_t)(uintptr_t)va - DIRECTMAP_VIRT_START;
+}
 static inline bool direct_covers(mfn_t mfn) { return mfn.n < (DIRECTMAP_SIZE >> PAGE_SHIFT); }
 
 #endif

@@ -72,7 +72,12 @@ struct arch_domain {
     uint32_t pci_cf8;          /* latched config address */
     uint8_t cmos_index;
     uint8_t pit_ch2_latch;
-    struct { uint8_t mode, lsb_pending, latched; uint16_t count, latch; int64_t start; uint8_t gate, out; } pit2;
+    struct {
+        uint8_t mode, lsb_pending, latched;
+        uint16_t count, latch;
+        int64_t start;
+        uint8_t gate, out;
+    } pit2;
     bool msr_relaxed;
     bool xpti;                 /* its vcpus run on views of their page tables (arch/xpti.h) */
     uint32_t emulation_flags;

@@ -29,6 +29,7 @@ void fpu_set_legacy(struct vcpu *v, const void *fx); /* NULL: reset state */
  * The whole area, for the toolstack: cpu_features.xsave_size bytes (or FXSAVE_SIZE), checked;
  * -EINVAL. v is not running.
  */
-int fpu_set_area(struct vcpu *v, const void *area, size_t size, uint64_t xcr0, uint64_t xcr0_accum) must_check;
+int fpu_set_area(struct vcpu *v, const void *area, size_t size, uint64_t xcr0, uint64_t xcr0_accum)
+    must_check;
 
 #endif

@@ -15,7 +15,8 @@
 #define RTE_DEST_SHIFT 56
 
 /* Fixed delivery to one physical APIC id. */
-static inline uint64_t ioapic_rte(uint8_t vector, uint8_t dest, bool level, bool active_low, bool masked)
+static inline uint64_t ioapic_rte(uint8_t vector, uint8_t dest, bool level, bool active_low,
+                                  bool masked)
 {
     return ((uint64_t)dest << RTE_DEST_SHIFT) | vector | (level ? RTE_LEVEL : 0) |
            (active_low ? RTE_LOW_ACTIVE : 0) | (masked ? RTE_MASKED : 0);

@@ -69,7 +69,8 @@ unsigned int irq_nr_gsis(void);
 struct irq_desc *irq_to_desc(unsigned int irq); /* NULL: no such irq */
 
 /* Descriptor of a GSI, attached to its chip. Boot. -ENOMEM. */
-int irq_attach(unsigned int irq, const struct irq_chip *chip, void *chip_data, bool level) must_check;
+int irq_attach(unsigned int irq, const struct irq_chip *chip, void *chip_data, bool level)
+    must_check;
 /*
  * nr consecutive irqs above the GSIs for one message: with consecutive vectors of one cpu, aligned
  * to nr (a power of two). The first irq, or -ENOSPC, -ENOMEM. The caller routes.

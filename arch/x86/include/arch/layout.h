@@ -39,7 +39,8 @@
 
 /* Per vcpu in the per-domain slot: 16 pages of GDT (14 the guest's, then ours), 16 pages of LDT. */
 #define PERDOMAIN_VCPU_SHIFT 17
-#define GDT_VIRT(vcpu_id) (PERDOMAIN_VIRT_START + ((unsigned long)(vcpu_id) << PERDOMAIN_VCPU_SHIFT))
+#define GDT_VIRT(vcpu_id) \
+    (PERDOMAIN_VIRT_START + ((unsigned long)(vcpu_id) << PERDOMAIN_VCPU_SHIFT))
 #define LDT_VIRT(vcpu_id) (GDT_VIRT(vcpu_id) + 0x10000)
 
 /*

@@ -73,7 +73,8 @@ volatile uint8_t *pci_dev_ecam(struct pci_dev *dev) REQUIRES(pci_lock);
  * decoding is off), -ENOSPC, -ENOMEM.
  */
 int msi_map(struct pci_dev *dev, unsigned int nr, struct msi_block **out) REQUIRES(pci_lock);
-int msix_map(struct pci_dev *dev, unsigned int entry, paddr_t table_base, struct msi_block **out) REQUIRES(pci_lock);
+int msix_map(struct pci_dev *dev, unsigned int entry, paddr_t table_base, struct msi_block **out)
+    REQUIRES(pci_lock);
 /* its irqs are not bound any more; frees b */
 void msi_unmap(struct msi_block *b) REQUIRES(pci_lock);
 void msi_restore(struct pci_dev *dev) REQUIRES(pci_lock); /* write all again, after a reset */
@@ -87,7 +88,10 @@ struct msi_block *msi_block_of(unsigned int irq);
 #define MSI_ADDRESS 0xfee00000U
 #define MSI_DEST_SHIFT 12
 /* Fixed, edge-triggered, to a physical APIC id. */
-static inline uint32_t msi_address(uint8_t dest) { return MSI_ADDRESS | (uint32_t)dest << MSI_DEST_SHIFT; }
+static inline uint32_t msi_address(uint8_t dest)
+{
+    return MSI_ADDRESS | (uint32_t)dest << MSI_DEST_SHIFT;
+}
 static inline uint32_t msi_data(uint8_t vector) { return vector; }
 
 #endif

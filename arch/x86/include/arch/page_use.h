@@ -91,7 +91,8 @@ enum check_result { CHECK_OK, CHECK_REFUSED, CHECK_INTERRUPTED };
     ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type && next->count == cur.count;
     ensures \result != USE_BROKEN ==> cur.state == PS_CHECKING; */
-enum use_verdict page_use_checked(struct page_use cur, enum check_result result, struct page_use *next);
+enum use_verdict page_use_checked(struct page_use cur, enum check_result result,
+                                  struct page_use *next);
 /*@ requires \valid(next);
     assigns *next;
     ensures use_holds(cur) ==> use_holds(*next);

@@ -14,9 +14,12 @@ extern uint64_t percpu_offset[NR_CPUS]; /* distance from the template to cpu n's
 uint64_t this_cpu_offset(void); /* inline in <arch/cpu.h> */
 
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) percpu__##name
-#define DEFINE_PER_CPU(type, name) __attribute__((section(".percpu"))) __typeof__(type) percpu__##name
-#define per_cpu(name, cpu) (*(__typeof__(percpu__##name) *)((char *)&percpu__##name + percpu_offset[cpu]))
-#define this_cpu(name) (*(__typeof__(percpu__##name) *)((char *)&percpu__##name + get_cpu_info()->percpu_offset))
+#define DEFINE_PER_CPU(type, name) \
+    __attribute__((section(".percpu"))) __typeof__(type) percpu__##name
+#define per_cpu(name, cpu) \
+    (*(__typeof__(percpu__##name) *)((char *)&percpu__##name + percpu_offset[cpu]))
+#define this_cpu(name) \
+    (*(__typeof__(percpu__##name) *)((char *)&percpu__##name + get_cpu_info()->percpu_offset))
 
 #include <arch/cpu.h>
 

@@ -34,7 +34,8 @@ struct pirq_table *pirq_table(struct domain *d) REQUIRES(pci_lock);
 int pirq_find_free(const struct pirq_table *t, unsigned int first, unsigned int nr);
 /* the pirq that is mapped to it, -ENOENT */
 int pirq_find_irq(const struct pirq_table *t, unsigned int irq);
-void pirq_set(struct domain *d, unsigned int pirq, enum pirq_kind kind, unsigned int irq) REQUIRES(pci_lock);
+void pirq_set(struct domain *d, unsigned int pirq, enum pirq_kind kind, unsigned int irq)
+    REQUIRES(pci_lock);
 /*
  * Forget a mapping; an event channel that is still bound to it becomes silent. -EINVAL: not mapped,
  * or not a block's first.

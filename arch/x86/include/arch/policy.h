@@ -40,7 +40,15 @@ struct cpu_policy {
 };
 
 /* As numbered by XEN_SYSCTL_cpu_policy_*. */
-enum policy_kind { POLICY_RAW, POLICY_HOST, POLICY_PV_MAX, POLICY_HVM_MAX, POLICY_PV_DEFAULT, POLICY_HVM_DEFAULT, NR_POLICIES };
+enum policy_kind {
+    POLICY_RAW,
+    POLICY_HOST,
+    POLICY_PV_MAX,
+    POLICY_HVM_MAX,
+    POLICY_PV_DEFAULT,
+    POLICY_HVM_DEFAULT,
+    NR_POLICIES
+};
 
 struct policy_error {
     uint32_t leaf, subleaf, msr; /* what is wrong; ~0 where unset */
@@ -58,10 +66,13 @@ int cpu_policy_to_msrs(const struct cpu_policy *p, struct xen_msr_entry *out, ui
 /*
  * Put these over what is in p. -ERANGE: no such leaf or MSR; -EINVAL, -EOVERFLOW; err says which.
  */
-int cpu_policy_from_leaves(struct cpu_policy *p, const struct xen_cpuid_leaf *in, uint32_t nr, struct policy_error *err);
-int cpu_policy_from_msrs(struct cpu_policy *p, const struct xen_msr_entry *in, uint32_t nr, struct policy_error *err);
+int cpu_policy_from_leaves(struct cpu_policy *p, const struct xen_cpuid_leaf *in, uint32_t nr,
+                           struct policy_error *err);
+int cpu_policy_from_msrs(struct cpu_policy *p, const struct xen_msr_entry *in, uint32_t nr,
+                         struct policy_error *err);
 /* May p run under max? -EINVAL. */
-int cpu_policy_check(const struct cpu_policy *p, const struct cpu_policy *max, struct policy_error *err);
+int cpu_policy_check(const struct cpu_policy *p, const struct cpu_policy *max,
+                     struct policy_error *err);
 /* features not in max go, and what depends on them */
 void cpu_policy_clamp(struct cpu_policy *p, const struct cpu_policy *max);
 uint32_t cpu_policy_word(const struct cpu_policy *p, unsigned int word);   /* of the feature set */
@@ -73,7 +84,8 @@ uint32_t cpu_policy_word(const struct cpu_policy *p, unsigned int word);   /* of
 int domain_policy_init(struct domain *d) must_check;
 void domain_policy_destroy(struct domain *d);
 int domain_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, uint32_t nr_leaves,
-                      const struct xen_msr_entry *msrs, uint32_t nr_msrs, struct policy_error *err) must_check;
+                      const struct xen_msr_entry *msrs, uint32_t nr_msrs, struct policy_error *err)
+    must_check;
 
 static inline bool cpu_policy_has(const struct cpu_policy *p, unsigned int feature)
 {

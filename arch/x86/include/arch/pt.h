@@ -33,7 +33,10 @@ static inline unsigned int pt_index(uint64_t va, unsigned int level) /* level 1.
 {
     return (unsigned int)(va >> (12 + 9 * (level - 1))) & (PT_ENTRIES - 1);
 }
-static inline pte_t pte_make(mfn_t m, uint64_t flags) { return (pte_t){ (m.n << PAGE_SHIFT) | flags }; }
+static inline pte_t pte_make(mfn_t m, uint64_t flags)
+{
+    return (pte_t){ (m.n << PAGE_SHIFT) | flags };
+}
 static inline mfn_t pte_mfn(pte_t e) { return _mfn((e.v & PTE_ADDR) >> PAGE_SHIFT); }
 static inline uint64_t pte_flags(pte_t e) { return e.v & ~PTE_ADDR; }
 static inline bool pte_present(pte_t e) { return e.v & PTE_PRESENT; }

@@ -66,8 +66,8 @@ pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va) REQUIRES(d->arch.pt_
  * Replace an entry of a validated L1 by what the guest asks for, with all checks. Under the pt_lock
  * of d.
  */
-int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock) must_check;
+int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val, bool preserve_ad,
+                 struct pt_work *w) REQUIRES(d->arch.pt_lock) must_check;
 /*
  * The same for val made from old; -EAGAIN: the entry is not old any more (the hardware set a bit).
  */
@@ -129,11 +129,13 @@ bool pv_mmio_ro_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs);
  * L1 entry at addr (virtual, or the machine address of the entry). The entry owns the references
  * from then on. 0 or -EINVAL.
  */
-int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t flags) must_check;
+int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t flags)
+    must_check;
 /*
  * Take it out again: -EINVAL unless the entry maps that frame. The references are the caller's to
  * drop.
  */
-int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr) must_check;
+int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr)
+    must_check;
 
 #endif

@@ -58,7 +58,9 @@
 #define TRAP_AC 17
 #define TRAP_MC 18
 #define TRAP_XM 19
-#define TRAP_HAS_ERROR ((1U << 8) | (1U << 10) | (1U << 11) | (1U << 12) | (1U << 13) | (1U << 14) | (1U << 17) | (1U << 21))
+#define TRAP_HAS_ERROR                                                                         \
+    ((1U << 8) | (1U << 10) | (1U << 11) | (1U << 12) | (1U << 13) | (1U << 14) | (1U << 17) | \
+     (1U << 21))
 
 #define PFEC_PRESENT (1U << 0)
 #define PFEC_WRITE (1U << 1)

@@ -14,7 +14,8 @@
 #define QEMU_PHANTOM_ERROR 0xfffffff2U
 static inline bool is_phantom_interrupt(const struct cpu_user_regs *regs)
 {
-    return regs->entry_vector == 13 && regs->error_code == QEMU_PHANTOM_ERROR && cpu_features.hypervisor_tcg;
+    return regs->entry_vector == 13 && regs->error_code == QEMU_PHANTOM_ERROR &&
+           cpu_features.hypervisor_tcg;
 }
 
 /* Called by entry.S. */

@@ -12,6 +12,7 @@ struct domain;
 
 /* size 1, 2 or 4 at 0xcfc + offset, within the four bytes. */
 uint32_t vpci_port_read(struct domain *d, uint32_t cf8, unsigned int offset, unsigned int size);
-void vpci_port_write(struct domain *d, uint32_t cf8, unsigned int offset, unsigned int size, uint32_t val);
+void vpci_port_write(struct domain *d, uint32_t cf8, unsigned int offset, unsigned int size,
+                     uint32_t val);
 
 #endif

@@ -15,7 +15,10 @@ extern struct page *host_frame_table;
 #define frame_table host_frame_table
 
 static inline void *direct_va(paddr_t pa) { return host_memory + pa; }
-static inline paddr_t direct_pa(const void *va) { return (paddr_t)((const unsigned char *)va - host_memory); }
+static inline paddr_t direct_pa(const void *va)
+{
+    return (paddr_t)((const unsigned char *)va - host_memory);
+}
 static inline bool direct_covers(mfn_t mfn) { return true; }
 
 #endif
