@@ -3,9 +3,9 @@
  * The rules of one granted reference, without locks or memory: what the granter's shared entry and
  * the uses that there are already allow, and what the entry must say afterwards.
  *
- *                       take                             take
- *   entry permits ──────────────▶ reading, pins > 0 ──────────────▶ reading + writing, write pins > 0
- *        ▲          read access                      write access        │
+ *                       take                            take
+ *   entry permits ─────────────▶ reading, pins > 0 ─────────────▶ reading + writing, write pins > 0
+ *        ▲          read access                     write access        │
  *        └──────────── drop of the last pin ◀── drop of the last write pin
  *
  * Always: GTF_reading is set while there is a pin, GTF_writing while there is a write pin; the

@@ -32,28 +32,29 @@ struct row {
     sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
 
 static const struct row rows[] = {
-    [GNTTABOP_map_grant_ref]     = { gnttab_op_map,
-                                     FROM(gnttab_map_grant_ref, status), ARRAY, false },
-    [GNTTABOP_unmap_grant_ref]   = { gnttab_op_unmap,
-                                     FIELD(gnttab_unmap_grant_ref, status), ARRAY, false },
-    [GNTTABOP_setup_table]       = { gnttab_op_setup_table,       FIELD(gnttab_setup_table, status),
-                                     EXACTLY_ONE, false },
-    [GNTTABOP_transfer]          = { op_transfer,                 FIELD(gnttab_transfer, status),
-                                     ARRAY, false },
-    [GNTTABOP_copy]              = { gnttab_op_copy,              FIELD(gnttab_copy, status), ARRAY,
-                                     false },
-    [GNTTABOP_query_size]        = { gnttab_op_query_size,
-                                     FROM(gnttab_query_size, nr_frames), EXACTLY_ONE, false },
-    [GNTTABOP_unmap_and_replace] = { gnttab_op_replace,
-                                     FIELD(gnttab_unmap_and_replace, status), ARRAY, false },
-    [GNTTABOP_set_version]       = { gnttab_op_set_version,
-                                     FIELD(gnttab_set_version, version), FIRST_ONLY, true },
-    [GNTTABOP_get_status_frames] = { gnttab_op_get_status_frames,
-                                     FIELD(gnttab_get_status_frames, status), EXACTLY_ONE, false },
-    [GNTTABOP_get_version]       = { gnttab_op_get_version,
-                                     FIELD(gnttab_get_version, version), FIRST_ONLY, false },
-    [GNTTABOP_swap_grant_ref]    = { gnttab_op_swap,
-                                     FIELD(gnttab_swap_grant_ref, status), ARRAY, false },
+    [GNTTABOP_map_grant_ref] =
+        { gnttab_op_map, FROM(gnttab_map_grant_ref, status), ARRAY, false },
+    [GNTTABOP_unmap_grant_ref] =
+        { gnttab_op_unmap, FIELD(gnttab_unmap_grant_ref, status), ARRAY, false },
+    [GNTTABOP_setup_table] =
+        { gnttab_op_setup_table, FIELD(gnttab_setup_table, status), EXACTLY_ONE, false },
+    [GNTTABOP_transfer] =
+        { op_transfer, FIELD(gnttab_transfer, status), ARRAY, false },
+    [GNTTABOP_copy] =
+        { gnttab_op_copy, FIELD(gnttab_copy, status), ARRAY, false },
+    [GNTTABOP_query_size] =
+        { gnttab_op_query_size, FROM(gnttab_query_size, nr_frames), EXACTLY_ONE, false },
+    [GNTTABOP_unmap_and_replace] =
+        { gnttab_op_replace, FIELD(gnttab_unmap_and_replace, status), ARRAY, false },
+    [GNTTABOP_set_version] =
+        { gnttab_op_set_version, FIELD(gnttab_set_version, version), FIRST_ONLY, true },
+    [GNTTABOP_get_status_frames] =
+        { gnttab_op_get_status_frames, FIELD(gnttab_get_status_frames, status), EXACTLY_ONE,
+          false },
+    [GNTTABOP_get_version] =
+        { gnttab_op_get_version, FIELD(gnttab_get_version, version), FIRST_ONLY, false },
+    [GNTTABOP_swap_grant_ref] =
+        { gnttab_op_swap, FIELD(gnttab_swap_grant_ref, status), ARRAY, false },
     /* Not there, -ENOSYS: dump_table, cache_flush. */
 };
 

@@ -93,8 +93,11 @@ static struct page *slab_new(unsigned int c)
 
     if (!va)
         return NULL;
-    for (unsigned int i = 0; i < n; i++)
-        *(uint16_t *)(void *)(va + (size_t)i * class_size[c]) = (uint16_t)(i + 1 < n ? (i + 1) * class_size[c] : NO_OBJECT);
+    for (unsigned int i = 0; i < n; i++) {
+        uint16_t *link = (uint16_t *)(void *)(va + (size_t)i * class_size[c]);
+
+        *link = (uint16_t)(i + 1 < n ? (i + 1) * class_size[c] : NO_OBJECT);
+    }
     pg = page_of(va);
     pg->order = (1 + c) & 0x3f;
     *slab_of(pg) = (struct slab){ .used = 0, .first = 0 };

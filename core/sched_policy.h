@@ -7,7 +7,7 @@
  * A vcpu is in exactly one of these places, seen under that lock:
  *   asleep   not runnable; runstate blocked or offline, not running
  *   queued   with the policy (waiting, or parked by its cap); runstate runnable, not running
- *   running  sched.is_running; from schedule() choosing it until sched_context_saved() after it left
+ *   running  sched.is_running; from schedule() choosing it to sched_context_saved() after it left
  */
 #ifndef CORE_SCHED_POLICY_H
 #define CORE_SCHED_POLICY_H

@@ -33,12 +33,14 @@ static inline uint64_t guest_elem(uint64_t addr, uint64_t i, size_t size)
 #define copy_from_guest_i(dst, h, i)                                                        \
     ({                                                                                      \
         __typeof__(*(h).p) *dst_ = (dst);                                                   \
-        guest_read((void *)dst_, guest_elem(handle_addr(h), (i), sizeof(*dst_)), sizeof(*dst_)); \
+        guest_read((void *)dst_, guest_elem(handle_addr(h), (i), sizeof(*dst_)),            \
+                   sizeof(*dst_));                                                          \
     })
 #define copy_to_guest_i(h, i, src)                                                          \
     ({                                                                                      \
         const __typeof__(*(h).p) *src_ = (src);                                             \
-        guest_write(guest_elem(handle_addr(h), (i), sizeof(*src_)), (const void *)src_, sizeof(*src_)); \
+        guest_write(guest_elem(handle_addr(h), (i), sizeof(*src_)), (const void *)src_,     \
+                    sizeof(*src_));                                                         \
     })
 #define copy_from_guest(dst, h) copy_from_guest_i(dst, h, 0)
 #define copy_to_guest(h, src) copy_to_guest_i(h, 0, src)

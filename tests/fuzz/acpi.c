@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
+/* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c */
+/* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
 /*
  * ACPI tables from the fuzzer. The first byte chooses between two kinds of input. Odd: the rest is
  * physical memory from 0xe0000 on, root pointer and all. Even: the rest is a list of tables, each {

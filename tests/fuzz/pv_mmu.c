@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c tests/host/arena.c tests/host/pv_ops.c */
+/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
+/* links: arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c */
+/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
+/* links: arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c */
+/* links: tests/host/arena.c tests/host/pv_ops.c */
 /*
  * Page-table operations of three guests from a byte string; every count is checked after each, and
  * nothing may be left at the end.

@@ -174,7 +174,8 @@ static void fault(const struct page *pg, const char *what, uint64_t got, uint64_
 
     fprintf(
         stderr,
-        "frame %#lx of d%u (type %u state %u count %u pinned %u partial %u): %s %lu, should be %lu\n",
+        "frame %#lx of d%u (type %u state %u count %u pinned %u partial %u): "
+        "%s %lu, should be %lu\n",
         (unsigned long)page_to_mfn(pg).n, pg->owner, u.type, u.state, u.count, u.pinned,
         pg->partial, what, (unsigned long)got, (unsigned long)want);
     wrong++;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
+/* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c */
+/* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
 /*
  * ACPI tables built in a small model of physical memory, walked, then broken one way at a time. The
  * model hands out exactly the bytes that were asked for, in a fresh allocation that dies at the
@@ -589,8 +590,8 @@ static void madt_tests(void)
         CHECK(info.madt.nr_lapic_nmis == 2 && info.madt.lapic_nmi[0].uid == ACPI_ALL_CPUS);
         CHECK(info.madt.lapic_nmi[0].lint == 1 && info.madt.lapic_nmi[1].uid == 14);
     }
-    TEST(
-        "MADT: an entry without length, one that is cut off, one that is too short; what was before stays")
+    TEST("MADT: an entry without length, one that is cut off, one that is too short; what was "
+         "before stays")
     {
         static const struct {
             uint8_t type, len, room;

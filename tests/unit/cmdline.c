@@ -107,8 +107,8 @@ static void word_tests(void)
         CHECK_EQ(opt_byte, 255);
         CHECK_EQ(opt_word, 16);
         CHECK_EQ(opt_long, 18446744073709551614u);
-        apply(
-            "byte=256 two_words=4294967296 long=18446744073709551616 byte=-1 byte= byte byte=1x no-byte byte=+1");
+        apply("byte=256 two_words=4294967296 long=18446744073709551616 byte=-1 byte= byte byte=1x "
+              "no-byte byte=+1");
         CHECK_EQ(nr_warnings, 9);
         CHECK_EQ(opt_byte, 255);
         CHECK_EQ(opt_word, 16);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c tests/host/arena.c */
+/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
+/* links: arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c */
+/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
+/* links: tests/host/arena.c */
 /*
  * The page allocator on a host of 16 TiB with two nodes: what it touches, where memory comes from,
  * what merges again, what is clean, and that nothing is given twice. Then small objects and the
@@ -74,8 +77,8 @@ static void boot_tests(void)
         CHECK(!mfn_to_page(_mfn(7 * TIB / PAGE_SIZE))); /* virgin */
         CHECK_EQ(m2p_get(_mfn(7 * TIB / PAGE_SIZE)), M2P_INVALID);
     }
-    TEST(
-        "our own pages and unplaced ones are in the direct map; others come from the top of their node")
+    TEST("our own pages and unplaced ones are in the direct map; others come from the top of "
+         "their node")
     {
         void *ours = hv_page_alloc(3);
         struct page *pg = page_alloc(9, 0), *far = page_alloc(9, ALLOC_NODE(1));
@@ -267,8 +270,8 @@ static void owner_tests(void)
         page_free(pg, 0);
         arena_run_tasklets();
     }
-    TEST(
-        "a shared page of ours survives its users, and is freed after the last one if we let go first")
+    TEST("a shared page of ours survives its users, and is freed after the last one if we let go "
+         "first")
     {
         void *va = hv_page_alloc(0);
         uint64_t free_before = heap_free_pages();

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c tests/host/arena.c tests/host/pv_ops.c */
+/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
+/* links: arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c */
+/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
+/* links: arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c */
+/* links: tests/host/arena.c tests/host/pv_ops.c */
 /*
  * Direct paging: what each entry may say, pins, base pointers, emulated stores, grants; then random
  * operations of three guests with every count checked after each, whole and with the work cut into
@@ -297,8 +301,8 @@ static void foreign_tests(void)
 {
     uint64_t ptr;
 
-    TEST(
-        "dom0 maps frames of others; such a frame cannot become a table, nor die, while it is mapped writable")
+    TEST("dom0 maps frames of others; such a frame cannot become a table, nor die, while it is "
+         "mapped writable")
     {
         dom0_tree();
         ptr = pv_frame_number(0, L1) << PAGE_SHIFT;

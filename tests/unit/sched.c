@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: tests/host/sim.c core/sched.c core/sched_credit2.c core/sched_cap.c core/sched_null.c core/cpupool.c core/timer.c core/softirq.c core/lock.c lib/cmdline.c lib/number.c */
+/* links: tests/host/sim.c core/sched.c core/sched_credit2.c core/sched_cap.c core/sched_null.c */
+/* links: core/cpupool.c core/timer.c core/softirq.c core/lock.c lib/cmdline.c lib/number.c */
 /*
  * The scheduler over simulated cpus and time. Each case runs in a process of its own, since cpus
  * cannot be taken away again. sim_run() checks after each event that no cpu idles while a vcpu

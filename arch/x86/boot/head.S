@@ -21,7 +21,8 @@
         .balign 8
 mb1_header:
         .long MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
-        .long PHYS(mb1_header), PHYS(__image_start), PHYS(__load_end), PHYS(__image_end), PHYS(start32)
+        .long PHYS(mb1_header), PHYS(__image_start), PHYS(__load_end), PHYS(__image_end)
+        .long PHYS(start32)
 
         .balign 8
 mb2_header:

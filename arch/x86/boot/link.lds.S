@@ -76,5 +76,8 @@ SECTIONS
     } :load
     __image_end = .;
 
-    /DISCARD/ : { *(.eh_frame) *(.comment) *(.note.GNU-stack) *(.note.gnu.property) *(.note.*) *(.interp) *(.dyn*) }
+    /DISCARD/ : {
+        *(.eh_frame) *(.comment) *(.note.GNU-stack) *(.note.gnu.property) *(.note.*)
+        *(.interp) *(.dyn*)
+    }
 }

@@ -34,8 +34,8 @@
 
 #define SYSRET_BASE 0xe023ULL /* CS32; + 8: SS; + 16: CS64 */
 /* Cleared by SYSCALL: all but the reserved bit and what arithmetic leaves. */
-#define SYSCALL_FLAGS (X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_IOPL | X86_EFLAGS_NT | X86_EFLAGS_RF | \
-                       X86_EFLAGS_VM | X86_EFLAGS_AC)
+#define SYSCALL_FLAGS (X86_EFLAGS_TF | X86_EFLAGS_IF | X86_EFLAGS_DF | X86_EFLAGS_IOPL | \
+                       X86_EFLAGS_NT | X86_EFLAGS_RF | X86_EFLAGS_VM | X86_EFLAGS_AC)
 
 struct tss {
     uint32_t reserved0;

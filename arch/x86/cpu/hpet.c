@@ -46,7 +46,8 @@ bool hpet_probe(struct clocksource *cs)
     period = reg(HPET_CAPABILITIES + 4);
     if (period < MIN_PERIOD_FS || period > MAX_PERIOD_FS)
         return false;
-    *(volatile uint32_t *)(hpet + HPET_CONFIG) = (reg(HPET_CONFIG) & ~CONFIG_LEGACY) | CONFIG_ENABLE;
+    *(volatile uint32_t *)(hpet + HPET_CONFIG) =
+        (reg(HPET_CONFIG) & ~CONFIG_LEGACY) | CONFIG_ENABLE;
     if (!hpet_counts())
         return false;
     *cs = (struct clocksource){

@@ -321,8 +321,8 @@ void time_init(void)
             apic_hz = measured_apic_hz;
     }
     if (hz < 1000000)
-        boot_fail(
-            "cannot find the rate of the time-stamp counter (no CPUID leaf, HPET, PM timer or PIT)");
+        boot_fail("cannot find the rate of the time-stamp counter (no CPUID leaf, HPET, PM timer "
+                  "or PIT)");
     start_counting(hz);
     apic_timer_init(cpu_features.tsc_deadline ? 0 : apic_hz);
     secs = rtc_read();

@@ -349,7 +349,8 @@ int page_table_get(struct page *pg, unsigned int level, struct domain *d, struct
             if (page_table_reclaim(pg, d, w))
                 return -ERESTART;
             break;
-        case USE_WAIT: /* a writable page being flushed by somebody else: tables are under our lock */
+        case USE_WAIT:
+            /* a writable page being flushed by somebody else: tables are under our lock */
             cpu_wait();
             break;
         case USE_OVERFLOW:

@@ -39,7 +39,8 @@ enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct p
             return USE_OVERFLOW;
         next->count++;
         return USE_TAKEN;
-    case PS_PARTIAL: /* nobody's: an interrupted check is taken over with its count, one of another type ends */
+    case PS_PARTIAL:
+        /* nobody's: an interrupted check is taken over with its count, one of another type ends */
         next->state = cur.type == want ? PS_CHECKING : PS_UNDOING;
         return cur.type == want ? USE_CHECK_IT : USE_UNDO_FIRST;
     case PS_CHECKING:

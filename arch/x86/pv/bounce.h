@@ -5,7 +5,8 @@
  * because the callers that are hot know half of the answers. public arch-x86/xen.h, "trap_info";
  * public arch-x86/xen-x86_64.h. From low to high addresses:
  *
- *     rcx, r11, [ds, es, fs, gs: failsafe] [error code], rip, cs | saved upcall mask << 32, rflags, rsp, ss
+ *     rcx, r11, [ds, es, fs, gs: failsafe] [error code], rip,
+ *     cs | saved upcall mask << 32, rflags, rsp, ss
  */
 #ifndef PV_BOUNCE_H
 #define PV_BOUNCE_H

@@ -150,8 +150,8 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
     l->p2m_va = b->notes.init_p2m;
     l->nr_p2m_pt = tables_for(l->p2m_va, l->nr_p2m);
     if (l->p2m + l->nr_p2m + l->nr_p2m_pt + frames(8 << 20) > nr_pages)
-        boot_fail(
-            "dom0: %lu MiB is too little memory for kernel and initrd (%lu MiB and some room)",
+        boot_fail("dom0: %lu MiB is too little memory for kernel and initrd (%lu MiB and some "
+                  "room)",
             (unsigned long)(nr_pages >> 8),
             (unsigned long)((l->p2m + l->nr_p2m + l->nr_p2m_pt) >> 8));
 }
@@ -159,8 +159,8 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
 static void check_notes(const struct builder *b)
 {
     if (!xen_notes_has(&b->notes, XEN_ELFNOTE_INIT_P2M) || !b->notes.mod_start_pfn)
-        boot_fail(
-            "dom0 kernel: needs the notes INIT_P2M and MOD_START_PFN (Linux 2.6.39 or later)");
+        boot_fail("dom0 kernel: needs the notes INIT_P2M and MOD_START_PFN (Linux 2.6.39 or "
+                  "later)");
     if (b->notes.virt_start < b->notes.virt_base || b->notes.paddr_offset != 0)
         boot_fail("dom0 kernel: its addresses do not start at VIRT_BASE");
 }
@@ -443,8 +443,8 @@ void dom0_build_pv(struct domain *d, const struct dom0_input *in)
     if (rc)
         panic("dom0: its first page tables are refused (%d)", rc);
     set_first_context(b);
-    log_info(
-        "dom0: kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at pfn %#lx, page tables at pfn %#lx (%lu), %lu MiB in %u parts",
+    log_info("dom0: kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at pfn %#lx, page tables at pfn "
+             "%#lx (%lu), %lu MiB in %u parts",
         (unsigned long)b->notes.virt_start, (unsigned long)b->notes.virt_end,
         (unsigned long)b->notes.entry, (unsigned long)(in->initrd_size >> 10),
         (unsigned long)b->lay.initrd, (unsigned long)b->lay.pt_base, (unsigned long)b->lay.nr_pt,

@@ -287,7 +287,8 @@ static int one_update(struct update *u, const struct mmu_update *req) REQUIRES(u
 
     switch (req->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
-    case MMU_PT_UPDATE_NO_TRANSLATE: /* the frame is a machine frame either way: no owner here is translated */
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        /* the frame is a machine frame either way: no owner here is translated */
         return table_store(u, ptr, req->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
         return table_store(u, ptr, req->val, true);

@@ -115,7 +115,8 @@ uint64_t direct_rsp;
 /* A handler without the library's frame: takes the time and returns to the point set up before. */
 __asm__(
     ".pushsection .text\n"
-    "direct_entry: direct_syscall: rdtsc\n shl $32, %rdx\n or %rdx, %rax\n mov %rax, trap_at(%rip)\n"
+    "direct_entry: direct_syscall: rdtsc\n shl $32, %rdx\n"
+    " or %rdx, %rax\n mov %rax, trap_at(%rip)\n"
     " mov direct_rsp(%rip), %rsp\n ret\n"
     ".popsection");
 
@@ -131,15 +132,17 @@ static void set_handler(unsigned int vector, void *fn)
  * Run text with the return point set up: the handler's ret comes back behind it. Ticks from its
  * first instruction to the first of the handler.
  */
-#define TRAP_SINCE(start, text)                                                                                      \
-    ({                                                                                                               \
-        uint64_t t0_;                                                                                                \
-        __asm__ volatile("lea -8(%%rsp), %%rax\n mov %%rax, direct_rsp(%%rip)\n lea 1f(%%rip), %%rax\n push %%rax\n"   \
-                         "rdtsc\n shl $32, %%rdx\n or %%rax, %%rdx\n mov %%rdx, %%r12\n" text "\n1: mov %%r12, %0\n"       \
-                         : "=r"(t0_) : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",     \
-                           "memory");                                                                                \
-        start = t0_;                                                                                                 \
-        trap_at - t0_;                                                                                               \
+#define TRAP_SINCE(start, text)                                                                \
+    ({                                                                                         \
+        uint64_t t0_;                                                                          \
+        __asm__ volatile("lea -8(%%rsp), %%rax\n mov %%rax, direct_rsp(%%rip)\n"               \
+                         "lea 1f(%%rip), %%rax\n push %%rax\n"                                 \
+                         "rdtsc\n shl $32, %%rdx\n or %%rax, %%rdx\n mov %%rdx, %%r12\n"       \
+                         text "\n1: mov %%r12, %0\n"                                           \
+                         : "=r"(t0_) : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", \
+                           "r11", "r12", "r13", "memory");                                     \
+        start = t0_;                                                                           \
+        trap_at - t0_;                                                                         \
     })
 #define TRAP(text)                                 \
     ({                                             \

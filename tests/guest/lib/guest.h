@@ -96,12 +96,13 @@ extern uint8_t trap_dpl[256]; /* change, then traps_install() again */
  * fault: the vector it raised, or -1. The frame is in last_trap. Faulting instructions continue
  * after themselves.
  */
-#define PROBE(insn, operands...)                                                                         \
-    ({                                                                                                   \
-        probe_vector = -1;                                                                               \
-        __asm__ volatile("1: " insn "\n2:\n.pushsection .ex_table, \"aw\"\n.quad 1b, 2b\n.popsection"      \
-                         operands : "memory");                                                           \
-        probe_vector;                                                                                    \
+#define PROBE(insn, operands...)                                             \
+    ({                                                                       \
+        probe_vector = -1;                                                   \
+        __asm__ volatile("1: " insn "\n2:\n.pushsection .ex_table, \"aw\"\n" \
+                         ".quad 1b, 2b\n.popsection"                         \
+                         operands : "memory");                               \
+        probe_vector;                                                        \
     })
 extern volatile int probe_vectors[2]; /* one for each vcpu, as is the frame */
 extern struct trap_frame last_traps[2];

@@ -55,7 +55,8 @@ enum use_verdict {
 /*@ predicate use_holds(struct page_use u) =
         u.type < NR_PAGE_TYPES && u.state < NR_PAGE_STATES && u.pinned <= 1 &&
         (u.count == 0 <==> u.state == PS_IDLE) &&
-        (u.state == PS_CHECKING || u.state == PS_PARTIAL || u.state == PS_UNDOING ==> u.count == 1) &&
+        (u.state == PS_CHECKING || u.state == PS_PARTIAL || u.state == PS_UNDOING ==>
+         u.count == 1) &&
         (u.pinned == 1 ==> u.state == PS_VALID && PT_L1 <= u.type <= PT_L4); */
 
 /*@ assigns \nothing;
@@ -68,16 +69,20 @@ static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <
     ensures next->type == cur.type || cur.state == PS_IDLE;
     ensures \result == USE_TAKEN && cur.state == PS_VALID ==>
             next->count == cur.count + 1 && cur.type == want && next->state == PS_VALID;
-    ensures \result == USE_TAKEN && cur.state == PS_IDLE ==> !(PT_L1 <= want <= PT_L4) && want != PT_SEGDESC;
+    ensures \result == USE_TAKEN && cur.state == PS_IDLE ==>
+            !(PT_L1 <= want <= PT_L4) && want != PT_SEGDESC;
     ensures \result == USE_TAKEN ==> cur.state == PS_VALID || cur.state == PS_IDLE;
-    ensures \result == USE_OVERFLOW || \result == USE_WRONG_TYPE || \result == USE_WAIT ==> *next == cur; */
+    ensures \result == USE_OVERFLOW || \result == USE_WRONG_TYPE || \result == USE_WAIT ==>
+            *next == cur; */
 enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct page_use *next);
 /*@ requires \valid(next);
     assigns *next;
     ensures use_holds(cur) ==> use_holds(*next);
     ensures next->type == cur.type;
-    ensures \result == USE_DROPPED ==> next->count == cur.count - 1 && next->count >= 1 && next->state == PS_VALID;
-    ensures \result == USE_LAST ==> next->count == 0 && next->state == PS_IDLE && !(PT_L1 <= cur.type <= PT_L4);
+    ensures \result == USE_DROPPED ==>
+            next->count == cur.count - 1 && next->count >= 1 && next->state == PS_VALID;
+    ensures \result == USE_LAST ==>
+            next->count == 0 && next->state == PS_IDLE && !(PT_L1 <= cur.type <= PT_L4);
     ensures \result == USE_UNDO_IT ==> next->state == PS_UNDOING && (PT_L1 <= cur.type <= PT_L4); */
 enum use_verdict page_use_put(struct page_use cur, struct page_use *next);
 
