@@ -54,6 +54,8 @@ def command(hv, modules, mem="1G", cpus=1, options="dom0_mem=256M", more=(), cpu
 
 def run(argv, until, limit, at_end=None):
     """The machine's lines up to the one that matches, and the seconds to it; at_end(pid) is called before it is stopped."""
+    at = next(i for i, word in enumerate(argv) if word.startswith("qemu-system"))
+    argv = [*argv[:at], "timeout", "--foreground", str(limit + 10), *argv[at:]]  # it ends even if we are killed
     p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                          start_new_session=True)
     out, began, text = p.stdout.fileno(), None, ""
@@ -274,6 +276,9 @@ def main():
     ap.add_argument("--only", choices=PARTS, action="append")
     ap.add_argument("--xen-options", default="")
     args = ap.parse_args()
+    # So that run()'s last act happens: the machine has a session of its own and would outlive us.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit("bench: stopped"))
     xen_options = args.xen_options
     table = Table()
     for part in args.only or (["big"] if args.big else [p for p in PARTS if p != "big"]):
