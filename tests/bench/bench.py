@@ -131,7 +131,7 @@ class Table:
         return ratio
 
     def figure(self, name, value, bar, unit):
-        print(f"{name:<34} {value:>10.1f} {unit}, bar {bar}", flush=True)
+        print(f"{name:<34} {value:>10.2f} {unit}, bar {bar}", flush=True)
         if not value <= bar:
             self.missed.append(f"{name}: {value:.1f} {unit}, bar {bar}")
 
