@@ -20,7 +20,7 @@ BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
 # name: cpus, and more options for the hypervisor; the default is one cpu with one vcpu
-MACHINE = {"smp": (2, ""), "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
+MACHINE = {"smp": (2, ""), "top_level": (2, ""), "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
            "timers": (1, "dom0_max_vcpus=2")}
 
 HYPERVISOR = {
