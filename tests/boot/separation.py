@@ -245,7 +245,7 @@ def sample(machine):
 
 
 def check(option, judge):
-    """One boot, one line; true if it is as it should be."""
+    """One boot, whether it is as it should be, and the line that says so."""
     machine = Machine(option)
     try:
         good, text = judge(*sample(machine))
@@ -253,8 +253,9 @@ def check(option, judge):
         good, text = False, str(e)
     finally:
         machine.close()
-    print(f"{'ok' if good else 'FAIL'} boot/separation: {option}: {text}", flush=True)
-    return good
+    line = f"{'ok' if good else 'FAIL'} boot/separation: {option}: {text}"
+    print(line, flush=True)
+    return good, line
 
 
 def judge_on(number, seen, wrong):
@@ -272,4 +273,7 @@ def judge_off(_number, _seen, wrong):
 
 if __name__ == "__main__":
     results = [check("xpti=on", judge_on), check("xpti=off", judge_off)]
-    sys.exit(0 if all(results) else 1)
+    os.makedirs(run.RESULTS, exist_ok=True)
+    with open(os.path.join(run.RESULTS, "separation.txt"), "w", encoding="utf-8") as out:
+        out.writelines(line + "\n" for _, line in results)
+    sys.exit(0 if all(good for good, _ in results) else 1)

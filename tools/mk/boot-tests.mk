@@ -18,7 +18,8 @@ HV_IMAGE_xen    :=
 .PHONY: test-boot list-boot run
 
 test-boot: images $(HV_IMAGE_$(HV)) ## Boot Debian's dom0 in QEMU (HV=granta|xen, CASES="...")
-	@tests/boot/run.py --hv $(HV) --jobs $(BOOT_JOBS) $(CASES)
+	@tests/boot/run.py --hv $(HV) --jobs $(BOOT_JOBS) $(CASES); status=$$?; \
+	if [ "$(HV)$(CASES)" = granta ]; then tests/boot/separation.py || status=1; fi; exit $$status
 
 list-boot: ## List the boot tests
 	@tests/boot/run.py --list
