@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A level 4 table that two vcpus run on, changed by one of them: the other has to see it, without leaving the guest for it, when the
- * hypercall is over; and with other base pointers in between. Where address spaces are separated (xpti=), each cpu has a copy.
+ * A level 4 table that two vcpus run on, changed by one of them: the other has to see it, without
+ * leaving the guest for it, when the hypercall is over; and with other base pointers in between.
+ * Where address spaces are separated (xpti=), each cpu has a copy.
  */
 #include "guest.h"
 
@@ -30,7 +31,7 @@ static long ext(unsigned int cmd, uint64_t arg1)
     return hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
 
-/* --- the other vcpu ----------------------------------------------------------------------------------------------- */
+/* --- the other vcpu --------------------------------------------------------------------------- */
 
 static volatile unsigned int asked, answered;
 static volatile int raised;
@@ -62,7 +63,7 @@ static int ask(void)
     return raised;
 }
 
-/* --- checks ------------------------------------------------------------------------------------------------------- */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 static void build(void)
 {
@@ -71,11 +72,12 @@ static void build(void)
     for (int i = 1; i < 4; i++)
         table[i][0] = va_to_mfn(table[i - 1]) << 12 | PTE_RW_KERNEL | PTE_U;
     for (int i = 1; i < 4; i++)
-        CHECK_EQ(set_va((uint64_t)table[i], va_to_mfn(table[i]) << 12 | PTE_RO_KERNEL), 0, "protect a table");
+        CHECK_EQ(set_va((uint64_t)table[i], va_to_mfn(table[i]) << 12 | PTE_RO_KERNEL), 0,
+                 "protect a table");
     entry = va_to_mfn(table[3]) << 12 | PTE_RW_KERNEL | PTE_U;
 }
 
-/* Entries come and go many times; a cpu whose copy lags sees an old one sooner or later, most likely at once. */
+/* Entries come and go many times; a cpu whose copy lags sees an old one, most likely at once. */
 static void come_and_go(uint64_t *l4, const char *filled, const char *emptied)
 {
     int bad_filled = 0, bad_emptied = 0;
@@ -86,20 +88,25 @@ static void come_and_go(uint64_t *l4, const char *filled, const char *emptied)
         table[0][0] = i;
         if (update(l4, entry) || ask() || value != i || probe_read(THERE, &here) || here != i)
             bad_filled++;
-        if (update(l4, 0) || ext(MMUEXT_TLB_FLUSH_ALL, 0) || ask() != PAGE_FAULT || probe_read(THERE, &here) != PAGE_FAULT)
+        if (update(l4, 0) || ext(MMUEXT_TLB_FLUSH_ALL, 0) || ask() != PAGE_FAULT ||
+            probe_read(THERE, &here) != PAGE_FAULT)
             bad_emptied++;
     }
     CHECK_EQ(bad_filled, 0, filled);
     CHECK_EQ(bad_emptied, 0, emptied);
 }
 
-/* Another table of level 4, on which only we run for a while; changes to the first one come to us when we are back. */
+/*
+ * Another table of level 4, on which only we run for a while; changes to the first one come to us
+ * when we are back.
+ */
 static void other_base(uint64_t *boot)
 {
     uint64_t *l4 = alloc_page(), v = 0;
 
     memcpy(l4, boot, PAGE);
-    CHECK_EQ(set_va((uint64_t)l4, va_to_mfn(l4) << 12 | PTE_RO_KERNEL), 0, "protect another level 4 table");
+    CHECK_EQ(set_va((uint64_t)l4, va_to_mfn(l4) << 12 | PTE_RO_KERNEL), 0,
+             "protect another level 4 table");
     CHECK_EQ(ext(MMUEXT_NEW_BASEPTR, va_to_mfn(l4)), 0, "run on it");
     table[0][0] = 4711;
     CHECK_EQ(update(boot, entry), 0, "fill a slot of the one that the other vcpu runs on");
@@ -114,7 +121,8 @@ static void other_base(uint64_t *boot)
     CHECK_EQ(probe_read(THERE, &v), 0, "... but not here");
     CHECK_EQ(ext(MMUEXT_NEW_BASEPTR, va_to_mfn(boot)), 0, "back to the first table");
     CHECK_EQ(probe_read(THERE, &v), PAGE_FAULT, "... where the slot is empty");
-    CHECK_EQ(set_va((uint64_t)l4, va_to_mfn(l4) << 12 | PTE_RW_KERNEL), 0, "the other table is ordinary memory again");
+    CHECK_EQ(set_va((uint64_t)l4, va_to_mfn(l4) << 12 | PTE_RW_KERNEL), 0,
+             "the other table is ordinary memory again");
 }
 
 void test_main(void)
@@ -124,9 +132,11 @@ void test_main(void)
     build();
     CHECK_EQ(vcpu_start(other), 0, "a second vcpu on the same tables");
     CHECK_EQ(ask(), PAGE_FAULT, "... finds nothing in a free slot");
-    come_and_go(boot, "a slot filled by one vcpu is filled for both", "... and empty for both when it is emptied");
+    come_and_go(boot, "a slot filled by one vcpu is filled for both",
+                "... and empty for both when it is emptied");
     other_base(boot);
     come_and_go(boot, "the same after other tables", "... and when it is emptied");
     for (int i = 1; i < 4; i++)
-        CHECK_EQ(set_va((uint64_t)table[i], va_to_mfn(table[i]) << 12 | PTE_RW_KERNEL), 0, "a table of no use is memory again");
+        CHECK_EQ(set_va((uint64_t)table[i], va_to_mfn(table[i]) << 12 | PTE_RW_KERNEL), 0,
+                 "a table of no use is memory again");
 }
