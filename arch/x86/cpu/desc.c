@@ -201,19 +201,30 @@ static void write_stub(struct stub *s, uint64_t va, const struct cpu_info *info,
 /* written here, executed at STUB_VIRT_START */
 static uint8_t *stub_pages[DIV_ROUND_UP(NR_CPUS * STUB_SIZE, PAGE_SIZE)];
 
+void syscall_stubs_alloc(unsigned int nr_cpus)
+{
+    for (unsigned int i = 0; i < DIV_ROUND_UP(nr_cpus * STUB_SIZE, PAGE_SIZE); i++) {
+        uint8_t *page;
+
+        if (stub_pages[i])
+            continue;
+        page = hv_page_alloc(0);
+        if (!page ||
+            hv_map(STUB_VIRT_START + i * PAGE_SIZE, paddr_to_mfn(direct_pa(page)), 1, HV_RX))
+            panic("out of memory for the system call entries");
+        memset(page, 0xcc, PAGE_SIZE);
+        stub_pages[i] = page;
+    }
+}
+
 static uint64_t make_stubs(unsigned int cpu, struct cpu_info *info)
 {
     const uint64_t offset = (uint64_t)cpu * STUB_SIZE, va = STUB_VIRT_START + offset;
-    uint8_t **page = &stub_pages[offset / PAGE_SIZE];
     uint8_t *p;
 
-    if (!*page) {
-        *page = hv_page_alloc(0);
-        if (!*page || hv_map(ROUND_DOWN(va, PAGE_SIZE), paddr_to_mfn(direct_pa(*page)), 1, HV_RX))
-            panic("cpu%u: out of memory for its system call entry", cpu);
-        memset(*page, 0xcc, PAGE_SIZE);
-    }
-    p = *page + offset % PAGE_SIZE;
+    if (cpu == 0)
+        syscall_stubs_alloc(1); /* the others' are there before they start */
+    p = stub_pages[offset / PAGE_SIZE] + offset % PAGE_SIZE;
     write_stub((struct stub *)p, va, info, syscall_entry);
     write_stub((struct stub *)(p + STUB_SIZE / 2), va + STUB_SIZE / 2, info, syscall32_entry);
     return va;

@@ -11,6 +11,7 @@
 #include <arch/apic.h>
 #include <arch/clock.h>
 #include <arch/cpu.h>
+#include <arch/desc.h>
 #include <arch/direct.h>
 #include <arch/ioapic.h>
 #include <arch/irq.h>
@@ -234,6 +235,7 @@ void smp_boot_start(void)
 
     if (nr_cpu_ids > 1)
         place_trampoline();
+    syscall_stubs_alloc(nr_cpu_ids);
     tsc_sync_boot();
     for (unsigned int i = 0; i < at_once; i++)
         start_next();

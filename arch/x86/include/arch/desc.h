@@ -17,6 +17,8 @@ struct vcpu;
 #define IST_DB 4
 
 uint64_t idt_address(void); /* a page */
+/* Memory for the SYSCALL stubs of the first nr_cpus, which share pages: boot cpu, before others. */
+void syscall_stubs_alloc(unsigned int nr_cpus);
 /* boot cpu, first: exceptions of ours are reported from here on */
 void idt_init(void);
 /* on that cpu, on any stack: GDT, TSS, IDT, SYSCALL, CR4, EFER, PAT, XCR0 */
