@@ -158,6 +158,8 @@ CASES = [
     Case("workload-xpti", "fork and mmap storm, file copies, threads on 2 CPUs, kept apart", "workload",
          cpu="max", threads=True, disks=True, limit=170, hv_args=["xpti=on"],
          skip={"xen": "the cases without are for comparing"}),
+    Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",
+         initrd="dom0-guest.cpio", limit=150),
     Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",
          lines=(("@banner", b""), (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
                 ("@switched", b"h"), ("@key-help", CTRL_A),

@@ -4,12 +4,14 @@
 # hypervisor. Included by the top Makefile.
 #
 #   IMAGES     the folder                 DOM0_CPIO  root and tests in one archive
+#   DOM0_GUEST_CPIO  the same with a guest's kernel and initrd in /guest
 #   VMLINUZ    Debian's kernel as shipped VMLINUX    its unpacked ELF, which starts faster
 #   STOCK_XEN  Debian's Xen, unpacked
 
 BUILD     ?= build
 IMAGES    := $(BUILD)/images
 DOM0_CPIO := $(IMAGES)/dom0.cpio
+DOM0_GUEST_CPIO := $(IMAGES)/dom0-guest.cpio
 VMLINUZ   := $(IMAGES)/vmlinuz
 VMLINUX   := $(IMAGES)/vmlinux
 STOCK_XEN := $(IMAGES)/xen
@@ -18,7 +20,7 @@ DOM0_PROGS := $(patsubst tests/boot/progs/%.c,$(IMAGES)/progs/%,$(wildcard tests
 DOM0_TESTS := $(wildcard tests/boot/dom0/*.sh)
 
 .PHONY: images
-images: $(DOM0_CPIO) ## Build the dom0 root, kernels and test programs (cached)
+images: $(DOM0_CPIO) $(DOM0_GUEST_CPIO) ## Build the dom0 root, kernels and test programs (cached)
 
 # Static, for a root that has no C library of the host's; the compiler is the host's whatever CC is.
 $(IMAGES)/progs/%: tests/boot/progs/%.c
@@ -30,7 +32,7 @@ $(IMAGES)/progs/%: tests/boot/progs/%.c
 dom0-root:
 	@tools/dom0-image $(IMAGES)
 
-$(IMAGES)/root.cpio: dom0-root ;
+$(IMAGES)/root.cpio $(IMAGES)/guest-root.cpio $(VMLINUZ): dom0-root ;
 
 $(IMAGES)/overlay.cpio: tools/dom0/init $(DOM0_TESTS) $(DOM0_PROGS) tools/cpio.py
 	@mkdir -p $(@D)
@@ -40,3 +42,14 @@ $(IMAGES)/overlay.cpio: tools/dom0/init $(DOM0_TESTS) $(DOM0_PROGS) tools/cpio.p
 # Linux unpacks concatenated archives in order.
 $(DOM0_CPIO): $(IMAGES)/root.cpio $(IMAGES)/overlay.cpio
 	@cat $^ >$@.new && mv $@.new $@
+
+GUEST_FILES := tools/guest/init tools/guest/poweroff tools/guest/reboot
+
+$(IMAGES)/guest.cpio: $(IMAGES)/guest-root.cpio $(GUEST_FILES) tools/cpio.py
+	@tools/cpio.py $(IMAGES)/guest-init.cpio init=tools/guest/init sbin/poweroff=tools/guest/poweroff \
+	    sbin/reboot=tools/guest/reboot
+	@cat $(IMAGES)/guest-root.cpio $(IMAGES)/guest-init.cpio >$@.new && mv $@.new $@
+
+$(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ)
+	@tools/cpio.py $(IMAGES)/guest-files.cpio guest/vmlinuz=$(VMLINUZ) guest/initrd=$(IMAGES)/guest.cpio
+	@cat $(DOM0_CPIO) $(IMAGES)/guest-files.cpio >$@.new && mv $@.new $@
