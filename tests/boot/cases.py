@@ -159,7 +159,7 @@ CASES = [
          cpu="max", threads=True, disks=True, limit=170, hv_args=["xpti=on"],
          skip={"xen": "the cases without are for comparing"}),
     Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",
-         initrd="dom0-guest.cpio", limit=150),
+         initrd="dom0-guest.cpio", limit=175),
     Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",
          lines=(("@banner", b""), (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
                 ("@switched", b"h"), ("@key-help", CTRL_A),
