@@ -32,6 +32,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, HERE)
 import badinput  # noqa: E402
+import grub_iso  # noqa: E402
 from cases import CASES, CPU_MODELS, FATAL, HYPERVISORS, Case  # noqa: E402
 
 IMAGES = os.path.join(TOP, "build", "images")
@@ -94,32 +95,20 @@ def path_mb1(case, hv_file, modules):
 
 
 def path_grub(case, hv_file, modules, workdir):
-    """A disk with GRUB for BIOS and for UEFI, and a menu as Debian's update-grub writes it."""
-    tree = os.path.join(workdir, "iso")
-    shutil.rmtree(tree, ignore_errors=True)
-    os.makedirs(os.path.join(tree, "boot", "grub"))
-    menu = ["serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial",
-            "set timeout=0", "menuentry 'first domain' {",
-            "    echo 'grub: loading the hypervisor'",
-            f"    multiboot2 /boot/hypervisor placeholder {hypervisor_args(case)}"]
-    shutil.copy(hv_file, os.path.join(tree, "boot", "hypervisor"))
+    """A disk with GRUB, and a menu as Debian's update-grub writes it."""
+    iso = os.path.join(workdir, "boot.iso")
+    files = {"hypervisor": hv_file}
+    entry = ["echo 'grub: loading the hypervisor'",
+             f"multiboot2 /boot/hypervisor placeholder {hypervisor_args(case)}"]
     for i, module in enumerate(modules):
         name = os.path.basename(module)
-        os.link(os.path.join(IMAGES, module), os.path.join(tree, "boot", name))
-        menu.append(f"    module2 /boot/{name} placeholder root=/dev/ram0 {kernel_args(case)}" if i == 0
-                    else f"    module2 --nounzip /boot/{name}")
-    menu += ["    echo 'grub: starting'", "}"]
-    with open(os.path.join(tree, "boot", "grub", "grub.cfg"), "w", encoding="ascii") as f:
-        f.write("\n".join(menu) + "\n")
-    iso = os.path.join(workdir, "boot.iso")
-    made = subprocess.run(
-        ["grub-mkrescue", "-o", iso, "--locales=", "--themes=", "--fonts=",
-         "--install-modules=multiboot2 normal serial terminal echo configfile test part_gpt "
-         "part_msdos iso9660 fat search", tree],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    shutil.rmtree(tree)
-    if made.returncode:
-        raise CaseError("grub-mkrescue: " + made.stdout.strip().splitlines()[-1])
+        files[name] = os.path.join(IMAGES, module)
+        entry.append(f"module2 /boot/{name} placeholder root=/dev/ram0 {kernel_args(case)}" if i == 0
+                     else f"module2 --nounzip /boot/{name}")
+    try:
+        grub_iso.make(iso, files, entry + ["echo 'grub: starting'"])
+    except grub_iso.IsoError as e:
+        raise CaseError(str(e)) from e
     argv = ["-drive", f"file={iso},if=none,id=boot,format=raw,readonly=on",
             "-device", "virtio-blk-pci,drive=boot,bootindex=0"]
     if case.path == "grub-uefi":

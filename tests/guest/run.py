@@ -36,6 +36,31 @@ def end(p):
         pass
 
 
+def judge(name, kind, lines):
+    """The checks in a kernel's output, as results."""
+    results = [l.replace(f" {name}:", f" guest/{name}[{kind}]:", 1) for l in lines if l.startswith(("ok ", "FAIL ", "skip "))]
+    if not any(l.startswith(f"done {name}:") for l in lines):
+        results.append(f"FAIL guest/{name}[{kind}]: did not finish; last lines: " + " | ".join(lines[-4:]))
+    return results
+
+
+def report(out, results_file, show_all):
+    """Each list of results as it comes; returns the number of failures."""
+    lines = []
+    for results in out:
+        lines += results
+        for line in results:
+            if show_all or not line.startswith("ok "):
+                print(line, flush=True)
+    failed = sum(l.startswith("FAIL") for l in lines)
+    print(f"guest: {len(lines) - failed} ok, {failed} failed")
+    if results_file:
+        os.makedirs(os.path.dirname(results_file), exist_ok=True)
+        with open(results_file, "w") as f:
+            f.write("\n".join(lines) + "\n")
+    return failed
+
+
 def run(hv, name, cpu, more):
     image, _, options = HYPERVISOR[hv]
     n, own = MACHINE.get(name, (1, ""))
@@ -64,10 +89,7 @@ def run(hv, name, cpu, more):
     kind = ",".join(["max" if cpu == "max" else "plain", *more])
     with open(f"{BUILD}/logs/guest-{hv}-{name}-{kind}.log", "w") as f:
         f.write("\n".join(lines) + "\n")
-    results = [l.replace(f" {name}:", f" guest/{name}[{kind}]:", 1) for l in lines if l.startswith(("ok ", "FAIL ", "skip "))]
-    if not done:
-        results.append(f"FAIL guest/{name}[{kind}]: did not finish; last lines: " + " | ".join(lines[-4:]))
-    return results
+    return judge(name, kind, lines)
 
 
 def main():
@@ -79,20 +101,10 @@ def main():
     args = ap.parse_args()
     names = args.name or sorted(f[:-4] for f in os.listdir(f"{BUILD}/guest") if f.endswith(".elf"))
     jobs = [(n, c) for n in names for c in HYPERVISOR[args.hv][1]]
-    out = []
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for results in pool.map(lambda j: run(args.hv, *j, args.option), jobs):
-            out += results
-            for line in results:
-                if args.name or not line.startswith("ok "):
-                    print(line, flush=True)
-    failed = sum(l.startswith("FAIL") for l in out)
-    print(f"guest: {len(out) - failed} ok, {failed} failed")
-    if args.results:
-        os.makedirs(os.path.dirname(args.results), exist_ok=True)
-        with open(args.results, "w") as f:
-            f.write("\n".join(out) + "\n")
+        failed = report(pool.map(lambda j: run(args.hv, *j, args.option), jobs), args.results, args.name)
     return failed > 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

@@ -327,8 +327,9 @@ void time_init(void)
     apic_timer_init(cpu_features.tsc_deadline ? 0 : apic_hz);
     secs = rtc_read();
     set_base(secs * NS_PER_SEC - (uint64_t)time_now());
-    log_info("time: TSC %lu kHz (%s), %s", (unsigned long)(hz / 1000), how,
-             time_tsc_is_stable() ? "shared by all cpus" : "steered");
+    log_info("time: TSC %lu kHz (%s), %s; timer: %s of the %s", (unsigned long)(hz / 1000), how,
+             time_tsc_is_stable() ? "shared by all cpus" : "steered",
+             cpu_features.tsc_deadline ? "TSC deadline" : "counter", apic->name);
 }
 
 void time_init_cpu(void)
