@@ -4,7 +4,7 @@
 FUZZ_SECONDS ?= 8
 RESULTS := $(BUILD)/results
 
-.PHONY: proof check unit fuzz-short fuzz static test-guest test ci-clean-results
+.PHONY: proof check unit fuzz-short fuzz static test-guest test-bochs test ci-clean-results
 
 help: ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile tools/mk/*.mk | expand -t 14
@@ -34,6 +34,9 @@ test-guest: all guests ## Test kernels as the first domain in QEMU (HV=granta|xe
 	@mkdir -p $(RESULTS)
 	@tests/guest/run.py --hv $(HV) --results $(RESULTS)/guest.txt
 
+test-bochs: all guests ## Those that meet the hardware in Bochs: x2APIC, TSC deadline, SMAP, SYSENTER
+	@tests/guest/bochs.py --results $(RESULTS)/bochs.txt
+
 # Every part runs, whatever the others say; the summary decides.
 test: ## Everything: check, test-guest, test-boot
 	@tools/deps
@@ -45,5 +48,6 @@ test: ## Everything: check, test-guest, test-boot
 	@-$(MAKE) --no-print-directory proof
 	@-$(MAKE) --no-print-directory check-decompress
 	@-$(MAKE) --no-print-directory test-guest
+	@-$(MAKE) --no-print-directory test-bochs
 	@-$(MAKE) --no-print-directory test-boot
 	@tools/summary
