@@ -29,7 +29,7 @@ LIMIT = 60
 VGA_BIOS = "/usr/share/seabios/vgabios-stdvga.bin"      # the link that Bochs's package brings leads nowhere
 OPTIONS = "com1=115200,8n1 dom0_mem=128M loglvl=all guest_loglvl=all noreboot dom0_max_vcpus=2"
 # Those that meet the hardware: its entries, interrupts, time. What is left checks tables in memory only.
-DEFAULT = ["hello", "exceptions", "usermode", "registers", "events", "timers", "smp"]
+DEFAULT = ["hello", "exceptions", "usermode", "fastcall", "registers", "events", "timers", "smp"]
 LOG = [
     ("the local APIC is an x2APIC", r"\(granta\) time: .* of the x2APIC"),
     ("the timer is the TSC deadline", r"\(granta\) time: .* timer: TSC deadline"),

@@ -104,20 +104,15 @@ static long callback_register(struct vcpu *v, uint64_t uarg)
 static long callback_unregister(struct vcpu *v, uint64_t uarg)
 {
     struct callback_unregister r;
-    bool unused;
 
     if (copy_arg(&r, uarg))
         return -EFAULT;
     switch (r.type) {
-    case CALLBACKTYPE_event: /* a guest without these two cannot go on */
+    case CALLBACKTYPE_event: /* these can only be replaced */
     case CALLBACKTYPE_failsafe:
     case CALLBACKTYPE_syscall:
     case CALLBACKTYPE_syscall32:
     case CALLBACKTYPE_sysenter:
-        if (r.type == CALLBACKTYPE_syscall32 || r.type == CALLBACKTYPE_sysenter) {
-            *callback_of(v, r.type, &unused) = (struct pv_callback){ 0 };
-            return 0;
-        }
         return -EINVAL;
     case CALLBACKTYPE_nmi:
         set_nmi(v, 0);

@@ -3,18 +3,14 @@
  * The guest's user mode: iret into it, traps and system calls out of it, stack switching, what it
  * may not do.
  */
-#include "guest.h"
+#include "user.h"
 
 const char *test_name = "usermode";
 
-static uint64_t kernel_stack[512] __attribute__((aligned(16)));
-static uint64_t user_stack[512] __attribute__((aligned(16)));
-uint64_t saved_rsp;
-struct trap_frame seen; /* not static: it changes inside the assembly of enter_user() */
 uint64_t syscall_frame[7];
 
 extern char user_ud[], user_syscall[], user_int80[], user_int81[], user_hlt[], user_read[],
-    user_cli[], syscall_entry[], back[];
+    user_cli[], syscall_entry[];
 
 __asm__(".pushsection .text\n"
         "user_ud: ud2\n"
@@ -27,66 +23,29 @@ __asm__(".pushsection .text\n"
         /* The frame of a syscall: rcx, r11, rip, cs, rflags, rsp, ss. */
         "syscall_entry:\n"
         "  mov %rsp, %rsi\n lea syscall_frame(%rip), %rdi\n mov $7, %ecx\n cld\n rep movsq\n"
-        "  jmp back\n"
+        "  jmp user_back\n"
         ".popsection");
 extern char after_syscall[];
 
-/* Run user code at rip until it comes back by a trap (caught below) or a system call. */
-static void __attribute__((noinline)) enter_user(void *rip, uint64_t rflags)
-{
-    uint64_t frame[9] = {
-        0, 0, 0, 0, (uint64_t)rip, 0xe033, rflags, (uint64_t)&user_stack[510], 0xe02b
-    };
-
-    __asm__ volatile("push %%rbp\n push %%rbx\n mov %%rsp, saved_rsp(%%rip)\n"
-                     "mov %0, %%rsp\n mov $23, %%eax\n syscall\n ud2\n"
-                     ".globl back\nback: mov saved_rsp(%%rip), %%rsp\n pop %%rbx\n pop %%rbp\n"
-                     :
-                     : "r"(frame)
-                     : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-                       "r14", "r15", "memory", "cc");
-}
-
-static bool on_trap(struct trap_frame *f)
-{
-    if ((f->cs & 3) != 3)
-        return false;
-    seen = *f;
-    f->rip = (uint64_t)back; /* back to the kernel */
-    f->cs = 0xe030;
-    f->rsp = saved_rsp;
-    f->ss = 0xe02b;
-    return true;
-}
-
 static void expect(void *rip, uint64_t vector, const char *what)
 {
-    seen.vector = 0x999;
-    enter_user(rip, 0x202);
-    CHECK_EQ(seen.vector, vector, what);
+    run_user((uint64_t)rip, 0x202);
+    CHECK_EQ(user_trap.vector, vector, what);
 }
 
 void test_main(void)
 {
-    struct mmuext_op op = {
-        .cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = va_to_mfn((void *)start_info->pt_base)
-    };
     struct callback_register cb = { .type = CALLBACKTYPE_syscall, .flags = CALLBACKF_mask_events,
                                     .address = (unsigned long)syscall_entry };
 
-    CHECK_EQ(hypercall(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF), 0,
-             "set the user's page table");
-    CHECK_EQ(hypercall(__HYPERVISOR_stack_switch, 0xe02b, &kernel_stack[512]), 0,
-             "set the kernel's stack");
+    user_init();
     CHECK_EQ(hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), 0,
              "register the syscall entry");
-    for (int i = 0; i < 256; i++)
-        trap_handler[i] = on_trap;
 
     expect(user_ud, 6, "ud2 in user mode");
-    CHECK_EQ(seen.rip, (long)user_ud, "... with its rip");
-    CHECK_EQ(seen.cs & 0xffff, 0xe033, "... and cs with RPL 3");
-    CHECK_EQ(seen.rsp, (long)&user_stack[510], "... and the user's stack pointer");
+    CHECK_EQ(user_trap.rip, (long)user_ud, "... with its rip");
+    CHECK_EQ(user_trap.cs & 0xffff, 0xe033, "... and cs with RPL 3");
+    CHECK_EQ(user_trap.rsp, (long)&user_stack[510], "... and the user's stack pointer");
     expect(user_hlt, 13, "hlt in user mode raises #GP");
     expect(user_cli, 13, "cli in user mode raises #GP");
     expect(user_read, 14, "reading unmapped memory in user mode");
@@ -94,11 +53,11 @@ void test_main(void)
     trap_dpl[0x80] = 3;
     traps_install();
     expect(user_int80, 0x80, "int $0x80 with a user-level gate");
-    CHECK_EQ(seen.rip, (long)user_int80 + 2, "... continues behind it");
+    CHECK_EQ(user_trap.rip, (long)user_int80 + 2, "... continues behind it");
     expect(user_int81, 13, "int $0x81 with a kernel-level gate raises #GP");
 
     shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
-    enter_user(user_syscall, 0x202);
+    run_user((uint64_t)user_syscall, 0x202);
     CHECK_EQ(syscall_frame[2], (long)after_syscall, "syscall: rip is behind it");
     CHECK_EQ(syscall_frame[0], (long)after_syscall, "syscall: rcx too");
     CHECK_EQ(syscall_frame[3] & 0xffff, 0xe033, "syscall: cs is the user's");
