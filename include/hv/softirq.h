@@ -14,6 +14,7 @@ enum softirq {
     SOFTIRQ_TIME_CALIBRATE,
     SOFTIRQ_TASKLET,
     SOFTIRQ_RCU,
+    SOFTIRQ_NMI,
     NR_SOFTIRQS
 };
 

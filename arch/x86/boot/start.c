@@ -17,6 +17,7 @@
 #include <arch/irq.h>
 #include <arch/numa.h>
 #include <arch/msi.h>
+#include <arch/nmi.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
 #include <arch/pv_mmu.h>
@@ -229,6 +230,7 @@ static void noreturn start_on_own_stack(void)
     sched_init();
     cpumask_set(&cpu_online_map, 0);
     smp_boot_start();
+    nmi_init();
     dom0_create();
     debug_keys_init();
     start_console_input();

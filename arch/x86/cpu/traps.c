@@ -6,6 +6,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/crash.h>
+#include <arch/nmi.h>
 #include <arch/pv.h>
 #include <arch/regs.h>
 #include <arch/traps.h>
@@ -42,8 +43,7 @@ void hv_exception(struct cpu_user_regs *regs)
 }
 
 /*
- * NMI: the watchdog's and other cpus' at a crash; without a taker it is dom0's, whose vcpu 0 hears
- * of it when it comes by. A debug exception here hit right behind SYSCALL or SYSENTER (TF, or a
+ * NMI: other cpus' at a crash, else the machine's. A debug exception here hit right behind SYSCALL or SYSENTER (TF, or a
  * breakpoint on the stack held off by MOV SS): the guest loses it.
  */
 void ist_exception(struct cpu_user_regs *regs)
@@ -54,10 +54,8 @@ void ist_exception(struct cpu_user_regs *regs)
         pv_read_dr6();
         return;
     case TRAP_NMI:
-        if (crash_nmi(regs))
-            return;
-        if (dom0 && dom0->vcpu[0])
-            write_once(dom0->vcpu[0]->nmi_pending, true);
+        if (!crash_nmi(regs))
+            nmi_of_machine(regs);
         return;
     default:
         crash_exception(regs, name_of(regs->entry_vector));

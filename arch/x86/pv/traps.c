@@ -341,10 +341,11 @@ void pv_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
 
 static bool deliver_nmi(struct vcpu *v)
 {
-    if (!v->nmi_pending || (v->async_exception_mask & ASYNC_NMI) ||
-        v->arch.pv.trap[TRAP_NMI].address == 0)
+    if (!v->nmi_pending || (v->async_exception_mask & ASYNC_NMI))
         return false;
     v->nmi_pending = false;
+    if (v->arch.pv.trap[TRAP_NMI].address == 0) /* nobody wants it, not later either */
+        return false;
     v->async_exception_mask |= ASYNC_NMI;
     pv_inject(v, TRAP_NMI, 0);
     return true;

@@ -6,7 +6,7 @@
 struct start_info *start_info;
 struct shared_info *shared_info;
 extern struct start_info *start_info_va;
-extern char trap_stubs[], event_entry[];
+extern char event_entry[];
 extern uint64_t __ex_start[], __ex_end[];
 
 static unsigned int nr_ok, nr_failed;

@@ -90,6 +90,7 @@ typedef bool trap_fn(struct trap_frame *f);
 extern trap_fn *trap_handler[256];
 void traps_install(void); /* all 256 vectors; done before test_main */
 extern uint8_t trap_dpl[256]; /* change, then traps_install() again */
+extern char trap_stubs[]; /* 16 bytes a vector */
 
 /*
  * Run one instruction (asm text, then its operands from the first colon to the inputs) that may

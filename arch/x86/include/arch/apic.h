@@ -49,6 +49,7 @@
 #define ICR_STARTUP (6U << 8)
 #define ICR_PENDING (1U << 12)
 #define ICR_ASSERT (1U << 14)
+#define ICR_SELF (1U << 18)
 #define ICR_ALL_BUT_SELF (3U << 18)
 
 struct apic_ops {
