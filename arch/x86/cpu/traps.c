@@ -43,8 +43,8 @@ void hv_exception(struct cpu_user_regs *regs)
 }
 
 /*
- * NMI: other cpus' at a crash, else the machine's. A debug exception here hit right behind SYSCALL or SYSENTER (TF, or a
- * breakpoint on the stack held off by MOV SS): the guest loses it.
+ * NMI: other cpus' at a crash, else the machine's. A debug exception here hit right behind SYSCALL
+ * or SYSENTER (TF, or a breakpoint on the stack held off by MOV SS): the guest loses it.
  */
 void ist_exception(struct cpu_user_regs *regs)
 {
