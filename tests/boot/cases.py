@@ -91,6 +91,7 @@ class Case:
     threads: bool = False          # a host thread for each processor: truly at once, but slower
     disks: bool = False
     allow: tuple = ()              # entries of FATAL that belong to this case
+    acpi: tuple = ()               # broken tables of badinput.py in place of the firmware's
     manual: bool = False           # only when named
     params: dict = dataclasses.field(default_factory=dict)       # granta.NAME=VALUE for the test
     hv_args: list = dataclasses.field(default_factory=list)
@@ -192,6 +193,18 @@ CASES = [
     bad("unknown-option", "an option that does not exist is named, and does no harm",
         hv_args=["no_such_option=1"], lines=("@unknown-option", "dom0: init"),
         skip={"xen": "known: says nothing about options that do not exist"}),
+
+    Case("acpi-broken", "ACPI tables that are broken, but not all of them: named, and gone without",
+         path="grub-bios", acpi=("APIC-endless", "HPET-short", "SRAT-checksum"),
+         limit=120,                # GRUB lists the last one first
+         lines=(r"ACPI: table SRAT: has a wrong checksum", r"ACPI: table HPET: is too short",
+                r"ACPI: table APIC: has an entry without length",
+                r"smp: 2 of 2 cpus online", "dom0: init"),
+         skip={"xen": "known: says nothing of most of them"}),
+    bad("no-madt", "the one ACPI table that cannot be done without is broken",
+        path="grub-bios", acpi=("APIC-checksum",), limit=60,
+        lines=(r"ACPI: table APIC: has a wrong checksum", r"no IO-APIC \(the firmware's MADT lists 0",
+               "@stopped"), skip={"xen": "known: goes on without, and stops later without a word"}),
 
     Case("cpus-64", "64 CPUs", "machine", cpus=64, vcpus=2, limit=120),
     Case("cpus-255", "255 CPUs", "machine", cpus=255, vcpus=2, mem=4096, limit=170,

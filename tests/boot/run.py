@@ -94,11 +94,21 @@ def path_mb1(case, hv_file, modules):
     return argv
 
 
+def acpi_commands(case, workdir, files):
+    """GRUB puts these tables into the place of the firmware's."""
+    tables = [badinput.acpi_table(name, workdir) for name in case.acpi]
+    if not tables:
+        return []
+    files.update((os.path.basename(path), path) for _, path in tables)
+    names = " ".join(f"/boot/{os.path.basename(path)}" for _, path in tables)
+    return [f"acpi --exclude={','.join(s for s, _ in tables)} {names}"]
+
+
 def path_grub(case, hv_file, modules, workdir):
     """A disk with GRUB, and a menu as Debian's update-grub writes it."""
     iso = os.path.join(workdir, "boot.iso")
     files = {"hypervisor": hv_file}
-    entry = ["echo 'grub: loading the hypervisor'",
+    entry = ["echo 'grub: loading the hypervisor'", *acpi_commands(case, workdir, files),
              f"multiboot2 /boot/hypervisor placeholder {hypervisor_args(case)}"]
     for i, module in enumerate(modules):
         name = os.path.basename(module)
@@ -106,7 +116,7 @@ def path_grub(case, hv_file, modules, workdir):
         entry.append(f"module2 /boot/{name} placeholder root=/dev/ram0 {kernel_args(case)}" if i == 0
                      else f"module2 --nounzip /boot/{name}")
     try:
-        grub_iso.make(iso, files, entry + ["echo 'grub: starting'"])
+        grub_iso.make(iso, files, entry + ["echo 'grub: starting'"], "acpi" if case.acpi else "")
     except grub_iso.IsoError as e:
         raise CaseError(str(e)) from e
     argv = ["-drive", f"file={iso},if=none,id=boot,format=raw,readonly=on",

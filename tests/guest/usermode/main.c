@@ -33,11 +33,37 @@ static void expect(void *rip, uint64_t vector, const char *what)
     CHECK_EQ(user_trap.vector, vector, what);
 }
 
+/*
+ * With SMAP on: these read the stack as the guest's, whatever the emulator thinks (QEMU 7.2). A
+ * fault ends the test.
+ */
+static void far_returns(void)
+{
+    uint64_t cs, ss, sp;
+    bool back = false;
+
+    __asm__ volatile("mov %%cs, %0\n push %0\n lea 1f(%%rip), %0\n push %0\n lretq\n"
+                     "1: movb $1, %1"
+                     : "=&r"(cs), "+m"(back)
+                     :
+                     : "cc");
+    CHECK(back, "a far return in the kernel's ring 3");
+    back = false;
+    __asm__ volatile("mov %%rsp, %2\n mov %%ss, %1\n push %1\n push %2\n pushfq\n"
+                     "mov %%cs, %0\n push %0\n lea 1f(%%rip), %0\n push %0\n iretq\n"
+                     "1: movb $1, %3"
+                     : "=&r"(cs), "=&r"(ss), "=&r"(sp), "+m"(back)
+                     :
+                     : "cc");
+    CHECK(back, "... and an iretq");
+}
+
 void test_main(void)
 {
     struct callback_register cb = { .type = CALLBACKTYPE_syscall, .flags = CALLBACKF_mask_events,
                                     .address = (unsigned long)syscall_entry };
 
+    far_returns();
     user_init();
     CHECK_EQ(hypercall(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), 0,
              "register the syscall entry");
