@@ -25,7 +25,7 @@ from run import BUILD, TOP, judge, report
 sys.path.insert(0, os.path.join(TOP, "tests", "boot"))
 import grub_iso  # noqa: E402
 
-LIMIT = 60
+LIMIT = 120
 VGA_BIOS = "/usr/share/seabios/vgabios-stdvga.bin"      # the link that Bochs's package brings leads nowhere
 OPTIONS = "com1=115200,8n1 dom0_mem=128M loglvl=all guest_loglvl=all noreboot dom0_max_vcpus=2"
 # Those that meet the hardware: its entries, interrupts, time. What is left checks tables in memory only.

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * System calls other than the 64-bit SYSCALL: SYSENTER, and SYSCALL from 32-bit code. Which exist
- * is the cpu's affair: an Intel one has SYSENTER in both kinds of code and no 32-bit SYSCALL, an AMD
- * one the 32-bit SYSCALL alone; QEMU has the latter for either vendor.
+ * is the cpu's affair: an Intel one has SYSENTER in both kinds of code and no 32-bit SYSCALL, an
+ * AMD one the 32-bit SYSCALL alone; QEMU has the latter for either vendor.
  */
 #include "user.h"
 

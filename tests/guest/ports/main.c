@@ -38,7 +38,7 @@ static long set_bitmap(uint8_t *map, unsigned int ports)
     return physdev(PHYSDEVOP_set_iobitmap, &p);
 }
 
-/* The instruction on memory at `at`, `n` times; afterwards where it stands, and how many are left. */
+/* Of an instruction on memory: where it stands afterwards, how many are left, its exception. */
 struct string_op {
     void *at;
     uint64_t n;
