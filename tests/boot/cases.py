@@ -209,6 +209,11 @@ CASES = [
     Case("cpus-64", "64 CPUs", "machine", cpus=64, vcpus=2, limit=120),
     Case("cpus-255", "255 CPUs", "machine", cpus=255, vcpus=2, mem=4096, limit=170,
          skip={"xen": "known: no boot in 400 s"}),
+    Case("numa", "two nodes of two CPUs and 1 GiB each", "numa", cpus=4, dom0_mem="512M", qemu_args=[
+        *(word for n in range(2) for word in (
+            "-object", f"memory-backend-ram,id=node{n},size=1024M",
+            "-numa", f"node,nodeid={n},cpus={2 * n}-{2 * n + 1},memdev=node{n}")),
+        "-numa", "dist,src=0,dst=1,val=21"]),
     Case("mem-1g", "1 GiB of memory", "machine", mem=1024, dom0_mem="512M"),
     Case("mem-16g", "16 GiB of memory", "machine", mem=16 << 10),
     Case("mem-1t", "1 TiB of memory", "machine", mem=1 << 20, vcpus=2, cpu_more=",phys-bits=48",
