@@ -16,7 +16,7 @@ static void end_release(struct copy_end *e)
 {
     uint64_t pin;
 
-    if (!e->d) /* then nothing else is set */
+    if (!e->d) /* then nothing else means anything */
         return;
     pin = e->write ? PIN_HOST_WRITE : PIN_HOST_READ;
     if (e->hold.pg)
@@ -28,7 +28,7 @@ static void end_release(struct copy_end *e)
     if (e->is_ref)
         gnttab_unpin(e->d, e->ref, pin);
     domain_put(e->d);
-    *e = (struct copy_end){ .d = NULL };
+    e->d = NULL;
 }
 
 void gnttab_finish_copies(struct batch *b)
@@ -110,7 +110,7 @@ static int16_t end_take(struct domain *caller, struct copy_end *e, const struct 
     status = is_ref ? pin_ref(caller, e) : get_frame(e);
     if (status != GNTST_okay) {
         domain_put(e->d);
-        *e = (struct copy_end){ .d = NULL };
+        e->d = NULL;
     }
     return status;
 }

@@ -85,8 +85,10 @@ static int do_element(struct batch *b, const struct row *row, uint64_t addr)
 /* What a batch may still hold. */
 static void batch_end(struct batch *b)
 {
-    gnttab_finish_unmaps(b);
-    gnttab_finish_copies(b);
+    if (b->nr_unmaps)
+        gnttab_finish_unmaps(b);
+    if (b->source.d || b->dest.d)
+        gnttab_finish_copies(b);
     if (b->granter)
         domain_put(b->granter);
 }

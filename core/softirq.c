@@ -12,7 +12,7 @@
 #include <hv/softirq.h>
 
 static void (*handlers[NR_SOFTIRQS])(void);
-DEFINE_PER_CPU(uint32_t, softirq_word); /* also read by the exit path in assembly */
+DEFINE_PER_CPU(uint32_t, softirq_word);
 
 /* Only its own cpu touches the list, with interrupts off. */
 struct tasklet_list {
@@ -34,11 +34,6 @@ void softirq_raise_on(unsigned int cpu, enum softirq nr)
 {
     if (!bit_test_and_set(&per_cpu(softirq_word, cpu), nr) && cpu != smp_processor_id())
         smp_kick(cpu);
-}
-
-bool softirq_pending(void)
-{
-    return read_once(this_cpu(softirq_word)) != 0;
 }
 
 static void tasklets_run(void)

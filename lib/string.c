@@ -9,6 +9,9 @@
  */
 #include <lib/string.h>
 
+#undef memcpy
+#undef memset
+
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #define NO_IDIOM

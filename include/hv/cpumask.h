@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Sets of cpus: plain bitmaps of NR_CPUS bits. The *_atomic operations may be used on a mask that
- * others change.
+ * others change. Only words with possible cpus in them are looked at or computed: what a mask has
+ * above means nothing.
  */
 #ifndef HV_CPUMASK_H
 #define HV_CPUMASK_H
@@ -16,7 +17,16 @@ typedef struct {
 } cpumask_t;
 
 extern cpumask_t cpu_online_map; /* cpus that run the scheduler */
-extern unsigned int nr_cpu_ids;  /* highest possible cpu number + 1; loops need not go further */
+/*
+ * highest possible cpu number + 1; loops need not go further. It grows before there is more than
+ * one cpu, and never again.
+ */
+extern unsigned int nr_cpu_ids;
+
+static inline unsigned int cpumask_words(void)
+{
+    return (nr_cpu_ids - 1) / 64 + 1; /* at least one, as the compiler can see */
+}
 
 static inline bool cpumask_test(const cpumask_t *m, unsigned int c)
 {
@@ -44,43 +54,43 @@ static inline void cpumask_fill(cpumask_t *m)
 }
 static inline void cpumask_and(cpumask_t *d, const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         d->w[i] = a->w[i] & b->w[i];
 }
 static inline void cpumask_or(cpumask_t *d, const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         d->w[i] = a->w[i] | b->w[i];
 }
 static inline void cpumask_andnot(cpumask_t *d, const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         d->w[i] = a->w[i] & ~b->w[i];
 }
 static inline bool cpumask_empty(const cpumask_t *m)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         if (read_once(m->w[i]))
             return false;
     return true;
 }
 static inline bool cpumask_intersects(const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         if (a->w[i] & b->w[i])
             return true;
     return false;
 }
 static inline bool cpumask_subset(const cpumask_t *a, const cpumask_t *of)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         if (a->w[i] & ~of->w[i])
             return false;
     return true;
 }
 static inline bool cpumask_equal(const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         if (a->w[i] != b->w[i])
             return false;
     return true;
@@ -89,14 +99,14 @@ static inline unsigned int cpumask_weight(const cpumask_t *m)
 {
     unsigned int n = 0;
 
-    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
+    for (unsigned int i = 0; i < cpumask_words(); i++)
         n += (unsigned int)__builtin_popcountll(m->w[i]);
     return n;
 }
 /* The first cpu >= from, NR_CPUS when there is none. */
 static inline unsigned int cpumask_next(const cpumask_t *m, unsigned int from)
 {
-    for (unsigned int i = from / 64; i < CPUMASK_WORDS; i++) {
+    for (unsigned int i = from / 64; i < cpumask_words(); i++) {
         uint64_t w = read_once(m->w[i]);
 
         if (i == from / 64)

@@ -6,7 +6,7 @@
 #ifndef HV_SOFTIRQ_H
 #define HV_SOFTIRQ_H
 
-#include <hv/types.h>
+#include <hv/percpu.h>
 
 enum softirq {
     SOFTIRQ_TIMER,
@@ -18,12 +18,19 @@ enum softirq {
     NR_SOFTIRQS
 };
 
+/* A bit for each that is pending; also read by the exit path in assembly. */
+DECLARE_PER_CPU(uint32_t, softirq_word);
+
 void softirq_register(enum softirq nr, void (*fn)(void));
 void softirq_raise(enum softirq nr);                       /* on this cpu */
 /* and wake it by IPI if it is not this one */
 void softirq_raise_on(unsigned int cpu, enum softirq nr);
-bool softirq_pending(void);                                /* on this cpu */
 void softirq_process(void);                                /* until none is pending */
+
+static inline bool softirq_pending(void) /* on this cpu */
+{
+    return read_once(this_cpu(softirq_word)) != 0;
+}
 
 /*
  * Preemption point of a long operation: lets pending interrupts in for a moment, then says whether

@@ -46,4 +46,10 @@ size_t STRING_NAME(strcspn)(const char *s, const char *reject);
 size_t STRING_NAME(strlcpy)(char *dst, const char *src, size_t size);
 size_t STRING_NAME(strlcat)(char *dst, const char *src, size_t size);
 
+#if !__STDC_HOSTED__
+/* The compiler does small ones in place; without a C library it must be told that it may. */
+#define memcpy __builtin_memcpy
+#define memset __builtin_memset
+#endif
+
 #endif

@@ -359,7 +359,7 @@ static bool deliver_event(struct vcpu *v, struct cpu_user_regs *regs)
     if (!read_once(info->evtchn_upcall_pending) || read_once(info->evtchn_upcall_mask) ||
         b.address == 0)
         return false;
-    pv_bounce(v, regs, &b);
+    bounce(v, regs, &b, v->arch.pv.in_kernel);
     return true;
 }
 
