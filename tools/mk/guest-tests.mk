@@ -11,4 +11,4 @@ $(BUILD)/guest/%.elf: tests/guest/%/main.c $(wildcard tests/guest/lib/*)
 	@mkdir -p $(@D)
 	@echo "  GUEST   $@"
 	@$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
-	        -T tests/guest/lib/guest.lds tests/guest/lib/start.S tests/guest/lib/guest.c $< -o $@
+	        -T tests/guest/lib/guest.lds tests/guest/lib/start.S $(filter %.c,$^) -o $@

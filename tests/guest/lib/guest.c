@@ -105,7 +105,9 @@ void print(const char *fmt, ...)
 
 void check_(bool ok, const char *what, const char *file, int at, long got, long want)
 {
-    if (ok) {
+    if (in_domu()) {
+        domu_note(ok ? NOTE_OK : NOTE_FAIL, what, file, at, got, want);
+    } else if (ok) {
         nr_ok++;
         print("ok %s: %s\n", test_name, what);
     } else {
@@ -117,7 +119,10 @@ void check_(bool ok, const char *what, const char *file, int at, long got, long 
 
 void skip(const char *what)
 {
-    print("skip %s: %s\n", test_name, what);
+    if (in_domu())
+        domu_note(NOTE_SKIP, what, "", 0, 0, 0);
+    else
+        print("skip %s: %s\n", test_name, what);
 }
 
 bool on_granta(void)
@@ -130,7 +135,7 @@ bool on_granta(void)
 
 void poweroff(void)
 {
-    struct sched_shutdown s = { .reason = SHUTDOWN_poweroff };
+    struct sched_shutdown s = { .reason = in_domu() ? SHUTDOWN_crash : SHUTDOWN_poweroff };
 
     hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &s);
     for (;;)
@@ -232,8 +237,12 @@ void guest_trap(struct trap_frame *f)
         return;
     if (fixup(f))
         return;
-    print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name, f->vector,
-          f->error_code, f->rip, shared_info ? my_info()->arch.cr2 : 0, f->rsp);
+    if (in_domu())
+        check_(false, "unexpected trap; address, vector", "", (int)f->error_code, (long)f->rip,
+               (long)f->vector);
+    else
+        print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name, f->vector,
+              f->error_code, f->rip, shared_info ? my_info()->arch.cr2 : 0, f->rsp);
     poweroff();
 }
 
@@ -368,6 +377,8 @@ void guest_start(void)
     shared_info = alloc_page();
     if (set_va((uint64_t)shared_info, start_info->shared_info | PTE_RW_KERNEL))
         print("FAIL %s: shared_info cannot be mapped\n", test_name);
+    if (in_domu())
+        domu_main();
     test_main();
     print("done %s: %u ok, %u failed\n", test_name, nr_ok, nr_failed);
     poweroff();

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
+#define __XEN_TOOLS__ 1
 #include <xen/xen.h>
 
 #include <xen/callback.h>
@@ -66,7 +67,7 @@ static inline long hypercall5(uint64_t nr, uint64_t a, uint64_t b, uint64_t c, u
 
 /* --- output and checks ------------------------------------------------------------------------ */
 
-/* %s %d %u %x %lx %ld %lu %p %c */
+/* %s %d %u %x %lx %ld %lu %p %c. Not from a domU, whose console is not ours. */
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void check_(bool ok, const char *what, const char *file, int line, long got, long want);
 #define CHECK(cond, what) check_((cond), what, __FILE__, __LINE__, 0, 1)
@@ -79,6 +80,12 @@ void skip(const char *what); /* a check that cannot be made here: `what` says wh
 /* for defects of the stock hypervisor only: checks are the same for both */
 bool on_granta(void);
 void __attribute__((noreturn)) poweroff(void);
+/* How a copy of this kernel keeps its checks until they are read: domu.c. */
+enum note_kind { NOTE_FAIL, NOTE_OK, NOTE_SKIP };
+void domu_note(enum note_kind kind, const char *what, const char *file, int line, long got,
+               long want);
+bool in_domu(void); /* whether this is such a copy */
+void domu_main(void) __attribute__((noreturn));
 
 /* --- traps ------------------------------------------------------------------------------------ */
 
