@@ -4,7 +4,7 @@
 
 Prints a table: figure, Granta, Xen, their ratio, and, where a figure is a median of several, the spread of each; then the
 geometric mean of the instruction ratios and the bars that were missed. The two take turns, so that a busy machine burdens
-both. Parts: instructions, time, memory, size; with --big only `big`: machines of many CPUs and much memory.
+both. Parts: instructions, domains, time, memory, size; with --big only `big`: machines of many CPUs and much memory.
 
 Both have their usual defences on; --xen-options adds to the stock one's command line (spec-ctrl=no shows what those cost).
 Environment: QEMU_WRAPPER, words put before QEMU's command line.
@@ -149,9 +149,10 @@ class Table:
 
 # --- the parts -------------------------------------------------------------------------------
 
-def micro(hv):
-    lines, _ = run(command(hv, guest("micro"), options="dom0_mem=256M dom0_max_vcpus=2", more=["-icount", "shift=0"]),
-                   "done micro:.*\n", 100)
+def counted(hv, kernel):
+    """Figures of a test kernel that counts instructions: name to [min, median, max]."""
+    lines, _ = run(command(hv, guest(kernel), options="dom0_mem=256M dom0_max_vcpus=2", more=["-icount", "shift=0"]),
+                   f"done {kernel}:.*\n", 100)
     bad = [line for line in lines if line.startswith("FAIL")]
     if bad:
         raise Stopped(bad[0])
@@ -159,14 +160,22 @@ def micro(hv):
     return {f[1]: [int(n) for n in f[2:5]] for f in found}
 
 
-def instructions(table, _runs):
-    granta, xen = micro("granta"), micro("xen")
-    table.head("instructions (min..max of 101)")
-    ratios = [table.row(name, granta[name], xen[name]) for name in granta if name in xen]
+def compare(table, title, granta, xen, bar, digits=0):
+    """A row for each figure; the bar is for the mean of the ratios. A figure of one only is a failure."""
+    table.head(title)
+    ratios = [table.row(name, granta[name], xen[name], digits=digits) for name in granta if name in xen]
     for name in granta.keys() ^ xen.keys():
         table.failure(name, "measured on one of the two only")
     mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    table.figure("geometric mean of the ratios", mean, 0.8, "")
+    table.figure("geometric mean of the ratios", mean, bar, "")
+
+
+def instructions(table, _runs):
+    compare(table, "instructions (min..max of 101)", counted("granta", "micro"), counted("xen", "micro"), 0.8)
+
+
+def domains(table, _runs):
+    compare(table, "two domains, instructions", counted("granta", "between"), counted("xen", "between"), 0.85)
 
 
 def alternate(table, name, runs, bar, make, until, limit):
@@ -274,7 +283,7 @@ def big(table, _runs):
     big_one(table, "16 TiB", "16T", 1, 60, 5, 64)
 
 
-PARTS = {"instructions": instructions, "time": time_part, "memory": memory, "size": size, "big": big}
+PARTS = {"instructions": instructions, "domains": domains, "time": time_part, "memory": memory, "size": size, "big": big}
 
 
 def main():

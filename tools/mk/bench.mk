@@ -7,11 +7,12 @@ BENCHES := $(notdir $(patsubst %/,%,$(wildcard tests/bench/*/)))
 release: $(BUILD)/build_info.c
 	@$(MAKE) --no-print-directory DEBUG=n BUILD=$(RELEASE) $(RELEASE)/granta.elf
 
-$(BUILD)/bench/%.elf: tests/bench/%/main.c $(wildcard tests/guest/lib/*)
+$(BUILD)/bench/%.elf: tests/bench/%/main.c tests/bench/bench.h $(wildcard tests/guest/lib/*)
 	@mkdir -p $(@D)
 	@echo "  BENCH   $@"
-	@$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
-	        -T tests/guest/lib/guest.lds tests/guest/lib/start.S tests/guest/lib/guest.c $< -o $@
+	@$(CC) $(GUEST_CFLAGS) -Itests/bench -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	        -Wl,--no-warn-rwx-segments -T tests/guest/lib/guest.lds tests/guest/lib/start.S \
+	        $(wildcard tests/guest/lib/*.c) $< -o $@
 
 benches: $(BENCHES:%=$(BUILD)/bench/%.elf)
 

@@ -1,47 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * Instructions from a guest's request to its effect, under `-icount shift=0`, where the TSC counts
- * instructions. Each figure is the minimum, median and maximum of many rounds, less the cost of an
- * empty round. Lines: `bench NAME min median max`.
- */
-#include "guest.h"
+/* Instructions from a guest's request to its effect. */
+#include "bench.h"
 
 const char *test_name = "micro";
-
-#define ROUNDS 101
-static uint64_t sample[ROUNDS];
-static uint64_t empty;
-
-static void report(const char *name)
-{
-    for (int i = 1; i < ROUNDS; i++) /* insertion sort */
-        for (int j = i; j > 0 && (int64_t)sample[j - 1] > (int64_t)sample[j]; j--) {
-            uint64_t t = sample[j];
-
-            sample[j] = sample[j - 1];
-            sample[j - 1] = t;
-        }
-    if (!empty) {
-        empty = sample[ROUNDS / 2];
-        return;
-    }
-    print("bench %s %ld %ld %ld\n", name, sample[0] - empty, sample[ROUNDS / 2] - empty,
-          sample[ROUNDS - 1] - empty);
-}
-
-#define BENCH(name, prepare, body)                    \
-    do {                                              \
-        for (int r_ = -3; r_ < ROUNDS; r_++) {        \
-            uint64_t t_;                              \
-            prepare;                                  \
-            t_ = rdtsc();                             \
-            body;                                     \
-            t_ = rdtsc() - t_;                        \
-            if (r_ >= 0)                              \
-                sample[r_] = t_;                      \
-        }                                             \
-        report(name);                                 \
-    } while (0)
 
 /* --- hypercalls ------------------------------------------------------------------------------- */
 
@@ -249,10 +210,10 @@ static void grants(void)
     set_va((uint64_t)window, 0);
     BENCH("grant.query_size", ,
           hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, &size, 1));
-    BENCH("grant.map", , hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1);
-          t_ = rdtsc() - t_; unmap.handle = map.handle;
-          hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1);
-          t_ = rdtsc() - t_);
+    BENCH_EACH("grant.map", 1, ,
+               hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1),
+               unmap.handle = map.handle;
+               hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1));
     BENCH("grant.unmap", hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, &map, 1);
           unmap.handle = map.handle,
           hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, &unmap, 1));
@@ -338,21 +299,6 @@ static void timers(struct vcpu_info *vi)
  */
 static struct evtchn_send to_peer, to_us;
 static volatile bool peer_blocks;
-
-static void await(unsigned int port, bool block)
-{
-    evtchn_port_t p = port;
-    struct sched_poll poll = { .nr_ports = 1, .ports.p = &p };
-
-    if (block)
-        hypercall(__HYPERVISOR_sched_op, SCHEDOP_block, 0);
-    else
-        hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, &poll);
-    my_info()->evtchn_upcall_mask = 1;
-    my_info()->evtchn_upcall_pending = 0;
-    my_info()->evtchn_pending_sel = 0;
-    bit_flip(shared_info->evtchn_pending, port, false);
-}
 
 static void nothing(void)
 {
