@@ -110,38 +110,46 @@ static bool record(const struct gnttab *gt, grant_ref_t ref, const struct grant_
     return act->gfn == frame;
 }
 
-/*
- * One page reference for each use. Why it failed, if it did: no such page, or one that cannot be
- * writable.
- */
-static int16_t get_pages(struct domain *d, struct active *act, const struct grant_request *r,
-                         bool first, struct page **out)
+/* The granted page with a reference, if it is still the one that was there at the first pin. */
+static struct page *get_page(struct domain *d, struct active *act, bool write, bool first)
 {
-    bool write = r->add & PIN_WRITERS;
-    unsigned int want = (uint32_t)r->add && r->add >> 32 ? 2 : 1, n;
-    struct page *pg;
+    struct page *pg = arch_gfn_to_page_get(d, _gfn(act->gfn), write);
+    uint32_t mfn;
 
-    for (n = 0; n < want; n++) {
-        pg = arch_gfn_to_page_get(d, _gfn(act->gfn), write);
-        if (!pg)
-            break;
-        if (first && !n)
-            act->mfn = (uint32_t)page_to_mfn(pg).n;
-        if (act->mfn != page_to_mfn(pg).n) { /* the granter has another page there by now */
-            arch_page_put(pg, write);
-            break;
-        }
-        *out = pg;
-    }
-    if (n == want)
-        return GNTST_okay;
-    while (n--)
-        arch_page_put(*out, write);
-    pg = arch_gfn_to_page_get(d, _gfn(act->gfn), false);
+    if (unlikely(!pg))
+        return NULL;
+    mfn = (uint32_t)page_to_mfn(pg).n;
+    if (first)
+        act->mfn = mfn;
+    if (likely(act->mfn == mfn))
+        return pg;
+    arch_page_put(pg, write); /* the granter has another page there by now */
+    return NULL;
+}
+
+/* No such page, or one that cannot be writable. */
+static int16_t why_no_page(struct domain *d, const struct active *act)
+{
+    struct page *pg = arch_gfn_to_page_get(d, _gfn(act->gfn), false);
+
     if (!pg)
         return GNTST_bad_page;
     arch_page_put(pg, false);
     return GNTST_general_error;
+}
+
+/* One page reference for each use. */
+static int16_t get_pages(struct domain *d, struct active *act, const struct grant_request *r,
+                         bool first, struct page **out)
+{
+    bool write = r->add & PIN_WRITERS, both = (uint32_t)r->add && r->add >> 32;
+
+    *out = get_page(d, act, write, first);
+    if (likely(*out) && (!both || get_page(d, act, write, false)))
+        return GNTST_okay;
+    if (*out)
+        arch_page_put(*out, write);
+    return why_no_page(d, act);
 }
 
 static struct active *active_make(struct gnttab *gt, grant_ref_t ref)
