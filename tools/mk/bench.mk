@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Comparison with Debian's Xen in the same QEMU. The hypervisor under test is a release build in a folder of its own.
 RELEASE := $(BUILD)/release
-BENCHES := $(notdir $(patsubst %/,%,$(wildcard tests/bench/*/)))
+BENCHES := $(patsubst tests/bench/%/main.c,%,$(wildcard tests/bench/*/main.c))
 
 .PHONY: release benches bench bench-big
 release: $(BUILD)/build_info.c
@@ -16,7 +16,22 @@ $(BUILD)/bench/%.elf: tests/bench/%/main.c tests/bench/bench.h $(wildcard tests/
 
 benches: $(BENCHES:%=$(BUILD)/bench/%.elf)
 
-bench: release benches images ## Compare with Debian's Xen: instructions, seconds, memory, against the bars
+# The first domain's root with the scripts, programs and guests of the benchmarks.
+BENCH_PROGS := $(patsubst tests/bench/progs/%.c,$(BUILD)/bench/progs/%,$(wildcard tests/bench/progs/*.c))
+BENCH_SCRIPTS := $(wildcard tests/bench/dom0/*.sh)
+BENCH_CPIO := $(BUILD)/bench/dom0.cpio
+
+$(BUILD)/bench/progs/%: tests/bench/progs/%.c
+	@mkdir -p $(@D)
+	gcc -O2 -g0 -Wall -Wextra -Werror -static -o $@ $<
+
+$(BENCH_CPIO): $(DOM0_GUEST_CPIO) $(BENCH_SCRIPTS) $(BENCH_PROGS) $(BUILD)/bench/words.elf tools/cpio.py
+	@tools/cpio.py $(BUILD)/bench/files.cpio guest/words=$(BUILD)/bench/words.elf \
+	    $(foreach p,$(BENCH_SCRIPTS),tests/bench-$(notdir $(p))=$(p)) \
+	    $(foreach p,$(BENCH_PROGS),usr/bin/$(notdir $(p))=$(p))
+	@cat $(DOM0_GUEST_CPIO) $(BUILD)/bench/files.cpio >$@.new && mv $@.new $@
+
+bench: release benches images $(BENCH_CPIO) ## Compare with Debian's Xen: instructions, seconds, memory, against the bars
 	@tests/bench/bench.py
 
 bench-big: release benches images ## The same for large machines: 64 and 255 CPUs, 1 and 16 TiB (slow)

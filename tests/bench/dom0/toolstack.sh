@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the stock toolstack takes for its everyday work. Lines "bench NAME MIN MEDIAN MAX", in
+# nanoseconds, which are instructions where the emulator counts them.
+
+. /tests/lib.sh
+. /tests/guest.sh
+
+log=/var/log/xen/console
+
+# figure NAME SAMPLES...
+figure() {
+    local name=$1 sorted
+    shift
+    sorted=($(printf '%s\n' "$@" | sort -n))
+    echo "bench $name ${sorted[0]} ${sorted[$((${#sorted[@]} / 2))]} ${sorted[-1]}"
+}
+
+# small NAME: the configuration of a guest that says its first words and sleeps.
+small() {
+    {
+        echo "name = '$1'"
+        echo "type = 'pv'"
+        echo "kernel = '/guest/words'"
+        echo "memory = 8"
+    } >"$guests/$1.cfg"
+    echo "$guests/$1.cfg"
+}
+
+# measure COMMAND...: nanoseconds into ns, or a failure.
+measure() {
+    ns=$(took "$@" 2>"$guests/took.err") || { fail "$*" "$(tail -n 1 "$guests/took.err")"; return 1; }
+}
+
+# creations NAME ROUNDS TEXT MAKE: until TEXT is on the console of a guest that MAKE configures.
+creations() {
+    local name=$1 rounds=$2 text=$3 make=$4 samples=() i guest
+    for ((i = 0; i < rounds; i++)); do
+        guest=$name$i
+        measure -u "$log/guest-$guest.log" "$text" xl create "$("$make" "$guest")" || return
+        samples+=("$ns")
+        xl destroy "$guest"
+    done
+    figure "create.$name" "${samples[@]}"
+}
+
+linux() { guest_config "$1" 1; }
+
+lists() {
+    local have=0 want samples i
+    for want in 1 10 40; do
+        for ((; have < want; have++)); do
+            xl create -q -e "$(small "list$have")" || fail "create-list$have"
+        done
+        samples=()
+        for i in 1 2 3 4 5; do
+            measure xl list || return
+            samples+=("$ns")
+        done
+        figure "list.$want" "${samples[@]}"
+    done
+}
+
+took xl list >"$guests/warm" && xl create -q "$(small warm)" && xl destroy warm # files into caches
+creations first-words 5 "first words" small
+creations userspace 1 "guest: up" linux # eight thousand million instructions
+lists
+finish
