@@ -19,6 +19,11 @@ CFLAGS := $(filter-out -fno-plt,$(CFLAGS))
 endif
 ifneq ($(DEBUG),y)
 CPPFLAGS += -DNDEBUG
+ifeq ($(findstring clang,$(CC)),)
+# Pure cores and their shells are files of their own; a release puts the small functions in line.
+LTO := -flto=auto
+CFLAGS += $(LTO)
+endif
 endif
 
 C_SRC := $(sort $(wildcard lib/*.c core/*.c core/toolstack/*.c drivers/*/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*/*.c))
@@ -56,13 +61,13 @@ $(BUILD)/obj/%.S.o: %.S $(BUILD)/asm_offsets.h
 # Offsets of C structures for the assembly: generated, never typed in.
 $(BUILD)/asm_offsets.h: arch/$(ARCH)/asm_offsets.def.c
 	@mkdir -p $(@D)
-	@$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MT $@ -MF $(BUILD)/asm_offsets.d -S $< -o $(BUILD)/asm_offsets.s
+	@$(CC) $(CPPFLAGS) $(CFLAGS) -fno-lto -MMD -MP -MT $@ -MF $(BUILD)/asm_offsets.d -S $< -o $(BUILD)/asm_offsets.s
 	@sed -n 's/^.*->\([A-Za-z0-9_]*\) \$$*\(-\?[0-9]*\).*$$/#define \1 \2/p' $(BUILD)/asm_offsets.s > $@
 
 C_SRC := $(filter-out arch/$(ARCH)/asm_offsets.def.c,$(C_SRC))
 OBJ := $(filter-out $(BUILD)/obj/arch/$(ARCH)/asm_offsets.def.o,$(OBJ))
 
-LINK = $(CC) -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
+LINK = $(CC) $(LTO) -nostdlib -static -no-pie -Wl,--build-id=sha1 -Wl,-z,noexecstack -Wl,-z,max-page-size=4096 \
        -Wl,--gc-sections -Wl,--no-warn-rwx-segments -Wl,-T,$(BUILD)/link.lds
 
 $(BUILD)/link.lds: arch/$(ARCH)/boot/link.lds.S

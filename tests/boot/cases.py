@@ -90,6 +90,7 @@ class Case:
     ends: bool = False             # QEMU has to end by itself after the last line
     threads: bool = False          # a host thread for each processor: truly at once, but slower
     disks: bool = False
+    release: bool = False          # Granta as a release is built: no assertions, small functions in line
     allow: tuple = ()              # entries of FATAL that belong to this case
     acpi: tuple = ()               # broken tables of badinput.py in place of the firmware's
     manual: bool = False           # only when named
@@ -159,6 +160,8 @@ CASES = [
     Case("workload-xpti", "fork and mmap storm, file copies, threads on 2 CPUs, kept apart", "workload",
          cpu="max", threads=True, disks=True, limit=170, hv_args=["xpti=on"],
          skip={"xen": "the cases without are for comparing"}),
+    Case("workload-release", "fork and mmap storm, file copies on 2 CPUs, on a release build", "workload",
+         release=True, disks=True, limit=120, skip={"xen": "it is one, and runs `workload`"}),
     Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",
          initrd="dom0-guest.cpio", limit=175),
     Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",

@@ -143,9 +143,10 @@ def disk_args(case, workdir):
 
 
 def qemu_command(case, hv, workdir):
-    hv_file = os.path.join(TOP, HYPERVISORS[hv]["file"])
+    name = "build/release/granta.elf" if case.release else HYPERVISORS[hv]["file"]
+    hv_file = os.path.join(TOP, name)
     if not os.path.exists(hv_file):
-        raise CaseError(f"{HYPERVISORS[hv]['file']} is missing: build it first")
+        raise CaseError(f"{name} is missing: build it first (make, make release)")
     modules = [m if not m.startswith("bad-") else badinput.make(m, IMAGES, workdir)
                for m in case.modules()]
     for module in modules:

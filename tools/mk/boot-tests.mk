@@ -14,10 +14,13 @@ BOOT_JOBS ?= 2
 # What has to be built before the hypervisor under test can boot.
 HV_IMAGE_granta := $(BUILD)/granta.elf
 HV_IMAGE_xen    :=
+# Some cases boot a release build.
+HV_TESTS_granta := release
+HV_TESTS_xen    :=
 
 .PHONY: test-boot list-boot run
 
-test-boot: images $(HV_IMAGE_$(HV)) ## Boot Debian's dom0 in QEMU (HV=granta|xen, CASES="...")
+test-boot: images $(HV_IMAGE_$(HV)) $(HV_TESTS_$(HV)) ## Boot Debian's dom0 in QEMU (HV=granta|xen, CASES="...")
 	@tests/boot/run.py --hv $(HV) --jobs $(BOOT_JOBS) $(CASES); status=$$?; \
 	if [ "$(HV)$(CASES)" = granta ]; then tests/boot/separation.py || status=1; fi; exit $$status
 
