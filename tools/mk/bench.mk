@@ -4,7 +4,7 @@ RELEASE := $(BUILD)/release
 BENCHES := $(patsubst tests/bench/%/main.c,%,$(wildcard tests/bench/*/main.c))
 
 .PHONY: release benches bench bench-big
-release: $(BUILD)/build_info.c
+release: $(BUILD)/build_info.c ## Build without assertions, for use: build/release/granta.elf
 	@$(MAKE) --no-print-directory DEBUG=n BUILD=$(RELEASE) $(RELEASE)/granta.elf
 
 $(BUILD)/bench/%.elf: tests/bench/%/main.c tests/bench/bench.h $(wildcard tests/guest/lib/*)
@@ -25,8 +25,15 @@ $(BUILD)/bench/progs/%: tests/bench/progs/%.c
 	@mkdir -p $(@D)
 	gcc -O2 -g0 -Wall -Wextra -Werror -static -o $@ $<
 
-$(BENCH_CPIO): $(DOM0_GUEST_CPIO) $(BENCH_SCRIPTS) $(BENCH_PROGS) $(BUILD)/bench/words.elf tools/cpio.py
+# The guest's root and a program that works its devices.
+$(BUILD)/bench/guest.cpio: $(IMAGES)/guest.cpio $(BUILD)/bench/progs/io tools/cpio.py
+	@tools/cpio.py $(BUILD)/bench/guest-files.cpio bin/io=$(BUILD)/bench/progs/io
+	@cat $(IMAGES)/guest.cpio $(BUILD)/bench/guest-files.cpio >$@.new && mv $@.new $@
+
+$(BENCH_CPIO): $(DOM0_GUEST_CPIO) $(BENCH_SCRIPTS) $(BENCH_PROGS) $(BUILD)/bench/words.elf \
+               $(BUILD)/bench/guest.cpio tools/cpio.py
 	@tools/cpio.py $(BUILD)/bench/files.cpio guest/words=$(BUILD)/bench/words.elf \
+	    guest/initrd-bench=$(BUILD)/bench/guest.cpio \
 	    $(foreach p,$(BENCH_SCRIPTS),tests/bench-$(notdir $(p))=$(p)) \
 	    $(foreach p,$(BENCH_PROGS),usr/bin/$(notdir $(p))=$(p))
 	@cat $(DOM0_GUEST_CPIO) $(BUILD)/bench/files.cpio >$@.new && mv $@.new $@
