@@ -149,10 +149,8 @@ class Table:
 
 # --- the parts -------------------------------------------------------------------------------
 
-def counted(hv, kernel):
-    """Figures of a test kernel that counts instructions: name to [min, median, max]."""
-    lines, _ = run(command(hv, guest(kernel), options="dom0_mem=256M dom0_max_vcpus=2", more=["-icount", "shift=0"]),
-                   f"done {kernel}:.*\n", 100)
+def figures(lines):
+    """What a test printed: name to [min, median, max]."""
     bad = [line for line in lines if line.startswith("FAIL")]
     if bad:
         raise Stopped(bad[0])
@@ -160,22 +158,43 @@ def counted(hv, kernel):
     return {f[1]: [int(n) for n in f[2:5]] for f in found}
 
 
-def compare(table, title, granta, xen, bar, digits=0):
-    """A row for each figure; the bar is for the mean of the ratios. A figure of one only is a failure."""
+def counted(hv, kernel):
+    """Figures of a test kernel that counts instructions."""
+    lines, _ = run(command(hv, guest(kernel), options="dom0_mem=256M dom0_max_vcpus=2", more=["-icount", "shift=0"]),
+                   f"done {kernel}:.*\n", 100)
+    return figures(lines)
+
+
+def counted_debian(hv, test):
+    """The same of a script in Debian's dom0, in millions. An idle cpu's time passes at once."""
+    modules = f"{IMAGES}/vmlinux console=hvc0 granta.test=bench-{test},{BUILD}/bench/dom0.cpio"
+    lines, _ = run(command(hv, modules, mem="2G", options="dom0_mem=1024M", more=["-icount", "shift=0,sleep=off"]),
+                   "granta-test: .*\n|dom0: FAILED.*\n", 170)
+    return {name: [n / 1e6 for n in samples] for name, samples in figures(lines).items()}
+
+
+def compare(table, title, measure, digits=0):
+    """A row for each figure that measure(hv) gives; the ratios. A figure of one only is a failure."""
+    granta, xen = measure("granta"), measure("xen")
     table.head(title)
-    ratios = [table.row(name, granta[name], xen[name], digits=digits) for name in granta if name in xen]
     for name in granta.keys() ^ xen.keys():
         table.failure(name, "measured on one of the two only")
-    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-    table.figure("geometric mean of the ratios", mean, bar, "")
+    return [table.row(name, granta[name], xen[name], digits=digits) for name in granta if name in xen]
+
+
+def mean(table, ratios, bar):
+    table.figure("geometric mean of the ratios", math.exp(sum(map(math.log, ratios)) / len(ratios)), bar, "")
 
 
 def instructions(table, _runs):
-    compare(table, "instructions (min..max of 101)", counted("granta", "micro"), counted("xen", "micro"), 0.8)
+    mean(table, compare(table, "instructions (min..max of 101)", lambda hv: counted(hv, "micro")), 0.8)
 
 
 def domains(table, _runs):
-    compare(table, "two domains, instructions", counted("granta", "between"), counted("xen", "between"), 0.85)
+    ratios = compare(table, "two domains, instructions", lambda hv: counted(hv, "between"))
+    ratios += compare(table, "toolstack, millions", lambda hv: counted_debian(hv, "toolstack"), 1)
+    ratios += compare(table, "disk and network, millions", lambda hv: counted_debian(hv, "devices"), 1)
+    mean(table, ratios, 0.85)
 
 
 def alternate(table, name, runs, bar, make, until, limit):

@@ -11,30 +11,52 @@ here=10.9.0.1
 there=10.9.0.2
 mib=16
 
-figure() { echo "bench $1 $2 $2 $2"; }
+rounds=3
 
-# ask NAME COMMAND: run it in the guest; its only line of output, a number, is a figure.
+# figure NAME SAMPLES...
+figure() {
+    local name=$1 sorted
+    shift
+    sorted=($(printf '%s\n' "$@" | sort -n))
+    echo "bench $name ${sorted[0]} ${sorted[$((${#sorted[@]} / 2))]} ${sorted[-1]}"
+}
+
+# ask NAME COMMAND: run it in the guest; its only line of output, a number, becomes ns.
 asked=0
 ask() {
     local line
     asked=$((asked + 1))
     guest_do io "echo asked-$asked \$($2)"
-    line=$(guest_says io "^asked-$asked [0-9]+\$" 100) || { fail "$1" "$(guest_log io | tail -n 1)"; return; }
-    figure "$1" "${line#* }"
+    line=$(guest_says io "^asked-$asked [0-9]+\$" 100) || { fail "$1" "$(guest_log io | tail -n 1)"; return 1; }
+    ns=${line#* }
 }
 
 to_guest() {
-    local ns
     guest_do io "io sink 5000 && echo sunk || echo not sunk"
     sleep 0.5
-    if ns=$(io send "$there" 5000 $((mib << 20)) 2>&1); then figure "$1" "$ns"; else fail "$1" "$ns"; fi
+    ns=$(io send "$there" 5000 $((mib << 20)) 2>&1) || { fail "$1" "$ns"; return 1; }
 }
 from_guest() {
+    local status
     io sink 5001 &
     sleep 0.5
     ask "$1" "io send $here 5001 $((mib << 20))"
+    status=$?
     wait
+    return "$status"
 }
+
+# several NAME COMMAND...: a figure of some rounds of a function that leaves ns.
+several() {
+    local name=$1 samples=() i
+    shift
+    for ((i = 0; i < rounds; i++)); do
+        "$@" || return
+        samples+=("$ns")
+    done
+    figure "$name" "${samples[@]}"
+}
+requests() { several "blk.$1.$2" ask "blk.$1.$2" "io $1 /dev/xvda $3 $4 $2"; }
 
 head -c ${mib}m /dev/zero >"$guests/disk"
 losetup /dev/loop0 "$guests/disk"
@@ -49,11 +71,11 @@ if ! xl create "$file" >"$guests/io.out" 2>&1 || ! guest_says io 'guest: up' 100
     guest_post_mortem io
     finish
 fi
-ask blk.read.sequential "io read /dev/xvda 65536 256 seq"
-ask blk.read.random "io read /dev/xvda 4096 512 random"
-ask blk.write.sequential "io write /dev/xvda 65536 256 seq"
-ask blk.write.random "io write /dev/xvda 4096 512 random"
+requests read sequential 65536 256
+requests read random 4096 512
+requests write sequential 65536 256
+requests write random 4096 512
 ping -c 2 "$there" >/dev/null
-to_guest tcp.to-guest
-from_guest tcp.from-guest
+several tcp.to-guest to_guest tcp.to-guest
+several tcp.from-guest from_guest tcp.from-guest
 finish

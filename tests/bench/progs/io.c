@@ -2,7 +2,7 @@
 /*
  * Requests to a block device and bytes through TCP, timed in nanoseconds:
  *
- *   io read|write FILE BLOCK COUNT seq|random   past the page cache
+ *   io read|write FILE BLOCK COUNT sequential|random   past the page cache
  *   io sink PORT                    read what one caller sends, then answer with a byte; no time
  *   io send ADDRESS PORT BYTES      until the answer
  *
