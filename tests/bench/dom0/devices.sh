@@ -4,22 +4,13 @@
 # dom0's memory, and TCP both ways. Lines "bench NAME MIN MEDIAN MAX", in nanoseconds, which are
 # instructions where the emulator counts them.
 
-. /tests/lib.sh
-. /tests/guest.sh
+. /tests/bench-lib.sh
 
 here=10.9.0.1
 there=10.9.0.2
 mib=16
 
 rounds=3
-
-# figure NAME SAMPLES...
-figure() {
-    local name=$1 sorted
-    shift
-    sorted=($(printf '%s\n' "$@" | sort -n))
-    echo "bench $name ${sorted[0]} ${sorted[$((${#sorted[@]} / 2))]} ${sorted[-1]}"
-}
 
 # ask NAME COMMAND: run it in the guest; its only line of output, a number, becomes ns.
 asked=0

@@ -3,18 +3,9 @@
 # What the stock toolstack takes for its everyday work. Lines "bench NAME MIN MEDIAN MAX", in
 # nanoseconds, which are instructions where the emulator counts them.
 
-. /tests/lib.sh
-. /tests/guest.sh
+. /tests/bench-lib.sh
 
 log=/var/log/xen/console
-
-# figure NAME SAMPLES...
-figure() {
-    local name=$1 sorted
-    shift
-    sorted=($(printf '%s\n' "$@" | sort -n))
-    echo "bench $name ${sorted[0]} ${sorted[$((${#sorted[@]} / 2))]} ${sorted[-1]}"
-}
 
 # small NAME: the configuration of a guest that says its first words and sleeps.
 small() {
