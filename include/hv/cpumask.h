@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Sets of cpus: plain bitmaps of NR_CPUS bits. The *_atomic operations may be used on a mask that
- * others change. Only words with possible cpus in them are looked at or computed: what a mask has
- * above means nothing.
+ * others change. Searches and comparisons look only at the words that possible cpus are in, as they
+ * are what is done often.
  */
 #ifndef HV_CPUMASK_H
 #define HV_CPUMASK_H
@@ -54,17 +54,17 @@ static inline void cpumask_fill(cpumask_t *m)
 }
 static inline void cpumask_and(cpumask_t *d, const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < cpumask_words(); i++)
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
         d->w[i] = a->w[i] & b->w[i];
 }
 static inline void cpumask_or(cpumask_t *d, const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < cpumask_words(); i++)
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
         d->w[i] = a->w[i] | b->w[i];
 }
 static inline void cpumask_andnot(cpumask_t *d, const cpumask_t *a, const cpumask_t *b)
 {
-    for (unsigned int i = 0; i < cpumask_words(); i++)
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
         d->w[i] = a->w[i] & ~b->w[i];
 }
 static inline bool cpumask_empty(const cpumask_t *m)
@@ -99,7 +99,7 @@ static inline unsigned int cpumask_weight(const cpumask_t *m)
 {
     unsigned int n = 0;
 
-    for (unsigned int i = 0; i < cpumask_words(); i++)
+    for (unsigned int i = 0; i < CPUMASK_WORDS; i++)
         n += (unsigned int)__builtin_popcountll(m->w[i]);
     return n;
 }
