@@ -241,8 +241,8 @@ void guest_trap(struct trap_frame *f)
         check_(false, "unexpected trap; address, vector", "", (int)f->error_code, (long)f->rip,
                (long)f->vector);
     else
-        print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name, f->vector,
-              f->error_code, f->rip, shared_info ? my_info()->arch.cr2 : 0, f->rsp);
+        print("FAIL %s: unexpected trap %lu error %lx at %lx cr2 %lx rsp %lx\n", test_name,
+              f->vector, f->error_code, f->rip, shared_info ? my_info()->arch.cr2 : 0, f->rsp);
     poweroff();
 }
 
