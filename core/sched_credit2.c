@@ -330,7 +330,6 @@ static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
 
     if (now < cc->next_starve_scan)
         return NULL;
-    cc->next_starve_scan = now + STARVE_PERIOD;
     list_for_each (l, &g->queue) {
         struct c2_vcpu *cv = queue_entry(l);
 
@@ -338,6 +337,9 @@ static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
             (!oldest || cv->queued_at < oldest->queued_at))
             oldest = cv;
     }
+    /* There may be more of them: they go one after another. */
+    if (!oldest)
+        cc->next_starve_scan = now + STARVE_PERIOD;
     return oldest;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include <arch/cpu.h>
+#include <hv/atomic.h>
 #include <hv/cpupool.h>
 #include <hv/log.h>
 #include <hv/sched.h>
@@ -38,6 +39,8 @@ static struct load {
     ns_t run, sleep;
     uint64_t target; /* cpu time at which it blocks */
     ns_t wake_at;
+    uint64_t waited; /* runnable in all, when it last began to run */
+    ns_t longest_wait;
 } load[SIM_VCPUS];
 static unsigned int nr_loads;
 static struct domain *domains[SIM_VCPUS];
@@ -73,7 +76,10 @@ void domain_put(struct domain *d) {}
 
 struct domain *domain_get_at_or_after(domid_t id)
 {
-    return id < nr_domains ? domains[id] : NULL;
+    for (; id < nr_domains; id++)
+        if (domains[id])
+            return domains[id];
+    return NULL;
 }
 
 static struct vcpu *make_vcpu(struct domain *d, unsigned int id, unsigned int cpu)
@@ -91,6 +97,25 @@ static struct vcpu *make_vcpu(struct domain *d, unsigned int id, unsigned int cp
 
 struct vcpu *vcpu_create(struct domain *d, unsigned int id) { return make_vcpu(d, id, id); }
 
+static struct load *load_of(const struct vcpu *v)
+{
+    for (unsigned int i = 0; i < nr_loads; i++)
+        if (load[i].v == v)
+            return &load[i];
+    return NULL;
+}
+
+static void note_wait(struct load *l)
+{
+    uint64_t waited;
+
+    if (!l)
+        return;
+    waited = l->v->sched.runstate.time[RUNSTATE_runnable];
+    l->longest_wait = MAX(l->longest_wait, (ns_t)(waited - l->waited));
+    l->waited = waited;
+}
+
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
     if (current != prev || next->processor != host_cpu ||
@@ -100,6 +125,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
         if (host_current[c] == next)
             panic("d%uv%u is on two cpus", next->domain->id, next->id);
     sim_switches++;
+    note_wait(load_of(next));
     current = next;
     sched_context_saved(prev);
     longjmp(on_new_stack, 1);
@@ -141,26 +167,91 @@ void sim_start(unsigned int cpus, const char *options)
     host_cpu = 0;
 }
 
+static unsigned int free_domain(void)
+{
+    unsigned int id = 0;
+
+    while (id < nr_domains && domains[id])
+        id++;
+    return id;
+}
+
+static struct load *free_load(void)
+{
+    for (unsigned int i = 0; i < nr_loads; i++)
+        if (!load[i].v)
+            return &load[i];
+    return nr_loads < SIM_VCPUS ? &load[nr_loads++] : NULL;
+}
+
+static unsigned int nr_vcpus(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int i = 0; i < nr_loads; i++)
+        n += load[i].v != NULL;
+    return n;
+}
+
 struct domain *sim_domain(unsigned int vcpus)
 {
-    struct domain *d = make_domain((domid_t)nr_domains, vcpus);
+    const unsigned int id = free_domain();
+    struct domain *d;
 
+    if (id >= SIM_VCPUS || nr_vcpus() + vcpus > SIM_VCPUS)
+        return NULL;
+    d = make_domain((domid_t)id, vcpus);
     if (sched_domain_init(d, 0))
         panic("no domain");
-    domains[nr_domains++] = d;
+    domains[id] = d;
+    nr_domains = MAX(nr_domains, id + 1);
     for (unsigned int i = 0; i < vcpus; i++)
-        load[nr_loads++].v = make_vcpu(d, i, i % sim_cpus);
+        *free_load() = (struct load){ .v = make_vcpu(d, i, i % sim_cpus) };
     for (unsigned int i = 0; i < vcpus; i++)
         vcpu_wake(d->vcpu[i]);
     return d;
 }
 
-static struct load *load_of(const struct vcpu *v)
+/* As the core does it: paused, off its cpus, then the policy forgets it. */
+void sim_domain_end(struct domain *d)
 {
-    for (unsigned int i = 0; i < nr_loads; i++)
-        if (load[i].v == v)
-            return &load[i];
-    return NULL;
+    struct vcpu *v;
+
+    count_inc(&d->pause_count);
+    for_each_vcpu (d, v)
+        vcpu_sleep_nosync(v);
+    sim_settle();
+    sched_domain_exit(d);
+    for_each_vcpu (d, v) {
+        sched_vcpu_exit(v);
+        load_of(v)->v = NULL;
+        free(v);
+    }
+    domains[d->id] = NULL;
+    free(d->vcpu);
+    free(d);
+}
+
+ns_t sim_longest_wait(const struct vcpu *v)
+{
+    const struct load *l = load_of(v);
+    struct vcpu_runstate_info r;
+
+    vcpu_get_runstate(l->v, &r);
+    return MAX(l->longest_wait, (ns_t)(r.time[RUNSTATE_runnable] - l->waited));
+}
+
+void sim_forget_waits(void)
+{
+    for (unsigned int i = 0; i < nr_loads; i++) {
+        struct vcpu_runstate_info r;
+
+        if (!load[i].v)
+            continue;
+        vcpu_get_runstate(load[i].v, &r);
+        load[i].waited = r.time[RUNSTATE_runnable];
+        load[i].longest_wait = 0;
+    }
 }
 
 void sim_workload(struct vcpu *v, ns_t run, ns_t sleep)
@@ -214,7 +305,7 @@ static void load_event(struct load *l)
 {
     struct vcpu *v = l->v;
 
-    if (!l->run)
+    if (!v || !l->run)
         return;
     if (v->pause_flags & (1U << VPF_BLOCKED)) {
         if (l->wake_at <= sim_now) {
@@ -235,7 +326,7 @@ static ns_t load_next(const struct load *l)
 {
     struct vcpu *v = l->v;
 
-    if (!l->run)
+    if (!v || !l->run)
         return NS_NEVER;
     if (v->pause_flags & (1U << VPF_BLOCKED))
         return l->wake_at;
@@ -310,6 +401,7 @@ const char *sim_broken(void)
     const char *broken = NULL;
 
     for (unsigned int i = 0; i < nr_loads && !broken; i++)
-        broken = vcpu_broken(load[i].v);
+        if (load[i].v)
+            broken = vcpu_broken(load[i].v);
     return broken;
 }

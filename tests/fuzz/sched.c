@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* links: tests/host/sched_load.c tests/host/sim.c core/sched.c core/sched_credit2.c */
+/* links: core/sched_cap.c core/sched_null.c core/cpupool.c core/timer.c core/softirq.c */
+/* links: core/lock.c lib/cmdline.c lib/number.c */
+/*
+ * Workloads for the scheduler: the first byte chooses the kind, the others are the workload
+ * (tests/host/sched_load.h). Each is played in a process of its own, since cpus cannot be taken
+ * away again; it hands its coverage counters back, so that the fuzzer sees what was reached.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../host/sched_load.h"
+#include "../host/sim.h"
+
+#define MAX_INPUT 1024
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+extern uint8_t __start___sancov_cntrs[], __stop___sancov_cntrs[];
+
+static uint8_t *reached; /* the counters of the last process that came to its end */
+
+static size_t nr_counters(void) { return (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs); }
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    reached = mmap(NULL, nr_counters(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (reached == MAP_FAILED)
+        abort();
+    return 0;
+}
+
+static int play(const uint8_t *data, size_t size)
+{
+    int rc;
+
+    sim_seed = (uint32_t)size + 1;
+    rc = sched_load_play(size ? data[0] % LOAD_KINDS : 0, data + 1, size ? size - 1 : 0);
+    memcpy(reached, __start___sancov_cntrs, nr_counters());
+    fflush(stdout); /* what failed */
+    return rc;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    int status;
+    pid_t pid;
+
+    if (size > MAX_INPUT)
+        return -1;
+    pid = fork();
+    if (pid == 0)
+        _exit(play(data, size));
+    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
+        abort();
+    memcpy(__start___sancov_cntrs, reached, nr_counters());
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Workloads for the scheduler, made from bytes (random ones, or a fuzzer's), played on simulated
+ * cpus, and judged:
+ *
+ *   shares   hogs with weights, caps and disjoint sets of cpus: each domain gets what an ideal
+ *            scheduler gives it, within 5 % (and one slice); caps hold within 5 %
+ *   wakers   vcpus that run little and sleep, beside hogs: they are served soon
+ *   life     domains, masks, pools, weights, caps and pauses change all the time: time is
+ *            conserved and nobody starves
+ *   null     the same under the null policy, whose promise is only a cpu for each vcpu
+ *
+ * After every event sim_run() checks that no cpu idles while somebody waits that it may run.
+ */
+#ifndef HOST_SCHED_LOAD_H
+#define HOST_SCHED_LOAD_H
+
+#include <hv/domain.h>
+
+enum load_kind { LOAD_SHARES, LOAD_WAKERS, LOAD_LIFE, LOAD_NULL, LOAD_KINDS };
+
+/* The process must be a fresh one: cpus cannot be taken away again. 0, or the failure is printed. */
+int sched_load_play(enum load_kind kind, const uint8_t *bytes, size_t n);
+
+/* Bounds that the plays check, in ns of simulated time. */
+#define LOAD_WAKE_MAX MICROSECS(1250)
+#define LOAD_STARVE_MAX MILLISECS(2300)
+
+#endif

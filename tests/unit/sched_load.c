@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* links: tests/host/sched_load.c tests/host/sim.c core/sched.c core/sched_credit2.c */
+/* links: core/sched_cap.c core/sched_null.c core/cpupool.c core/timer.c core/softirq.c */
+/* links: core/lock.c lib/cmdline.c lib/number.c */
+/*
+ * The scheduler under thousands of random workloads (tests/host/sched_load.h), each in a process of
+ * its own. The seeds are fixed: 0 to RUNS-1 of each kind. A failure names its seed;
+ * KIND=n SEED=n in the environment plays just that one, RUNS=n more of them.
+ */
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../host/sched_load.h"
+#include "../host/sim.h"
+#include "check.h"
+
+#define SIZE 600 /* bytes of a workload: some 80 changes of a life */
+
+static int play(enum load_kind kind, uint32_t seed)
+{
+    static uint8_t bytes[SIZE];
+
+    sim_seed = seed * 2654435761U + kind;
+    for (unsigned int i = 0; i < SIZE; i++)
+        bytes[i] = (uint8_t)sim_random(256);
+    return sched_load_play(kind, bytes, SIZE);
+}
+
+static bool passes(enum load_kind kind, uint32_t seed)
+{
+    int status;
+    pid_t pid;
+
+    fflush(stdout);
+    pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        status = play(kind, seed);
+        fflush(stdout);
+        _exit(status);
+    }
+    if (waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return true;
+    printf("# KIND=%u SEED=%u fails\n", kind, seed);
+    return false;
+}
+
+int main(void)
+{
+    static const struct {
+        const char *what;
+        unsigned int runs;
+    } kinds[LOAD_KINDS] = {
+        [LOAD_SHARES] = { "random hogs: shares follow weights, caps and masks within 5 %", 400 },
+        [LOAD_WAKERS] = { "random wakers beside hogs run within 2 ms", 400 },
+        [LOAD_LIFE] = { "random lives: time is conserved, nobody waits 2.5 s", 1000 },
+        [LOAD_NULL] = { "random lives under the null policy", 500 },
+    };
+    const char *only_kind = getenv("KIND"), *only_seed = getenv("SEED"), *runs = getenv("RUNS");
+
+    for (unsigned int k = 0; k < LOAD_KINDS; k++) {
+        unsigned int n = runs ? (unsigned int)atoi(runs) : kinds[k].runs, failed = 0;
+
+        if (only_kind && (unsigned int)atoi(only_kind) != k)
+            continue;
+        TEST(kinds[k].what) {
+            if (only_seed)
+                failed = !passes(k, (uint32_t)atoi(only_seed));
+            else
+                for (uint32_t seed = 0; seed < n; seed++)
+                    failed += !passes(k, seed);
+            CHECK_EQ(failed, 0);
+        }
+    }
+    return check_exit();
+}
