@@ -23,7 +23,9 @@ enum load_kind { LOAD_SHARES, LOAD_WAKERS, LOAD_LIFE, LOAD_NULL, LOAD_KINDS };
 int sched_load_play(enum load_kind kind, const uint8_t *bytes, size_t n);
 
 /* Bounds that the plays check, in ns of simulated time. */
-#define LOAD_WAKE_MAX MICROSECS(1250)
-#define LOAD_STARVE_MAX MILLISECS(2300)
+/* from a wake-up to running, beside any number of hogs: the rate limit and two other wakers */
+#define LOAD_WAKE_MAX MILLISECS(2)
+/* runnable and not run at all, without a cap */
+#define LOAD_STARVE_MAX MILLISECS(2500)
 
 #endif
