@@ -22,11 +22,21 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
-extern uint8_t __start___sancov_cntrs[], __stop___sancov_cntrs[];
+/*
+ * Where the counters lie. In assembly, since a declaration in C of the symbols that the compiler
+ * itself declares takes their meaning from it.
+ */
+struct bounds {
+    uint8_t *start, *end;
+};
+struct bounds counters(void);
+__asm__("counters: lea __start___sancov_cntrs(%rip), %rax\n"
+        "lea __stop___sancov_cntrs(%rip), %rdx\n"
+        "ret");
 
 static uint8_t *reached; /* the counters of the last process that came to its end */
 
-static size_t nr_counters(void) { return (size_t)(__stop___sancov_cntrs - __start___sancov_cntrs); }
+static size_t nr_counters(void) { return (size_t)(counters().end - counters().start); }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -42,7 +52,7 @@ static int play(const uint8_t *data, size_t size)
 
     sim_seed = (uint32_t)size + 1;
     rc = sched_load_play(size ? data[0] % LOAD_KINDS : 0, data + 1, size ? size - 1 : 0);
-    memcpy(reached, __start___sancov_cntrs, nr_counters());
+    memcpy(reached, counters().start, nr_counters());
     fflush(stdout); /* what failed */
     return rc;
 }
@@ -59,6 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         _exit(play(data, size));
     if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status))
         abort();
-    memcpy(__start___sancov_cntrs, reached, nr_counters());
+    memcpy(counters().start, reached, nr_counters());
     return 0;
 }
