@@ -127,6 +127,8 @@ static long op_register_time(struct vcpu *v, uint64_t arg)
 
     if (copy_arg(&area, arg))
         return -EFAULT;
+    if (area.addr.p != 0 && !guest_range_ok(area.addr.p, sizeof(struct vcpu_time_info)))
+        return -EFAULT;
     v->time_guest = area.addr.p;
     if (v == current)
         time_update_vcpu(v);

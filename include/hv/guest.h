@@ -15,6 +15,8 @@
 int guest_read(void *dst, uint64_t addr, size_t n) must_check;
 int guest_write(uint64_t addr, const void *src, size_t n) must_check;
 int guest_clear(uint64_t addr, size_t n) must_check;
+/* For an address that is used later: it is canonical and not ours. It may still not be mapped. */
+bool guest_range_ok(uint64_t addr, size_t n);
 
 static inline uint64_t guest_elem(uint64_t addr, uint64_t i, size_t size)
 {

@@ -68,6 +68,8 @@ static inline size_t copy_twice(void *dst, const void *src, size_t n)
     return left;
 }
 
+bool guest_range_ok(uint64_t addr, size_t n) { return range_ok(addr, n); }
+
 int guest_read(void *dst, uint64_t addr, size_t n)
 {
     if (!range_ok(addr, n) || copy_twice(dst, (const void *)addr, n) > 0)
