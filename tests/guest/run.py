@@ -22,9 +22,14 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
-# name: cpus, and more options for the hypervisor; the default is one cpu with one vcpu
-MACHINE = {"smp": (2, ""), "top_level": (2, ""), "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
-           "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2")}
+# name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
+MACHINE = {
+    "smp": (2, ""), "top_level": (2, ""), "races": (2, ""),
+    "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
+    "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2"),
+    # counted in instructions: a busy host does not matter
+    "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
+}
 
 # name: models to run on as well, on Granta: stock Xen double faults at a SYSENTER there
 MORE_CPU = {"fastcall": [STOCK_CPU + ",vendor=GenuineIntel"]}   # TCG has SYSENTER in 64-bit code then
@@ -80,11 +85,11 @@ def inject_nmi(path):
 
 def run(hv, name, cpu, more):
     image, _, options = HYPERVISOR[hv]
-    n, own = MACHINE.get(name, (1, ""))
+    n, own, *machine = MACHINE.get(name, (1, ""))
     wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
     control = os.path.join(tempfile.mkdtemp(prefix="granta-"), "qmp")   # a socket's path has to be short
     cmd = [*wrapper, "timeout", "--foreground", str(LIMIT),  # counts from QEMU's own start, which a wrapper may delay
-           "qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), "-nic", "none", "-display", "none",
+           "qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), *machine, "-nic", "none", "-display", "none",
            "-no-reboot", "-serial", "stdio", "-monitor", "none", "-qmp", f"unix:{control},server=on,wait=off", "-kernel", os.path.join(BUILD, image),
            "-append", " ".join([options, own, *more]), "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
     p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

@@ -20,6 +20,13 @@
 #include <hv/log.h>
 #include <hv/smp.h>
 
+/*
+ * Costs in present entries: looking at all entries of a lowest table, and freeing a page. Checking
+ * never stops in the middle of a lowest table, so that a step exceeds its budget by a table at most.
+ */
+#define L1_SCAN 16
+#define FREE_COST 8
+
 union use_word { uint64_t word; struct page_use use; };
 
 static bool use_swap(struct page *pg, struct page_use from, struct page_use to)
@@ -159,11 +166,15 @@ void page_put_type(struct page *pg)
 static int l1_check(struct page *pg, pte_t *table, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
 {
-    w->budget -= PT_ENTRIES;
+    w->budget -= L1_SCAN;
     for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
         pte_t e = { read_once(table[i].v) };
-        int rc = pte_present(e) ? pv_l1e_get(d, d, &e, w) : 0;
+        int rc;
 
+        if (!pte_present(e))
+            continue;
+        w->budget--;
+        rc = pv_l1e_get(d, d, &e, w);
         if (unlikely(rc)) {
             pg->partial = i;
             return rc;
@@ -253,7 +264,7 @@ static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domai
     if (!pte_present(e) || (level == 4 && pv_hv_slot(i)))
         return true;
     if (level == 1) {
-        pv_l1e_put(e);
+        w->budget -= pv_l1e_put(e) ? FREE_COST : 1;
         return true;
     }
     child = mfn_to_page_known(pte_mfn(e));
@@ -271,13 +282,13 @@ static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, stru
     if (undo_stopped_child(pg, level, table, d, w))
         return false;
     if (level == 1)
-        w->budget -= (int)pg->partial;
+        w->budget -= L1_SCAN;
     while (pg->partial > 0) {
         unsigned int i = --pg->partial;
 
         if (!undo_entry(level, i, (pte_t){ table[i].v }, d, w))
             return false;
-        if (level > 1 && w->budget <= 0 && i > 0)
+        if (w->budget <= 0 && i > 0)
             return false;
     }
     return true;

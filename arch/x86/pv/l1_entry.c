@@ -110,13 +110,16 @@ void pv_l1e_put_write(pte_t e)
         page_put_type(pg);
 }
 
-void pv_l1e_put(pte_t e)
+bool pv_l1e_put(pte_t e)
 {
     struct page *pg = referenced_page(e);
+    bool last;
 
     if (unlikely(!pg))
-        return;
+        return false;
+    last = (read_once(pg->ref) & PAGE_REF_COUNT) == 1;
     if (e.v & PTE_RW)
         page_put_type(pg);
     page_put(pg);
+    return last;
 }

@@ -20,7 +20,7 @@
 #include <lib/string.h>
 
 #define PREEMPTED (1U << 31)
-#define FRAMES_A_STEP 64
+#define FRAMES_A_STEP 16
 
 /* --- tables of a vcpu ------------------------------------------------------------------------- */
 

@@ -376,6 +376,9 @@ void domu_exit(unsigned int reason)
 void domu_main(void)
 {
     nr_notes = 0;
+    /* a builder does this from outside; the hypervisor need not */
+    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
     domu_fn();
     domu_exit(SHUTDOWN_poweroff);
 }

@@ -20,7 +20,7 @@
 extern int host_pt_budget; /* tests stop work everywhere */
 #define PT_BUDGET host_pt_budget
 #else
-#define PT_BUDGET 8192 /* entries looked at before a lock is let go */
+#define PT_BUDGET 512 /* present entries, before a lock is let go; see tests/guest/latency */
 #endif
 
 struct pt_work {

@@ -32,7 +32,8 @@ void pv_mmu_init(void);                 /* boot: the set above */
  */
 int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w)
     REQUIRES(d->arch.pt_lock) must_check;
-void pv_l1e_put(pte_t e);       /* a present entry that is gone from its table */
+/* a present entry that is gone from its table; true: it was the last to hold its page (a hint) */
+bool pv_l1e_put(pte_t e);
 void pv_l1e_put_write(pte_t e); /* an entry with RW that has lost it */
 
 /*
