@@ -373,6 +373,16 @@ static bool goes_on(struct c2_vcpu *prev, const struct c2_vcpu *best, unsigned i
     return ahead <= (now >= prev->slice_end ? 0 : PREEMPT_MIN);
 }
 
+/*
+ * How far cv may be behind the next one that could run there: by what that one gets in a slice, and
+ * a sleeper's lead. More is not due to it: that one has lived at another cpu, whose virtual time went
+ * faster.
+ */
+static ns_t least_vtime(const struct c2_vcpu *competitor)
+{
+    return competitor->vtime - to_virtual(competitor, SLICE_MAX) - LAG_MAX;
+}
+
 static ns_t slice_of(const struct c2_vcpu *cv, const struct c2_vcpu *competitor, unsigned int cpu)
 {
     ns_t slice, shortest = MAX(SLICE_MIN, MICROSECS(read_once(ratelimit_us)));
@@ -389,6 +399,8 @@ static ns_t start(struct c2_group *g, struct c2_vcpu *cv, unsigned int cpu, ns_t
     ns_t until = NS_NEVER;
 
     cv->vtime = vtime_on(cv, cpu);
+    if (competitor)
+        cv->vtime = MAX(cv->vtime, least_vtime(competitor));
     cc->clock = MAX(cc->clock, cv->vtime);
     cc->alone = !competitor;
     cv->yielding = false;
@@ -692,6 +704,23 @@ static void c2_domain_exit(struct domain *d)
     hv_free(cd);
 }
 
+/*
+ * d's weight or cap has changed: who runs may have a slice, or none, by the old ones. Under the lock
+ * a choice is either not made yet, and sees the new ones, or is seen here.
+ */
+static void NO_TSA choose_again(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu (d, v) {
+        spinlock_t *l = sched_lock_vcpu(v);
+
+        if (v->sched.is_running)
+            softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
+        spin_unlock(l);
+    }
+}
+
 static int c2_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
 {
     struct c2_dom *cd = d->sched_priv;
@@ -708,6 +737,7 @@ static int c2_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op
             write_once(cd->weight, op->u.credit2.weight);
         if (op->u.credit2.cap != UINT16_MAX)
             c2_cap_set(cd, op->u.credit2.cap);
+        choose_again(d);
         return 0;
     default:
         return -EINVAL;

@@ -164,6 +164,8 @@ CASES = [
          release=True, disks=True, limit=120, skip={"xen": "it is one, and runs `workload`"}),
     Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",
          initrd="dom0-guest.cpio", limit=175),
+    Case("domu-sched", "weights, caps, pins, starvation and wake-ups of guests on 2 CPUs", "domu-sched",
+         initrd="dom0-guest.cpio", vcpus=1, threads=True, limit=175),
     Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",
          lines=(("@banner", b""), (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
                 ("@switched", b"h"), ("@key-help", CTRL_A),

@@ -180,7 +180,6 @@ static void fill_part(unsigned int part, unsigned int parts)
 static void add_hogs(unsigned int parts, bool caps)
 {
     struct plan *p = &plans[nr_plans];
-    struct vcpu *v;
 
     p->d = sim_domain(1 + take(4));
     if (!p->d)
@@ -191,8 +190,33 @@ static void add_hogs(unsigned int parts, bool caps)
     if (caps && one_in(3))
         p->cap = 10 + take(100 * p->d->max_vcpus - 10);
     set_params(p);
-    for_each_vcpu (p->d, v)
-        confine(v, cpus_of_part(p->part, parts));
+}
+
+/* Another life before: what was set then must not matter any more. */
+static void past(void)
+{
+    for (unsigned int i = 0; i < nr_plans; i++) {
+        struct plan other = plans[i];
+        struct vcpu *v;
+
+        other.weight = 16U << take(8);
+        other.cap = one_in(3) ? 5 + take(100) : 0;
+        set_params(&other);
+        for_each_vcpu (other.d, v)
+            confine(v, 1 + take((1U << sim_cpus) - 1));
+    }
+    sim_run(MILLISECS(take(2000)));
+}
+
+static void present(unsigned int parts)
+{
+    for (unsigned int i = 0; i < nr_plans; i++) {
+        struct vcpu *v;
+
+        set_params(&plans[i]);
+        for_each_vcpu (plans[i].d, v)
+            confine(v, cpus_of_part(plans[i].part, parts));
+    }
 }
 
 static void measure(void)
@@ -230,6 +254,9 @@ static int play_shares(void)
     start = sim_now;
     for (unsigned int i = 0; i < n; i++)
         add_hogs(parts, true);
+    if (one_in(2))
+        past();
+    present(parts);
     for (unsigned int part = 0; part < parts; part++)
         fill_part(part, parts);
     measure();

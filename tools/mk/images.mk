@@ -43,11 +43,11 @@ $(IMAGES)/overlay.cpio: tools/dom0/init $(DOM0_TESTS) $(DOM0_PROGS) tools/cpio.p
 $(DOM0_CPIO): $(IMAGES)/root.cpio $(IMAGES)/overlay.cpio
 	@cat $^ >$@.new && mv $@.new $@
 
-GUEST_FILES := tools/guest/init tools/guest/poweroff tools/guest/reboot
+GUEST_FILES := tools/guest/init tools/guest/poweroff tools/guest/reboot $(IMAGES)/progs/wakeup
 
 $(IMAGES)/guest.cpio: $(IMAGES)/guest-root.cpio $(GUEST_FILES) tools/cpio.py
 	@tools/cpio.py $(IMAGES)/guest-init.cpio init=tools/guest/init sbin/poweroff=tools/guest/poweroff \
-	    sbin/reboot=tools/guest/reboot
+	    sbin/reboot=tools/guest/reboot bin/wakeup=$(IMAGES)/progs/wakeup
 	@cat $(IMAGES)/guest-root.cpio $(IMAGES)/guest-init.cpio >$@.new && mv $@.new $@
 
 $(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ)
