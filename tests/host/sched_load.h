@@ -26,6 +26,6 @@ int sched_load_play(enum load_kind kind, const uint8_t *bytes, size_t n);
 /* from a wake-up to running, beside any number of hogs: the rate limit and two other wakers */
 #define LOAD_WAKE_MAX MILLISECS(2)
 /* runnable and not run at all, without a cap */
-#define LOAD_STARVE_MAX MILLISECS(2500)
+#define LOAD_STARVE_MAX SECONDS(3)
 
 #endif

@@ -54,7 +54,7 @@ int main(void)
     } kinds[LOAD_KINDS] = {
         [LOAD_SHARES] = { "random hogs: shares follow weights, caps and masks within 5 %", 400 },
         [LOAD_WAKERS] = { "random wakers beside hogs run within 2 ms", 400 },
-        [LOAD_LIFE] = { "random lives: time is conserved, nobody waits 2.5 s", 1000 },
+        [LOAD_LIFE] = { "random lives: time is conserved, nobody waits 3 s", 1000 },
         [LOAD_NULL] = { "random lives under the null policy", 500 },
     };
     const char *only_kind = getenv("KIND"), *only_seed = getenv("SEED"), *runs = getenv("RUNS");
