@@ -43,7 +43,8 @@ int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32
 {
     uint64_t n = (host_addr >> PAGE_SHIFT) - 1;
 
-    if (n >= SLOTS || slots[host_current[0]->domain->id][n].mfn != frame.n)
+    if (n >= SLOTS || slots[host_current[0]->domain->id][n].mfn != frame.n ||
+        slots[host_current[0]->domain->id][n].write == (bool)(flags & GNTMAP_readonly))
         return GNTST_general_error;
     slots[host_current[0]->domain->id][n].mfn = 0;
     return GNTST_okay;

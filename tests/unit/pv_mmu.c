@@ -346,14 +346,17 @@ static void foreign_tests(void)
                  0);
         CHECK_EQ(pv_check(), 0);
         CHECK_EQ(pv_grant_map(v, at + 1, true, page_to_mfn(pv_frame[G][DATA]), FLAGS), E(-EINVAL));
-        CHECK_EQ(pv_grant_unmap(v, at + 8, true, page_to_mfn(pv_frame[G][DATA]), 0), E(-EINVAL));
-        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]),
+        CHECK_EQ(pv_grant_unmap(v, at + 8, true, page_to_mfn(pv_frame[G][DATA]), true, 0),
+                 E(-EINVAL));
+        /* an entry for writing is not taken for one without */
+        CHECK_EQ(pv_grant_unmap(v, at, true, page_to_mfn(pv_frame[G][DATA]), false, 0), E(-EINVAL));
+        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]), true,
                                 1 << PAGE_SHIFT),
                  E(-EINVAL));
         CHECK_EQ(pv_check(), 0);
         CHECK_EQ(pv_update(0, at + 8, pv_frame_number(0, DATA) << PAGE_SHIFT | FLAGS, DOMID_SELF),
                  0);
-        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]),
+        CHECK_EQ(pv_grant_unmap(v, 1 << PAGE_SHIFT, false, page_to_mfn(pv_frame[G][DATA]), true,
                                 2 << PAGE_SHIFT),
                  0);
         CHECK_EQ(pv_frame_bytes(0, L1)[1] >> PAGE_SHIFT & 0xfffff, pv_frame_number(0, DATA));

@@ -45,7 +45,7 @@ int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32
 
     if (!is_pv(v->domain) || (contains_pte && new_addr))
         return GNTST_general_error;
-    if (pv_grant_unmap(v, host_addr, contains_pte, frame, new_addr))
+    if (pv_grant_unmap(v, host_addr, contains_pte, frame, !(flags & GNTMAP_readonly), new_addr))
         return GNTST_general_error;
     return GNTST_okay;
 }

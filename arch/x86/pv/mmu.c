@@ -578,7 +578,8 @@ static bool take_replacement(struct vcpu *v, const pte_t *p, uint64_t new_addr, 
     return from != p;
 }
 
-int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr)
+int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, bool write,
+                   uint64_t new_addr)
 {
     int rc = -EINVAL;
     pte_t *p;
@@ -588,7 +589,8 @@ int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, 
     if (p != NULL) {
         pte_t e = { read_once(p->v) }, new;
 
-        if (pte_present(e) && mfn_eq(pte_mfn(e), mfn) && take_replacement(v, p, new_addr, &new)) {
+        if (pte_present(e) && mfn_eq(pte_mfn(e), mfn) && !(e.v & PTE_RW) == !write &&
+            take_replacement(v, p, new_addr, &new)) {
             (void)swap_entry(p, new, false);
             rc = 0;
         }

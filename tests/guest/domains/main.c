@@ -165,6 +165,23 @@ static int unmap_grant(void *at, grant_handle_t handle)
                : un.status;
 }
 
+/*
+ * The page is mapped for writing at `at`; a second mapping only reads it. To end one at the other's
+ * address would leave the page's count of writers wrong, and with it what may become a page table.
+ */
+static void mixed_up(void *at, grant_handle_t handle)
+{
+    void *reads = empty_window();
+    struct gnttab_map_grant_ref r = map_grant(u.id, REF, reads, GNTMAP_readonly);
+
+    CHECK_EQ(r.status, GNTST_okay, "the same page once more, read-only");
+    CHECK_EQ(unmap_grant(reads, handle), GNTST_general_error,
+             "a writable mapping is not ended at a read-only entry");
+    CHECK_EQ(unmap_grant(at, r.handle), GNTST_general_error,
+             "... nor a read-only one at a writable entry");
+    CHECK_EQ(unmap_grant(reads, r.handle), GNTST_okay, "... but each at its own");
+}
+
 static void grants_between(void)
 {
     void *at = empty_window(), *ro = empty_window();
@@ -186,6 +203,7 @@ static void grants_between(void)
           "a grant for another domain is refused");
     CHECK(map_grant(u.id, 100000, empty_window(), 0).status != GNTST_okay,
           "a grant beyond the table is refused");
+    mixed_up(at, m.handle);
     theirs->step = 2;
     if (!await(2))
         return;

@@ -133,10 +133,11 @@ bool pv_mmio_ro_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs);
 int pv_grant_map(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t flags)
     must_check;
 /*
- * Take it out again: -EINVAL unless the entry maps that frame. The references are the caller's to
- * drop.
+ * Take it out again: -EINVAL unless the entry maps that frame, and for writing if and only if
+ * `write`. The references that such an entry owns, to the page and perhaps to its being writable,
+ * are the caller's to drop.
  */
-int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, uint64_t new_addr)
-    must_check;
+int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, bool write,
+                   uint64_t new_addr) must_check;
 
 #endif
