@@ -267,6 +267,7 @@ class Judge:
     def check_result(self, text):
         if found := re.search(r"\bPASS (\S+)", text):
             self.passed += 1
+            self.mark(found.group(1))
         elif found := re.search(r"\bFAIL (\S+ ?.*)", text):
             self.failed.append(found.group(1).strip())
         if re.search(r"dom0: (init|xenstored up|toolstack ready)", text):

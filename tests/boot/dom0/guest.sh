@@ -16,7 +16,7 @@ guest_config() {
         echo "kernel = '/guest/vmlinuz'"
         echo "ramdisk = '/guest/initrd'"
         echo "cmdline = 'console=hvc0 ${guest_args:-}'"
-        echo "memory = 128"
+        echo "memory = ${guest_memory:-128}"
         echo "vcpus = $vcpus"
         printf '%s\n' "$@"
     } >"$file"
@@ -37,11 +37,35 @@ guest_says() {
     echo "$line"
 }
 
+guest_tty() { xenstore-read "/local/domain/$(xl domid "$1")/console/tty"; }
+
 # guest_do NAME COMMAND: type the command at the guest's console.
 guest_do() {
     local tty
-    tty=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty") || return 1
+    tty=$(cat "$guests/$1.tty" 2>/dev/null || guest_tty "$1") || return 1
     echo "$2" >"$tty"
+}
+
+# guest_ask NAME COMMAND [SECONDS]: run it there; prints its output as one line, returns its status.
+# The answer is told from others by a number that counts on in a file: this may run in a subshell.
+guest_ask() {
+    local n line
+    n=$(($(cat $guests/asked 2>/dev/null || echo 0) + 1))
+    echo "$n" >$guests/asked
+    guest_do "$1" "r=\$( ${2//$'\n'/ } 2>&1); echo answer-$n \$? \$r" || return 1
+    line=$(guest_says "$1" "^answer-$n " "${3:-20}") || { echo "no answer to: $2"; return 125; }
+    read -r _ n line <<<"$line"
+    echo "$line"
+    return "$n"
+}
+
+# guest_starts FILE: create it and wait until its init has come up; the name is the file's.
+guest_starts() {
+    local name
+    name=$(basename "$1" .cfg)
+    xl -v create "$1" >"$guests/$name.out" 2>&1 || { grep -aE 'error|fail' "$guests/$name.out" | head -n 1; return 1; }
+    guest_tty "$name" >"$guests/$name.tty"
+    guest_says "$name" 'guest: up' 60 || { echo "nothing on its console"; return 1; }
 }
 
 # guest_gone NAME [SECONDS]: the domain leaves the list, soon.
@@ -82,6 +106,13 @@ no_zombie() {
     [ -z "$rows" ] || { echo "$rows"; return 1; }
 }
 
+# guest_ends NAME...: the end of a test, with what the guests said where a check failed.
+guest_ends() {
+    local name
+    [ "$failed" = 0 ] || for name in "$@"; do echo "--- console of $name"; guest_log "$name" | tail -n 30; done
+    finish
+}
+
 # What the machine says of a guest that did not come up.
 guest_post_mortem() {
     echo "--- xl list"; xl list
@@ -89,4 +120,13 @@ guest_post_mortem() {
     echo "--- xl-$1.log"; cat "/var/log/xen/xl-$1.log" 2>/dev/null
     echo "--- console"; guest_log "$1" | tail -n 30
     echo "--- xl dmesg"; xl dmesg | tail -n 40
+}
+
+# no_backends: nothing in the store of a device that dom0 served.
+no_backends() {
+    local end=$((SECONDS + ${1:-10})) left
+    while left=$(xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -c '/state = '); [ "$left" != 0 ]; do
+        [ "$SECONDS" -ge "$end" ] && { echo "$left devices are left"; return 1; }
+        sleep 0.3
+    done
 }

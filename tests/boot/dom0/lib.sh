@@ -23,7 +23,7 @@ want() {
 
 # between NAME VALUE LOW HIGH: an integer in the closed range.
 between() {
-    if [[ $2 =~ ^[0-9]+$ ]] && [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; then
+    if [[ $2 =~ ^-?[0-9]+$ ]] && [ "$2" -ge "$3" ] && [ "$2" -le "$4" ]; then
         pass "$1"
     else
         fail "$1" "got '$2', want $3..$4"
