@@ -5,6 +5,7 @@
 #
 #   IMAGES     the folder                 DOM0_CPIO  root and tests in one archive
 #   DOM0_GUEST_CPIO  the same with a guest's kernel and initrd in /guest
+#   DOM0_EXTRA_CPIO  that one with a device model, pygrub and GRUB for guests
 #   VMLINUZ    Debian's kernel as shipped VMLINUX    its unpacked ELF, which starts faster
 #   STOCK_XEN  Debian's Xen, unpacked
 
@@ -12,6 +13,7 @@ BUILD     ?= build
 IMAGES    := $(BUILD)/images
 DOM0_CPIO := $(IMAGES)/dom0.cpio
 DOM0_GUEST_CPIO := $(IMAGES)/dom0-guest.cpio
+DOM0_EXTRA_CPIO := $(IMAGES)/dom0-extra.cpio
 VMLINUZ   := $(IMAGES)/vmlinuz
 VMLINUX   := $(IMAGES)/vmlinux
 STOCK_XEN := $(IMAGES)/xen
@@ -20,7 +22,7 @@ DOM0_PROGS := $(patsubst tests/boot/progs/%.c,$(IMAGES)/progs/%,$(wildcard tests
 DOM0_TESTS := $(wildcard tests/boot/dom0/*.sh)
 
 .PHONY: images
-images: $(DOM0_CPIO) $(DOM0_GUEST_CPIO) ## Build the dom0 root, kernels and test programs (cached)
+images: $(DOM0_CPIO) $(DOM0_GUEST_CPIO) $(DOM0_EXTRA_CPIO) ## Build the dom0 root, kernels and test programs (cached)
 
 # Static, for a root that has no C library of the host's; the compiler is the host's whatever CC is.
 $(IMAGES)/progs/%: tests/boot/progs/%.c
@@ -32,7 +34,7 @@ $(IMAGES)/progs/%: tests/boot/progs/%.c
 dom0-root:
 	@tools/dom0-image $(IMAGES)
 
-$(IMAGES)/root.cpio $(IMAGES)/guest-root.cpio $(VMLINUZ): dom0-root ;
+$(IMAGES)/root.cpio $(IMAGES)/extra-root.cpio $(IMAGES)/guest-root.cpio $(VMLINUZ): dom0-root ;
 
 $(IMAGES)/overlay.cpio: tools/dom0/init $(DOM0_TESTS) $(DOM0_PROGS) tools/cpio.py
 	@mkdir -p $(@D)
@@ -53,3 +55,6 @@ $(IMAGES)/guest.cpio: $(IMAGES)/guest-root.cpio $(GUEST_FILES) tools/cpio.py
 $(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ)
 	@tools/cpio.py $(IMAGES)/guest-files.cpio guest/vmlinuz=$(VMLINUZ) guest/initrd=$(IMAGES)/guest.cpio
 	@cat $(DOM0_CPIO) $(IMAGES)/guest-files.cpio >$@.new && mv $@.new $@
+
+$(DOM0_EXTRA_CPIO): $(DOM0_GUEST_CPIO) $(IMAGES)/extra-root.cpio
+	@cat $^ >$@.new && mv $@.new $@
