@@ -170,6 +170,8 @@ CASES = [
          initrd="dom0-guest.cpio", disks=True, limit=170),
     Case("domu-net", "PV guests on a bridge: pings of all sizes, transfers, interfaces plugged in use",
          "domu-net", initrd="dom0-guest.cpio", limit=170),
+    Case("domu-image", "PV guests from a disk image by GRUB and pygrub; raw, qcow2 and VNC of a device model",
+         "domu-image", initrd="dom0-extra.cpio", limit=170),
     Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",
          lines=(("@banner", b""), (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
                 ("@switched", b"h"), ("@key-help", CTRL_A),

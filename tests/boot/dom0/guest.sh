@@ -59,13 +59,13 @@ guest_ask() {
     return "$n"
 }
 
-# guest_starts FILE: create it and wait until its init has come up; the name is the file's.
+# guest_starts FILE [SECONDS]: create it and wait until its init has come up; the name is the file's.
 guest_starts() {
     local name
     name=$(basename "$1" .cfg)
     xl -v create "$1" >"$guests/$name.out" 2>&1 || { grep -aE 'error|fail' "$guests/$name.out" | head -n 1; return 1; }
     guest_tty "$name" >"$guests/$name.tty"
-    guest_says "$name" 'guest: up' 60 || { echo "nothing on its console"; return 1; }
+    guest_says "$name" 'guest: up' "${2:-60}" >/dev/null || { echo "nothing on its console"; return 1; }
 }
 
 # guest_gone NAME [SECONDS]: the domain leaves the list, soon.
