@@ -10,13 +10,9 @@ HOSTCC := clang
 WARN := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wconversion -Wno-sign-conversion \
         -Wno-unused-parameter -Wvla -Wno-pass-failed -Werror
 CFLAGS := -std=gnu17 -O2 -g -ffreestanding -fno-common -fno-builtin-printf -fno-strict-aliasing -mgeneral-regs-only \
-        -mno-red-zone -fno-stack-protector -fno-omit-frame-pointer -fPIE -fvisibility=hidden -fno-plt \
+        -mno-red-zone -fno-stack-protector -fno-omit-frame-pointer -fPIE -fvisibility=hidden \
         -fno-asynchronous-unwind-tables -fcf-protection=none -ffunction-sections -fdata-sections $(WARN)
 CPPFLAGS := -Iinclude -Iarch/$(ARCH)/include -include include/visibility.h
-ifneq ($(findstring clang,$(CC)),)
-# It would call memset(), which no header of ours declares for it, through a table that ld cannot undo.
-CFLAGS := $(filter-out -fno-plt,$(CFLAGS))
-endif
 ifneq ($(DEBUG),y)
 CPPFLAGS += -DNDEBUG
 ifeq ($(findstring clang,$(CC)),)
