@@ -132,6 +132,7 @@ def bad(name, what, **kw):
 
 
 CTRL_A = b"\x01\x01\x01"
+CTRL_CLOSE = b"\x1d"              # leaves xl console
 
 # Every number of processors meets every path, every machine every path, both kernels every path;
 # together that takes nine boots instead of thirty-six.
@@ -166,17 +167,24 @@ CASES = [
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-sched", "weights, caps, pins, starvation and wake-ups of guests on 2 CPUs", "domu-sched",
          initrd="dom0-guest.cpio", vcpus=1, threads=True, limit=175),
-    Case("domu-disk", "PV guests with disks on files and block devices, read-only, plugged in use", "domu-disk",
+    Case("domu-disk", "PV guests with disks on files and block devices, plugged in use", "domu-disk",
          initrd="dom0-guest.cpio", disks=True, limit=170),
-    Case("domu-net", "PV guests on a bridge: pings of all sizes, transfers, interfaces plugged in use",
-         "domu-net", initrd="dom0-guest.cpio", limit=170),
-    Case("domu-image", "PV guests from a disk image by GRUB and pygrub; raw, qcow2 and VNC of a device model",
-         "domu-image", initrd="dom0-extra.cpio", limit=170),
-    Case("console", "a shell on hvc0, the switch to the hypervisor's keys and back, exit",
-         lines=(("@banner", b""), (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
+    Case("domu-net", "PV guests on a bridge: pings, transfers, interfaces plugged in use", "domu-net",
+         initrd="dom0-guest.cpio", limit=170),
+    Case("domu-image", "PV guests boot from a disk by GRUB and pygrub; a device model's disks", "domu-image",
+         initrd="dom0-extra.cpio", limit=170),
+    Case("domu-sizes", "PV guests of 96 MiB to 3 GiB, of 1 to 32 vcpus, growing and shrinking", "domu-sizes",
+         initrd="dom0-guest.cpio", mem=5120, limit=170),
+    Case("console", "a shell on hvc0, the hypervisor's keys and back, a guest's console, exit",
+         initrd="dom0-guest.cpio", limit=120,
+         lines=(("@banner", b""), (r'One guest runs: "xl console example"', b""),
+                (r"dom0:~# ", b"echo answer-$((6*7))\n"), ("answer-42", CTRL_A),
                 ("@switched", b"h"), ("@key-help", CTRL_A),
-                ("@switched-back", b"echo again-$((6*8))\n"), ("again-48", b"exit\n"),
-                "dom0: shell ended"), ends=True),
+                ("@switched-back", b"echo again-$((6*8))\n"), ("again-48", b"xl console example\n"),
+                ("guest: up cpus=1", b""), ("guest:/# ", b"echo guest-$((6*9))\n"),
+                ("guest-54", CTRL_CLOSE),
+                (r"dom0:~# ", b"xl destroy example && echo gone-$((7*9))\n"),
+                ("gone-63", b"exit\n"), "dom0: shell ended"), ends=True),
     Case("reboot", "dom0 reboots the machine", "reboot", ends=True,
          lines=(r"granta-test: reboot now",)),
     Case("poweroff", "dom0 powers the machine off", "poweroff", ends=True,

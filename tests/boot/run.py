@@ -362,7 +362,8 @@ def run_all(cases, hv, jobs):
 
 def interactive(hv, cpus, mem, machine):
     """Replaces this program by QEMU, with monitor and serial line on the terminal."""
-    case = Case("interactive", "a shell", machine=machine, cpus=cpus, mem=mem, path="mb1",
+    case = Case("interactive", "a shell and a guest", machine=machine, cpus=cpus, mem=mem,
+                path="mb1", initrd="dom0-guest.cpio",
                 threads=cpus <= (os.cpu_count() or 1), dom0_mem=f"{min(mem // 2, 4096)}M")
     workdir = os.path.join(TOP, "build", "logs", hv, case.name)
     os.makedirs(workdir, exist_ok=True)
@@ -371,7 +372,7 @@ def interactive(hv, cpus, mem, machine):
     except CaseError as e:
         sys.exit(f"run: {e}")
     print(f"run: {HYPERVISORS[hv]['file']} on {cpus} CPUs and {mem} MiB in QEMU; "
-          "the shell comes after some ten seconds.\n"
+          "the shell comes after some twenty seconds.\n"
           "run: Ctrl-A X leaves. Ctrl-A A sends one Ctrl-A: three of them switch the keyboard "
           "between dom0 and the hypervisor.", flush=True)
     os.chdir(IMAGES)

@@ -4,7 +4,7 @@
 # hypervisor. Included by the top Makefile.
 #
 #   IMAGES     the folder                 DOM0_CPIO  root and tests in one archive
-#   DOM0_GUEST_CPIO  the same with a guest's kernel and initrd in /guest
+#   DOM0_GUEST_CPIO  the same with a guest's kernel and initrd in /guest, and an example in /root
 #   DOM0_EXTRA_CPIO  that one with a device model, pygrub and GRUB for guests
 #   VMLINUZ    Debian's kernel as shipped VMLINUX    its unpacked ELF, which starts faster
 #   STOCK_XEN  Debian's Xen, unpacked
@@ -52,8 +52,9 @@ $(IMAGES)/guest.cpio: $(IMAGES)/guest-root.cpio $(GUEST_FILES) tools/cpio.py
 	    sbin/reboot=tools/guest/reboot bin/wakeup=$(IMAGES)/progs/wakeup
 	@cat $(IMAGES)/guest-root.cpio $(IMAGES)/guest-init.cpio >$@.new && mv $@.new $@
 
-$(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ)
-	@tools/cpio.py $(IMAGES)/guest-files.cpio guest/vmlinuz=$(VMLINUZ) guest/initrd=$(IMAGES)/guest.cpio
+$(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ) tools/guest/example.cfg
+	@tools/cpio.py $(IMAGES)/guest-files.cpio guest/vmlinuz=$(VMLINUZ) guest/initrd=$(IMAGES)/guest.cpio \
+	    root/example.cfg=tools/guest/example.cfg
 	@cat $(DOM0_CPIO) $(IMAGES)/guest-files.cpio >$@.new && mv $@.new $@
 
 $(DOM0_EXTRA_CPIO): $(DOM0_GUEST_CPIO) $(IMAGES)/extra-root.cpio

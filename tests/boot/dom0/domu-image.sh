@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Guests that boot themselves from a disk image: through GRUB that runs in the guest, and through pygrub
-# that reads the image in dom0. The second one has its disks, raw and qcow2, from a device model, and a
-# framebuffer that answers as a VNC server.
+# that reads the image in dom0. The latter has its disks, raw and qcow2, from a device model, and a framebuffer
+# that answers as a VNC server.
 
 . /tests/lib.sh
 . /tests/guest.sh
 
 image=$guests/system.img
 qcow=$guests/data.qcow2
+grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
 mib=4                                  # of the qcow2 image
 
 # A system as an installer leaves it: kernel, initial root and GRUB's menu in one file system.
@@ -62,11 +63,20 @@ dump_qcow() {
     done
 }
 
+# With no disk to boot from GRUB has to reach its prompt, and 64 MiB are enough for that.
+grub_alone() {
+    printf '%s\n' "name = 'bare'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' >$guests/bare.cfg
+    check bare-create xl create $guests/bare.cfg
+    check bare-prompt guest_says bare 'grub>' 20
+    want bare-mem "$(xl list bare | awk 'NR == 2 {print $3}')" 64
+    check bare-destroy xl destroy bare
+}
+
 by_grub() {
     cat >$guests/grub.cfg <<CFG
 name = 'grub'
 type = 'pv'
-kernel = '/usr/lib/grub-xen/grub-x86_64-xen.bin'
+kernel = '$grub'
 memory = 160
 disk = [ '$image,raw,xvda,rw' ]
 CFG
@@ -107,6 +117,7 @@ CFG
 ip link set lo up
 check make-image make_image
 make_qcow
+grub_alone
 by_grub
 by_pygrub
 check no-zombie no_zombie
@@ -114,4 +125,4 @@ no_innocent_crash no-crash
 if [ "$failed" != 0 ]; then
     tail -n 20 /var/log/xen/xl-*.log /var/log/xen/qemu-dm-*.log /var/log/xen/bootloader.*.log /run/guests/*.out
 fi
-guest_ends grub py
+guest_ends bare grub py
