@@ -375,8 +375,8 @@ static bool goes_on(struct c2_vcpu *prev, const struct c2_vcpu *best, unsigned i
 
 /*
  * How far cv may be behind the next one that could run there: by what that one gets in a slice, and
- * a sleeper's lead. More is not due to it: that one has lived at another cpu, whose virtual time went
- * faster.
+ * a sleeper's lead. More is not due to it: that one has lived at another cpu, whose virtual time
+ * went faster.
  */
 static ns_t least_vtime(const struct c2_vcpu *competitor)
 {
@@ -705,8 +705,8 @@ static void c2_domain_exit(struct domain *d)
 }
 
 /*
- * d's weight or cap has changed: who runs may have a slice, or none, by the old ones. Under the lock
- * a choice is either not made yet, and sees the new ones, or is seen here.
+ * d's weight or cap has changed: who runs may have a slice, or none, by the old ones. Under the
+ * lock a choice is either not made yet, and sees the new ones, or is seen here.
  */
 static void NO_TSA choose_again(struct domain *d)
 {

@@ -19,7 +19,7 @@
 
 enum load_kind { LOAD_SHARES, LOAD_WAKERS, LOAD_LIFE, LOAD_NULL, LOAD_KINDS };
 
-/* The process must be a fresh one: cpus cannot be taken away again. 0, or the failure is printed. */
+/* The process must be a fresh one: cpus cannot be taken away again. 0, or a failure is printed. */
 int sched_load_play(enum load_kind kind, const uint8_t *bytes, size_t n);
 
 /* Bounds that the plays check, in ns of simulated time. */

@@ -23,7 +23,7 @@ uint32_t sim_random(uint32_t below);
 /* hogs, all awake; NULL: no room for as many */
 struct domain *sim_domain(unsigned int vcpus);
 void sim_domain_end(struct domain *d); /* it dies; never played again */
-/* Longest time that v was runnable until it ran, since sim_forget_waits(). Parking by a cap counts. */
+/* Longest time that v was runnable until it ran, since sim_forget_waits(). Being capped counts. */
 ns_t sim_longest_wait(const struct vcpu *v);
 void sim_forget_waits(void);
 /* v runs for `run` of its own time, sleeps for `sleep`, and so on; 0 run: a hog. */

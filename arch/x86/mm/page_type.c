@@ -22,7 +22,8 @@
 
 /*
  * Costs in present entries: looking at all entries of a lowest table, and freeing a page. Checking
- * never stops in the middle of a lowest table, so that a step exceeds its budget by a table at most.
+ * never stops in the middle of a lowest table, so that a step exceeds its budget by a table at
+ * most.
  */
 #define L1_SCAN 16
 #define FREE_COST 8

@@ -286,7 +286,7 @@ static void instructions(void)
     CHECK_EQ(PROBE("lgdt (%0)", : : "r"(own_page)), 13, "lgdt");
     CHECK_EQ(PROBE("lidt (%0)", : : "r"(own_page)), 13, "lidt");
     CHECK_EQ(PROBE("ltr %%ax", : : "a"(0x40)), 13, "ltr");
-    CHECK_EQ(PROBE("mov %0, %%cr3", : : "r"(victim_l4 * PAGE)), 13, "mov to cr3 of another's table");
+    CHECK_EQ(PROBE("mov %0, %%cr3", : : "r"(victim_l4 * PAGE)), 13, "mov to cr3, foreign table");
     CHECK_EQ(PROBE("wrmsr", : : "c"(0xc0000082), "a"(0), "d"(0)), 13, "wrmsr of LSTAR");
     CHECK_EQ(PROBE("wrmsr", : : "c"(0x1b), "a"(0), "d"(0)), 13, "wrmsr of the APIC's base");
     CHECK_EQ(PROBE("mov %%ax, %%ss", : : "a"(0xe010)), 13, "the hypervisor's selector in SS");
@@ -356,7 +356,8 @@ static int unmap_ref(uint64_t at, grant_handle_t handle)
     return grant_op(GNTTABOP_unmap_grant_ref, &m) ? GNTST_general_error : m.status;
 }
 
-static int copy(domid_t from, uint64_t from_frame, domid_t to, uint64_t to_frame, unsigned int flags)
+static int copy(domid_t from, uint64_t from_frame, domid_t to, uint64_t to_frame,
+                unsigned int flags)
 {
     struct gnttab_copy c = { .len = 8, .flags = (uint16_t)flags };
 

@@ -348,7 +348,7 @@ static void teardown(void)
         print("# latency teardown: %lu of %lu\n", fired_at - at, took);
     }
     if (on_granta())
-        CHECK(worst > 0 && worst < BOUND, "a domain's teardown holds a timer up for a bounded time");
+        CHECK(worst > 0 && worst < BOUND, "a domain's teardown holds a timer up a bounded time");
     CHECK(domu_gone(&u, 5000), "... and nothing of the domain is left");
 }
 

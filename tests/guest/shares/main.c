@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The scheduler as it runs: domains that only compute, on two cpus, by the hypervisor's own accounts.
- * Under `-icount shift=0` a nanosecond is an instruction, so that what the machine is busy with does
- * not matter, and a run repeats exactly. tests/unit/sched_load.c asks the same of the policy alone.
+ * The scheduler as it runs: domains that only compute, on two cpus, by the hypervisor's own
+ * accounts. Under `-icount shift=0` a nanosecond is an instruction, so that what the machine is
+ * busy with does not matter, and a run repeats exactly. tests/unit/sched_load.c asks the same of
+ * the policy alone.
  */
 #include "domu.h"
 
