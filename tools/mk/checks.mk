@@ -37,17 +37,19 @@ test-guest: all guests ## Test kernels as the first domain in QEMU (HV=granta|xe
 test-bochs: all guests ## Those that meet the hardware in Bochs: x2APIC, TSC deadline, SMAP, SYSENTER
 	@tests/guest/bochs.py --results $(RESULTS)/bochs.txt
 
-# Every part runs, whatever the others say; the summary decides.
+# Every part runs, whatever the others say; the summary decides. Each part is built with both cores
+# and then shares them out among its tests itself.
+PART = $(MAKE) --no-print-directory -j2
 test: ## Everything: check, test-guest, test-boot
 	@tools/deps
 	@rm -rf $(RESULTS)
-	@$(MAKE) --no-print-directory all
-	@-$(MAKE) --no-print-directory unit
-	@-$(MAKE) --no-print-directory fuzz-short
-	@-$(MAKE) --no-print-directory static
-	@-$(MAKE) --no-print-directory proof
-	@-$(MAKE) --no-print-directory check-decompress
-	@-$(MAKE) --no-print-directory test-guest
-	@-$(MAKE) --no-print-directory test-bochs
-	@-$(MAKE) --no-print-directory test-boot
+	@$(PART) all
+	@-$(PART) unit
+	@-$(PART) fuzz-short
+	@-$(PART) static
+	@-$(PART) proof
+	@-$(PART) check-decompress
+	@-$(PART) test-guest
+	@-$(PART) test-bochs
+	@-$(PART) test-boot
 	@tools/summary
