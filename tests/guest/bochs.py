@@ -34,6 +34,7 @@ LOG = [
     ("the local APIC is an x2APIC", r"\(granta\) time: .* of the x2APIC"),
     ("the timer is the TSC deadline", r"\(granta\) time: .* timer: TSC deadline"),
     ("SMAP is on", r"\(granta\) cpu: .* using.* SMAP\b"),
+    ("AVX-512 is on", r"\(granta\) cpu: XCR0 0xe7\b"),
     ("both cpus are online", r"\(granta\) smp: 2 of 2 cpus online"),
 ]
 

@@ -162,4 +162,6 @@ void features_report(void)
              names[f->vendor], f->family, f->model, f->stepping, f->phys_bits, f->nx ? " NX" : "",
              f->smep ? " SMEP" : "", f->smap ? " SMAP" : "", f->fsgsbase ? " FSGSBASE" : "",
              f->xsave ? " XSAVE" : "");
+    if (f->xsave)
+        log_info("cpu: XCR0 %#lx, %u bytes of state", (unsigned long)f->xcr0, f->xsave_size);
 }

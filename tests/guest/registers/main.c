@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A vcpu's registers are its own: general, x87, SSE, AVX, debug and segment registers over
+ * A vcpu's registers are its own: general, x87, SSE, AVX, AVX-512, debug and segment registers over
  * hypercalls, traps, events, preemption, and two vcpus that take turns on one cpu. Every round
  * fills them with new random values and looks what is left of them.
  */
@@ -15,11 +15,20 @@ struct state {
     uint64_t in[NR_REGS], out[NR_REGS];
     uint8_t fx_in[512] __attribute__((aligned(16))), fx_out[512] __attribute__((aligned(16)));
     uint8_t high_in[16][16], high_out[16][16]; /* upper halves of the ymm registers */
+    struct wide {
+        uint8_t zmm[32][64];
+        uint64_t k[8];
+    } wide_in, wide_out;
     uint64_t seed, rounds, bad_regs, bad_fpu, bad_segments;
     uint64_t word; /* at fs:0 and gs:0 */
 };
 static struct state states[2];
-static bool with_avx;
+
+/* The vector registers that the cpu has and the vcpu has turned on. */
+static enum { SSE_ONLY, AVX, AVX512 } vectors;
+static const char *const vectors_kept[] = {
+    "... and x87 and SSE", "... and x87, SSE and AVX", "... and x87, SSE, AVX and AVX-512"
+};
 
 /* --- loading and storing everything ----------------------------------------------------------- */
 
@@ -27,6 +36,7 @@ typedef void stub_fn(const uint64_t *in, uint64_t *out, uint64_t spins);
 stub_fn over_spin, over_hypercall, over_yield, over_int3, over_fault, over_emulation;
 void fpu_load(const struct state *s), fpu_store(struct state *s);
 void avx_load(const void *high), avx_store(void *high);
+void avx512_load(const struct wide *w), avx512_store(struct wide *w);
 
 __asm__(
     ".pushsection .text\n"
@@ -70,19 +80,40 @@ __asm__(
     " high_halves load, \\n\n.endr\n ret\n"
     "avx_store:\n.irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n"
     " high_halves store, \\n\n.endr\n ret\n"
+    ".macro zmm insn, n\n"
+    " .ifc \\insn, load\n vmovdqu64 64*\\n(%rdi), %zmm\\n\n"
+    " .else\n vmovdqu64 %zmm\\n, 64*\\n(%rdi)\n .endif\n"
+    ".endm\n"
+    ".macro mask insn, n\n"
+    " .ifc \\insn, load\n kmovq 2048+8*\\n(%rdi), %k\\n\n"
+    " .else\n kmovq %k\\n, 2048+8*\\n(%rdi)\n .endif\n"
+    ".endm\n"
+    ".macro avx512 insn\n"
+    " .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15\n zmm \\insn, \\n\n .endr\n"
+    " .irp n, 16, 17, 18, 19, 20, 21, 22, 23\n zmm \\insn, \\n\n .endr\n"
+    " .irp n, 24, 25, 26, 27, 28, 29, 30, 31\n zmm \\insn, \\n\n .endr\n"
+    " .irp n, 0, 1, 2, 3, 4, 5, 6, 7\n mask \\insn, \\n\n .endr\n ret\n"
+    ".endm\n"
+    "avx512_load: avx512 load\n"
+    "avx512_store: avx512 store\n"
     ".noaltmacro\n"
     ".popsection");
 
+/* FXRSTOR leaves alone what is above the xmm registers, VINSERTF128 clears all above the ymm's. */
 void fpu_load(const struct state *s)
 {
+    if (vectors == AVX512)
+        avx512_load(&s->wide_in);
     __asm__ volatile("fxrstor64 %0" : : "m"(s->fx_in));
-    if (with_avx)
+    if (vectors == AVX)
         avx_load(s->high_in);
 }
 
 void fpu_store(struct state *s)
 {
-    if (with_avx)
+    if (vectors == AVX512)
+        avx512_store(&s->wide_out);
+    else if (vectors == AVX)
         avx_store(s->high_out);
     __asm__ volatile("fxsave64 %0" : "=m"(s->fx_out));
 }
@@ -110,6 +141,8 @@ static void fill(struct state *s)
     *(uint32_t *)&s->fx_in[24] = (uint32_t)(0x1f80 | (random(s) & 0xe03f));
     for (unsigned int i = 0; i < sizeof(s->high_in); i++)
         ((uint8_t *)s->high_in)[i] = (uint8_t)random(s);
+    for (unsigned int i = 0; vectors == AVX512 && i < sizeof(s->wide_in) / 8; i++)
+        ((uint64_t *)&s->wide_in)[i] = random(s);
 }
 
 static bool same(const void *a, const void *b, size_t n)
@@ -120,6 +153,18 @@ static bool same(const void *a, const void *b, size_t n)
     return true;
 }
 
+/* The low 128 bits of the first sixteen are the xmm registers. */
+static bool same_wide(const struct wide *a, const struct wide *b)
+{
+    for (int i = 0; i < 32; i++) {
+        int from = i < 16 ? 16 : 0;
+
+        if (!same(&a->zmm[i][from], &b->zmm[i][from], (size_t)(64 - from)))
+            return false;
+    }
+    return same(a->k, b->k, sizeof(a->k));
+}
+
 static bool same_fpu(const struct state *s)
 {
     if (!same(s->fx_in, s->fx_out, 5) || !same(&s->fx_in[24], &s->fx_out[24], 4) ||
@@ -128,7 +173,14 @@ static bool same_fpu(const struct state *s)
     for (int i = 0; i < 8; i++) /* 80 bits in use of each */
         if (!same(&s->fx_in[32 + 16 * i], &s->fx_out[32 + 16 * i], 10))
             return false;
-    return !with_avx || same(s->high_in, s->high_out, sizeof(s->high_in));
+    switch (vectors) {
+    case AVX512:
+        return same_wide(&s->wide_in, &s->wide_out);
+    case AVX:
+        return same(s->high_in, s->high_out, sizeof(s->high_in));
+    default:
+        return true;
+    }
 }
 
 static bool same_segments(const struct state *s)
@@ -183,28 +235,43 @@ static void verdict(struct state *s, const char *what)
     print("%s: %lu rounds\n", what, s->rounds);
     CHECK(s->rounds > 20, what);
     CHECK_EQ(s->bad_regs, 0, "... keeps the general registers");
-    CHECK_EQ(s->bad_fpu, 0, with_avx ? "... and x87, SSE and AVX" : "... and x87 and SSE");
+    CHECK_EQ(s->bad_fpu, 0, vectors_kept[vectors]);
     CHECK_EQ(s->bad_segments, 0, "... and segments with their bases");
     s->rounds = s->bad_regs = s->bad_fpu = s->bad_segments = 0;
 }
 
-/* --- AVX -------------------------------------------------------------------------------------- */
+/* --- vectors ---------------------------------------------------------------------------------- */
 
-/* XSAVE for this vcpu, with AVX in XCR0, where the cpu has it. */
-static bool avx_on(void)
+#define XCR0_AVX 0x07U
+#define XCR0_AVX512 0xe7U
+
+struct leaf {
+    uint32_t a, b, c, d;
+};
+
+/* CPUID as the hypervisor answers it (the prefix of the public xen.h). */
+static struct leaf cpuid(uint32_t leaf)
 {
-    uint32_t a = 1, b, c = 0, d, lo, hi;
-    uint64_t cr4;
+    struct leaf l = { .a = leaf };
 
     __asm__ volatile(".byte 0x0f, 0x0b, 0x78, 0x65, 0x6e, 0x0f, 0xa2"
-                     : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+                     : "+a"(l.a), "=b"(l.b), "+c"(l.c), "=d"(l.d));
+    return l;
+}
+
+/* XSAVE for this vcpu, with as many vector registers in XCR0 as the cpu has. */
+static int vectors_on(void)
+{
+    uint32_t c = cpuid(1).c, xcr0 = cpuid(7).b >> 30 & 1 ? XCR0_AVX512 : XCR0_AVX, lo, hi;
+    uint64_t cr4;
+
     if (!(c >> 26 & 1) || !(c >> 28 & 1))
-        return false;
+        return SSE_ONLY;
     __asm__ volatile("mov %%cr4, %0\n or $0x40000, %0\n mov %0, %%cr4" : "=&r"(cr4));
-    if (PROBE("xsetbv", : : "a"(7), "d"(0), "c"(0)) >= 0)
-        return false;
+    if (PROBE("xsetbv", : : "a"(xcr0), "d"(0), "c"(0)) >= 0)
+        return SSE_ONLY;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    return lo == 7;
+    return lo != xcr0 ? SSE_ONLY : xcr0 == XCR0_AVX512 ? AVX512 : AVX;
 }
 
 /* --- one vcpu --------------------------------------------------------------------------------- */
@@ -316,7 +383,7 @@ static void on_tick(void)
 
     my_info()->evtchn_pending_sel = 0;
     shared_info->evtchn_pending[0] = 0;
-    if (!with_avx) { /* FXSAVE alone would lose the upper halves */
+    if (vectors == SSE_ONLY) { /* FXSAVE alone would lose the upper halves */
         __asm__ volatile("fxsave64 %0" : "=m"(saved));
         memcpy(other, saved, sizeof(other));
         memset(other + 160, 0xa5, 256);
@@ -362,7 +429,7 @@ static void second(void)
     struct state *s = &states[1];
 
     set_segments(s);
-    if (with_avx && !avx_on())
+    if (vectors_on() != (int)vectors)
         s->bad_fpu++;
     watch(&watched[1]);
     while (!stop) {
@@ -403,8 +470,8 @@ void test_main(void)
         states[i] = (struct state){
             .seed = 0x9e3779b97f4a7c15 + (uint64_t)i, .word = 0x1111111111111111 * (uint64_t)(i + 3)
         };
-    with_avx = avx_on();
-    if (!with_avx)
+    vectors = vectors_on();
+    if (vectors == SSE_ONLY)
         skip("AVX state: this cpu has no XSAVE with AVX");
     set_segments(&states[0]);
     ways(&states[0]);
