@@ -35,6 +35,7 @@ struct domain {
     bool is_shutting_down, is_shut_down;
     bool creation_finished; /* first unpause */
     bool is_made;          /* domain_create() succeeded: all parts are there */
+    bool is_32bit;         /* its hypercalls and shared pages are in the 32-bit layout */
     bool auto_node_affinity;
     uint32_t refs;         /* atomic; the list of domains holds one while the domain is not DEAD */
     uint32_t pause_count;  /* atomic: all reasons together; 0 lets its vcpus run */
@@ -116,6 +117,7 @@ extern struct domain *idle_domain, *dom_xen, *dom_io;
 
 static inline bool is_pv(const struct domain *d) { return d->kind == 1; }
 static inline bool is_hvm(const struct domain *d) { return d->kind == 2; }
+static inline bool domain_is_32bit(const struct domain *d) { return unlikely(d->is_32bit); }
 
 /*
  * Create an ALIVE, paused (controller pause count 1) domain without vcpus. id must be free. config
