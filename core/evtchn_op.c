@@ -404,10 +404,12 @@ struct row {
     uint8_t back, back_size;    /* the part of it that the guest gets back */
 };
 
+/* All are the same for 32-bit callers, or this does not compile: an array of negative size. */
+#define SIZE(type) sizeof(struct type) + 0 * sizeof(char[COMPAT_SAME_##type ? 1 : -1])
 #define FIELD(type, field) \
-    sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
-#define WHOLE(type) sizeof(struct type), 0, sizeof(struct type)
-#define NOTHING(type) sizeof(struct type), 0, 0
+    SIZE(type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
+#define WHOLE(type) SIZE(type), 0, sizeof(struct type)
+#define NOTHING(type) SIZE(type), 0, 0
 
 static const struct row rows[] = {
     [EVTCHNOP_bind_interdomain] = { op_bind_interdomain,

@@ -22,14 +22,17 @@ struct row {
     int (*fn)(struct batch *b, void *op);
     uint8_t size;            /* of an element */
     uint8_t back, back_size; /* the part of it that the guest gets back */
+    const struct compat_layout *layout;
     enum { ARRAY, EXACTLY_ONE, FIRST_ONLY } count;
     bool back_on_error;
 };
 
-#define FROM(type, field) sizeof(struct type), offsetof(struct type, field), \
-        sizeof(struct type) - offsetof(struct type, field)
+#define FROM(type, field) \
+    sizeof(struct type), offsetof(struct type, field), \
+        sizeof(struct type) - offsetof(struct type, field), compat_layout(type)
 #define FIELD(type, field) \
-    sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field)
+    sizeof(struct type), offsetof(struct type, field), sizeof(((struct type *)0)->field), \
+        compat_layout(type)
 
 static const struct row rows[] = {
     [GNTTABOP_map_grant_ref] =
@@ -72,12 +75,12 @@ static int do_element(struct batch *b, const struct row *row, uint64_t addr)
     union element e;
     int rc;
 
-    if (unlikely(guest_read(&e, addr, row->size)))
+    if (unlikely(arg_read(&e, addr, row->size, row->layout)))
         return -EFAULT;
     rc = row->fn(b, &e);
     if (unlikely(rc) && !row->back_on_error)
         return rc;
-    if (unlikely(guest_write(addr + row->back, (const char *)&e + row->back, row->back_size)))
+    if (unlikely(arg_write(addr, &e, row->back, row->back_size, row->layout)))
         return -EFAULT;
     return rc;
 }
@@ -97,6 +100,7 @@ static void batch_end(struct batch *b)
 static uint32_t do_elements(struct domain *d, const struct row *row, uint64_t addr, uint32_t count,
                             int *rc)
 {
+    const size_t size = arg_size(row->size, row->layout);
     struct batch b;
     uint32_t i;
 
@@ -107,7 +111,7 @@ static uint32_t do_elements(struct domain *d, const struct row *row, uint64_t ad
     for (i = 0; i < count && !*rc; i++) {
         if (i && preempt_wanted())
             break;
-        *rc = do_element(&b, row, guest_elem(addr, i, row->size));
+        *rc = do_element(&b, row, guest_elem(addr, i, size));
     }
     batch_end(&b);
     return i;
@@ -133,6 +137,7 @@ long hc_grant_table_op(struct vcpu *v, const uint64_t arg[])
     done = do_elements(v->domain, row, arg[1], count, &rc);
     if (rc || done == count)
         return rc;
-    return hypercall_continue(v, 3, (uint64_t)cmd, guest_elem(arg[1], done, row->size),
+    return hypercall_continue(v, 3, (uint64_t)cmd,
+                              guest_elem(arg[1], done, arg_size(row->size, row->layout)),
                               (uint64_t)(count - done));
 }

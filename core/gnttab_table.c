@@ -32,6 +32,13 @@ static int16_t target_get(const struct domain *caller, domid_t id, struct domain
     return GNTST_okay;
 }
 
+typedef int put_frames(uint64_t list, uint64_t first, const uint64_t frame[], size_t n);
+
+static int put_uint64s(uint64_t list, uint64_t first, const uint64_t frame[], size_t n)
+{
+    return guest_write(guest_elem(list, first, sizeof(*frame)), frame, n * sizeof(*frame));
+}
+
 /* Frame numbers first ... first + n of the vector; fewer when it has shrunk since. */
 static uint32_t list_frames(struct gnttab *gt, const struct page_vec *v, uint32_t first, uint32_t n,
                             uint64_t out[])
@@ -45,7 +52,9 @@ static uint32_t list_frames(struct gnttab *gt, const struct page_vec *v, uint32_
     return got;
 }
 
-static int16_t give_frames(struct gnttab *gt, const struct page_vec *v, uint32_t nr, uint64_t list)
+/* put: the elements of the caller's list are frame numbers, or 64 bits for every caller. */
+static int16_t give_frames(struct gnttab *gt, const struct page_vec *v, uint32_t nr, uint64_t list,
+                           put_frames *put)
 {
     uint64_t frame[FRAMES_A_TIME];
 
@@ -53,7 +62,7 @@ static int16_t give_frames(struct gnttab *gt, const struct page_vec *v, uint32_t
         n = list_frames(gt, v, i, MIN(nr - i, FRAMES_A_TIME), frame);
         if (!n)
             return GNTST_general_error;
-        if (guest_write(guest_elem(list, i, sizeof(*frame)), frame, n * sizeof(*frame)))
+        if (put(list, i, frame, n))
             return GNTST_bad_virt_addr;
     }
     return GNTST_okay;
@@ -73,7 +82,7 @@ int gnttab_op_setup_table(struct batch *b, void *arg)
     spin_unlock(&d->gnttab->lock);
     op->status = rc ? GNTST_general_error
                     : give_frames(d->gnttab, &d->gnttab->shared, op->nr_frames,
-                                  handle_addr(op->frame_list));
+                                  handle_addr(op->frame_list), copy_frames_to_guest);
     domain_put(d);
     return 0;
 }
@@ -91,7 +100,7 @@ int gnttab_op_get_status_frames(struct batch *b, void *arg)
     enough = d->gnttab->version == 2 && op->nr_frames <= d->gnttab->status.nr;
     spin_unlock(&d->gnttab->lock);
     op->status = enough ? give_frames(d->gnttab, &d->gnttab->status, op->nr_frames,
-                                      handle_addr(op->frame_list))
+                                      handle_addr(op->frame_list), put_uint64s)
                         : GNTST_general_error;
     domain_put(d);
     return 0;

@@ -85,6 +85,10 @@ long hypercall_continue(struct vcpu *v, unsigned int nr_args, ...)
     for (unsigned int i = 0; i < nr_args; i++)
         arg[i] = va_arg(ap, uint64_t);
     va_end(ap);
+    if (domain_is_32bit(v->domain))
+        for (unsigned int i = 0; i < nr_args; i++)
+            if (arg[i] > UINT32_MAX)
+                return -EFAULT; /* the rest of an array that goes on beyond its address space */
     if (mc->entry) {
         for (unsigned int i = 0; i < nr_args; i++)
             mc->entry->args[i] = arg[i];
@@ -118,7 +122,7 @@ static long run_entry(struct vcpu *v, struct multicall_entry *e)
 static long continue_entry(struct vcpu *v, uint64_t entry, const struct multicall_entry *e,
                            uint64_t nr)
 {
-    if (guest_write(entry + offsetof(struct multicall_entry, args), e->args, sizeof(e->args)))
+    if (copy_field_back(entry, e, args))
         return -EFAULT;
     return hypercall_continue(v, 2, entry, nr);
 }
@@ -131,13 +135,13 @@ long hc_multicall(struct vcpu *v, const uint64_t arg[])
     if (this_cpu(multicall).entry)
         return -EINVAL;
     for (uint32_t i = 0; i < nr; i++) {
-        const uint64_t entry = guest_elem(list, i, sizeof(struct multicall_entry));
         struct multicall_entry e;
+        const uint64_t entry = arg_elem(list, i, &e);
         long rc;
 
         if (i > 0 && preempt_wanted())
             return hypercall_continue(v, 2, entry, (uint64_t)(nr - i));
-        if (guest_read(&e, entry, sizeof(e)))
+        if (copy_arg(&e, entry))
             return -EFAULT;
         rc = run_entry(v, &e);
         if (e.op == __HYPERVISOR_iret && is_pv(v->domain))
@@ -145,8 +149,7 @@ long hc_multicall(struct vcpu *v, const uint64_t arg[])
         if (rc == -ERESTART && this_cpu(multicall).restarted)
             return continue_entry(v, entry, &e, nr - i);
         e.result = (unsigned long)rc;
-        if (guest_write(entry + offsetof(struct multicall_entry, result), &e.result,
-                        sizeof(e.result)))
+        if (copy_field_back(entry, &e, result))
             return -EFAULT;
     }
     return 0;

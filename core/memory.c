@@ -138,6 +138,12 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
 
 /* --- questions -------------------------------------------------------------------------------- */
 
+/* As the result of a call. A 32-bit caller's register ends earlier: as much as it can say. */
+static long quantity(const struct vcpu *v, uint64_t n)
+{
+    return (long)(domain_is_32bit(v->domain) ? MIN(n, (uint64_t)INT32_MAX) : n);
+}
+
 static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
 {
     struct xen_memory_domain md;
@@ -152,9 +158,9 @@ static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
     if (d != v->domain && !v->domain->is_privileged)
         rc = -EPERM;
     else if (op == XENMEM_current_reservation)
-        rc = d->tot_pages;
+        rc = quantity(v, d->tot_pages);
     else if (op == XENMEM_maximum_reservation)
-        rc = d->max_pages;
+        rc = quantity(v, d->max_pages);
     else /* the guest keeps its own list of frames; it says how long in shared_info */
         rc = (long)read_once(d->shared_info->arch.max_pfn) - 1;
     domain_put(d);
@@ -169,7 +175,7 @@ static long machphys_mapping(uint64_t arg)
         .max_mfn = mfn_max().n,
     };
 
-    return copy_arg_back(arg, &m) ? -EFAULT : 0;
+    return copy_arg_back(arg, &m);
 }
 
 /* A promise of frames for a domain that is being built: 0 cancels. */
@@ -213,7 +219,7 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
     case XENMEM_exchange:
         return memory_exchange(v, arg);
     case XENMEM_maximum_ram_page:
-        return (long)mfn_max().n;
+        return quantity(v, mfn_max().n);
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:

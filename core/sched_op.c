@@ -199,10 +199,13 @@ long hc_sched_op(struct vcpu *v, const uint64_t arg[])
 
 long hc_set_timer_op(struct vcpu *v, const uint64_t arg[])
 {
-    if (arg[0] == 0)
+    /* the one 64-bit argument of a call: of a 32-bit caller, two, the low half first */
+    const uint64_t at = domain_is_32bit(v->domain) ? arg[0] | arg[1] << 32 : arg[0];
+
+    if (at == 0)
         timer_stop(&v->singleshot);
     else
-        vcpu_singleshot_set(v, arg[0]);
+        vcpu_singleshot_set(v, at);
     return 0;
 }
 

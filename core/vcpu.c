@@ -254,18 +254,16 @@ void vcpu_runstate_to_guest(struct vcpu *v)
          * loss.
          */
         rs.state_entry_time |= XEN_RUNSTATE_UPDATE;
-        if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time),
-                        &rs.state_entry_time, 8))
+        if (copy_field_back(addr, &rs, state_entry_time))
             return;
         __atomic_thread_fence(__ATOMIC_RELEASE);
-        if (guest_write(addr, &rs, sizeof(rs)))
+        if (copy_arg_back(addr, &rs))
             return;
         __atomic_thread_fence(__ATOMIC_RELEASE);
         rs.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-        if (guest_write(addr + offsetof(struct vcpu_runstate_info, state_entry_time),
-                        &rs.state_entry_time, 8))
+        if (copy_field_back(addr, &rs, state_entry_time))
             return;
-    } else if (guest_write(addr, &rs, sizeof(rs))) {
+    } else if (copy_arg_back(addr, &rs)) {
         return;
     }
 }

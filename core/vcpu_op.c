@@ -59,7 +59,7 @@ static long op_register_runstate(struct vcpu *v, uint64_t arg)
     if (copy_arg(&area, arg))
         return -EFAULT;
     vcpu_get_runstate(v, &rs);
-    if (area.addr.p != 0 && guest_write(area.addr.p, &rs, sizeof(rs)))
+    if (area.addr.p != 0 && copy_arg_back(area.addr.p, &rs))
         return -EFAULT;
     v->runstate_guest = area.addr.p;
     return 0;

@@ -107,7 +107,7 @@ long hc_xen_version(struct vcpu *v, const uint64_t arg[])
     case XENVER_pagesize:
         return arg[1] != 0 ? -EINVAL : (long)PAGE_SIZE;
     case XENVER_guest_handle:
-        return copy_arg_back(arg[1], &v->domain->handle) ? -EFAULT : 0;
+        return guest_write(arg[1], v->domain->handle, sizeof(v->domain->handle));
     case XENVER_commandline:
         return answer_string(arg[1], trusted ? hv_command_line() : "<denied>",
                              sizeof(xen_commandline_t));

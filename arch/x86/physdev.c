@@ -27,6 +27,7 @@ enum physdev_caller {
 
 struct physdev_row {
     physdev_fn *fn;
+    const struct compat_layout *layout;
     uint16_t size;
     bool copy_back;
     uint8_t caller; /* enum physdev_caller */
@@ -425,8 +426,8 @@ static int op_mmcfg_reserved(struct vcpu *v, void *arg)
 
 /* --- the table -------------------------------------------------------------------------------- */
 
-#define IN(type) sizeof(struct type), false
-#define INOUT(type) sizeof(struct type), true
+#define IN(type) compat_layout(type), sizeof(struct type), false
+#define INOUT(type) compat_layout(type), sizeof(struct type), true
 
 /*
  * Not here, -ENOSYS: IRQ_UNMASK_NOTIFY (obsolete), free_irq_vector, dbgp_op (no EHCI debug
@@ -492,10 +493,10 @@ long hc_physdev_op(struct vcpu *v, const uint64_t arg[])
     rc = check_caller(v, row);
     if (rc)
         return rc;
-    if (row->size > sizeof(op) || guest_read(&op, arg[1], row->size))
+    if (row->size > sizeof(op) || arg_read(&op, arg[1], row->size, row->layout))
         return -EFAULT;
     rc = row->fn(v, &op);
-    if (rc == 0 && row->copy_back && guest_write(arg[1], &op, row->size))
+    if (rc == 0 && row->copy_back && arg_write(arg[1], &op, 0, row->size, row->layout))
         return -EFAULT;
     return rc;
 }

@@ -7,6 +7,8 @@
 #ifndef TOOLSTACK_PRIV_H
 #define TOOLSTACK_PRIV_H
 
+#define GUEST_64BIT_ONLY /* domctl, sysctl and platform_op refuse others */
+
 #include <abi.h>
 #include <xen/domctl.h>
 #include <xen/sysctl.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/gnttab.c core/gnttab_entry.c core/gnttab_pin.c core/gnttab_map.c */
-/* links: core/gnttab_copy.c core/gnttab_table.c core/gnttab_op.c core/lock.c tests/host/world.c */
+/* links: core/gnttab_copy.c core/gnttab_table.c core/gnttab_op.c core/compat.c core/lock.c */
+/* links: tests/host/world.c */
 /*
  * Sequences of grant-table calls by three domains that grant to each other, change their entries
  * and rewrite their page tables. Input: 4 bytes a step: what, who, two numbers. After each step the

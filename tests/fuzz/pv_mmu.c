@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
+/* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c */
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
 /* links: arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/domain.c core/domain_life.c core/vcpu.c core/vcpu_op.c core/sched_op.c */
-/* links: core/rangeset.c core/timer.c core/softirq.c core/lock.c */
+/* links: core/rangeset.c core/compat.c core/timer.c core/softirq.c core/lock.c */
 /*
  * The life of domains and vcpus and the hypercalls on them. Scheduler, event channels, grants and
  * the architecture are pretended: they count what they are asked for, and fail where the case says

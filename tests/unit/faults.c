@@ -2,7 +2,8 @@
 /* links: core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/evtchn_op.c core/virq.c */
 /* links: core/gnttab.c */
 /* links: core/gnttab_entry.c core/gnttab_pin.c core/gnttab_map.c core/gnttab_copy.c */
-/* links: core/gnttab_table.c core/gnttab_op.c core/rangeset.c core/lock.c tests/host/world.c */
+/* links: core/gnttab_table.c core/gnttab_op.c core/compat.c core/rangeset.c core/lock.c */
+/* links: tests/host/world.c */
 /*
  * Out of memory, at every place where that can happen. A story is told again and again, and each
  * time another of its allocations fails: alone, or with all that follow in the same step. A step

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/gnttab.c core/gnttab_entry.c core/gnttab_pin.c core/gnttab_map.c */
-/* links: core/gnttab_copy.c core/gnttab_table.c core/gnttab_op.c core/lock.c tests/host/world.c */
+/* links: core/gnttab_copy.c core/gnttab_table.c core/gnttab_op.c core/compat.c core/lock.c */
+/* links: tests/host/world.c */
 /*
  * Grant tables: each operation with its errors, what mappings hold and give back, the two versions
  * of the table. Errors are those of Xen 4.17 in the same case.

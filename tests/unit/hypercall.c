@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/hypercall.c */
+/* links: core/hypercall.c core/compat.c */
 /*
  * Dispatch, continuation and multicall, with handlers of the test's own: who may call, what an
  * interrupted call leaves behind, and in which order a multicall writes to the guest's array.
@@ -88,6 +88,7 @@ UNUSED(hc_mmu_update) UNUSED(hc_set_gdt) UNUSED(hc_stack_switch) UNUSED(hc_set_c
     preempt_after = interrupt_at = ~0U;
     calls = rewound_args = 0;
     dom.kind = GUEST_PV;
+    host_current[0] = &vcpu;
 }
 
 static long multicall(unsigned int nr)

@@ -5,20 +5,14 @@
  * not there, or not writable (CR0.WP is on).
  */
 #include <arch/cpu.h>
-#include <arch/layout.h>
+#include <arch/guest_range.h>
 #include <arch/traps.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
 
-#define USER_END 0x0000800000000000ULL
-
 static inline bool range_ok(uint64_t addr, size_t n)
 {
-    uint64_t end;
-
-    if (__builtin_add_overflow(addr, (uint64_t)n, &end))
-        return false;
-    return end <= USER_END || addr >= HV_VIRT_END;
+    return guest_range_allowed(addr, n, caller_is_32bit());
 }
 
 static inline void access_begin(void)

@@ -34,7 +34,7 @@ long hc_set_trap_table(struct vcpu *v, const uint64_t arg[])
         struct trap_info t;
 
         if (i > 0 && preempt_wanted())
-            return hypercall_continue(v, 1, guest_elem(arg[0], i, sizeof(t)));
+            return hypercall_continue(v, 1, arg_elem(arg[0], i, &t));
         if (copy_arg_i(&t, arg[0], i))
             return -EFAULT;
         if (t.address == 0)
@@ -81,7 +81,7 @@ static void set_nmi(struct vcpu *v, uint64_t address)
 
 static long callback_register(struct vcpu *v, uint64_t uarg)
 {
-    struct callback_register r;
+    struct callback_arg r;
     struct pv_callback *cb;
     bool honours_flag;
 

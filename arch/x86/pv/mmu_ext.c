@@ -365,7 +365,7 @@ long hc_mmuext_op(struct vcpu *v, const uint64_t arg[])
     if (pdone != 0 && copy_arg_back(pdone, &before))
         return -EFAULT;
     if (rc == -ERESTART)
-        return hypercall_continue(v, 4, guest_elem(ops, i, sizeof(struct mmuext_op)),
+        return hypercall_continue(v, 4, arg_elem(ops, i, (struct mmuext_op *)NULL),
                                   (uint64_t)((count - i) | PREEMPTED), pdone, arg[3]);
     return rc;
 }
