@@ -40,6 +40,7 @@ all: $(BUILD)/granta.elf
 -include tools/mk/boot-tests.mk
 -include tools/mk/guest-tests.mk
 -include tools/mk/checks.mk
+-include tools/mk/compat.mk
 -include tools/mk/bench.mk
 
 # --- the hypervisor ---------------------------------------------------------------------------------------------------
@@ -100,7 +101,7 @@ $(BUILD)/granta.elf: $(OBJ) $(BUILD)/build_info.o $(BUILD)/link.lds tools/symtab
 
 # --- host tests -------------------------------------------------------------------------------------------------------
 
-HOST_CPPFLAGS := -DHOST -Itests/host/include -Itests/unit -Iinclude -Iarch/x86/include -Iarch/x86
+HOST_CPPFLAGS := -DHOST -I$(BUILD)/unit -Itests/host/include -Itests/unit -Iinclude -Iarch/x86/include -Iarch/x86
 HOST_CFLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
         -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
 links = $(shell sed -n 's,^.*links: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
