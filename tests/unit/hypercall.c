@@ -10,6 +10,7 @@
 
 #include <abi.h>
 #include <arch/hypercall.h>
+#include <hv/compat.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/hypercall.h>
@@ -20,6 +21,8 @@ unsigned int host_cpu;
 static struct domain dom = { .kind = GUEST_PV };
 static struct vcpu vcpu = { .domain = &dom };
 static struct multicall_entry guest[8]; /* the guest's array; nothing else is its memory */
+static struct multicall_entry_32 guest32[8]; /* that of a 32-bit guest, which sees it at GUEST32 */
+#define GUEST32 (0x100000000ULL - sizeof(guest32))
 static uint64_t fault_at;               /* accesses from here on fail */
 static unsigned int preempt_after = ~0U, rewound_args, calls;
 static uint64_t rewound[HYPERCALL_MAX_ARGS], seen[HYPERCALL_MAX_ARGS];
@@ -28,24 +31,35 @@ static unsigned int interrupt_at = ~0U; /* this call of the test's handler is in
 void panic(const char *fmt, ...) { abort(); }
 bool preempt_wanted(void) { return preempt_after-- == 0; }
 
-static bool in_guest(uint64_t addr, size_t n)
+/* NULL: not there. */
+static void *in_guest(uint64_t addr, size_t n)
 {
-    return addr >= (uintptr_t)guest && addr + n <= (uintptr_t)(guest + 8) && addr + n <= fault_at;
+    const bool is_32bit = dom.is_32bit;
+    const uint64_t start = is_32bit ? GUEST32 : (uintptr_t)guest;
+    const uint64_t size = is_32bit ? sizeof(guest32) : sizeof(guest);
+
+    if (addr < start || addr + n > start + size || addr + n > fault_at)
+        return NULL;
+    return (is_32bit ? (char *)guest32 : (char *)guest) + (addr - start);
 }
 
 int guest_read(void *dst, uint64_t addr, size_t n)
 {
-    if (!in_guest(addr, n))
+    const void *p = in_guest(addr, n);
+
+    if (p == NULL)
         return -EFAULT;
-    memcpy(dst, (const void *)addr, n);
+    memcpy(dst, p, n);
     return 0;
 }
 
 int guest_write(uint64_t addr, const void *src, size_t n)
 {
-    if (!in_guest(addr, n))
+    void *p = in_guest(addr, n);
+
+    if (p == NULL)
         return -EFAULT;
-    memcpy((void *)addr, src, n);
+    memcpy(p, src, n);
     return 0;
 }
 
@@ -81,14 +95,26 @@ UNUSED(hc_mmu_update) UNUSED(hc_set_gdt) UNUSED(hc_stack_switch) UNUSED(hc_set_c
                                 static void reset(void)
 {
     memset(guest, 0, sizeof(guest));
-    for (unsigned int i = 0; i < 8; i++)
+    for (unsigned int i = 0; i < 8; i++) {
         guest[i] = (struct multicall_entry){ .op = __HYPERVISOR_xen_version, .result = 0x5555,
                                              .args = { i + 1, 10, 20 } };
+        guest32[i] = (struct multicall_entry_32){ .op = __HYPERVISOR_xen_version, .result = 0x5555,
+                                                  .args = { i + 1, 10, 20, 0, 0, 0xffffffff } };
+    }
+    dom.is_32bit = false;
     fault_at = ~0ULL;
     preempt_after = interrupt_at = ~0U;
     calls = rewound_args = 0;
     dom.kind = GUEST_PV;
     host_current[0] = &vcpu;
+}
+
+static long multicall32(unsigned int first, unsigned int nr)
+{
+    const uint64_t arg[HYPERCALL_MAX_ARGS] = { GUEST32 + first * sizeof(guest32[0]), nr };
+
+    dom.is_32bit = true;
+    return hypercall_dispatch(&vcpu, __HYPERVISOR_multicall, arg);
 }
 
 static long multicall(unsigned int nr)
@@ -198,6 +224,41 @@ int main(void)
                  (uint64_t)-EFAULT);
         /* and a later one is not taken for nested */
         CHECK_EQ((uint64_t)multicall(1), 0);
+    }
+    TEST("a 32-bit caller's entries are of 32 bits, and so are their results") {
+        reset();
+        guest32[2].op = __HYPERVISOR_sched_op;
+        CHECK_EQ((uint64_t)multicall32(1, 7), 0);
+        CHECK_EQ(guest32[0].result, 0x5555);
+        for (unsigned int i = 1; i < 8; i++)
+            CHECK_EQ((uint32_t)guest32[i].result, i == 2 ? (uint32_t)-EPERM : i + 1);
+        CHECK_EQ(seen[0], 8);
+        CHECK_EQ(seen[2], 20);
+        CHECK_EQ(seen[5], 0xffffffff);
+        CHECK_EQ(guest32[7].args[5], 0xffffffff);
+        CHECK_EQ((uint64_t)multicall32(0, 9), (uint64_t)-EFAULT);
+    }
+    TEST("interrupted, a 32-bit caller's multicall goes on in its own array") {
+        reset();
+        interrupt_at = 1;
+        CHECK_EQ((uint64_t)multicall32(0, 4), (uint64_t)-ERESTART);
+        CHECK_EQ(rewound[0], GUEST32 + 32);
+        CHECK_EQ(rewound[1], 3);
+        CHECK_EQ(guest32[1].args[0], 102);
+        CHECK_EQ(guest32[1].args[1], 11);
+        CHECK_EQ((uint32_t)guest32[1].result, 0x5555);
+        reset();
+        preempt_after = 2;
+        CHECK_EQ((uint64_t)multicall32(0, 4), (uint64_t)-ERESTART);
+        CHECK_EQ(rewound[0], GUEST32 + 3 * 32);
+        CHECK_EQ(rewound[1], 1);
+    }
+    TEST("an array that goes on beyond 4 GiB does not go on at address 0") {
+        reset();
+        preempt_after = 0;
+        CHECK_EQ((uint64_t)multicall32(7, 2), (uint64_t)-EFAULT);
+        CHECK_EQ(rewound_args, 0);
+        CHECK_EQ((uint32_t)guest32[7].result, 8);
     }
     return check_exit();
 }
