@@ -102,7 +102,8 @@ $(BUILD)/granta.elf: $(OBJ) $(BUILD)/build_info.o $(BUILD)/link.lds tools/symtab
 # --- host tests -------------------------------------------------------------------------------------------------------
 
 HOST_CPPFLAGS := -DHOST -I$(BUILD)/unit -Itests/host/include -Itests/unit -Iinclude -Iarch/x86/include -Iarch/x86
-HOST_CFLAGS := -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+# Their data is below 4 GiB, where a 32-bit guest of a test can point to.
+HOST_CFLAGS := -fno-pie -no-pie -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
         -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
 links = $(shell sed -n 's,^.*links: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 

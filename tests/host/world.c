@@ -310,6 +310,8 @@ void world_buffer(void *p, size_t n)
 static bool guest_has(uint64_t addr, size_t n)
 {
     no_locks("guest access");
+    if (caller_is_32bit() && addr + n > 1ULL << 32)
+        return false;
     for (unsigned int i = 0; i < nr_buffers; i++)
         if (addr >= buffer[i].start && n <= buffer[i].size &&
             addr - buffer[i].start <= buffer[i].size - n)

@@ -8,6 +8,7 @@
  */
 #include "check.h"
 
+#include "../host/caller32.h"
 #include "../host/grants.h"
 
 #include <stdlib.h>
@@ -15,6 +16,10 @@
 #include <hv/errno.h>
 
 #define NR 48
+
+#ifndef CALLER_IS_32BIT /* tests/unit/gnttab32.c does all this again */
+#define CALLER_IS_32BIT false
+#endif
 
 static struct {
     union {
@@ -43,16 +48,39 @@ static void start_with(unsigned int frames, unsigned int maptrack)
     d0 = grant_domain[0];
     d1 = grant_domain[1];
     d2 = grant_domain[2];
+    d0->is_32bit = d1->is_32bit = d2->is_32bit = CALLER_IS_32BIT;
 }
 static void start(void) { start_with(4, 2); }
 static void end(void) { CHECK_EQ(grants_end(), 0); }
 
+/* The list of setup_table, where a 32-bit caller has 32 bits for each frame. */
+static void list_narrow(void)
+{
+    caller32_narrow(a.list, NR, &compat_xen_pfn);
+}
+static void list_widen(void)
+{
+    caller32_widen(a.list, NR, &compat_xen_pfn);
+}
+
 static long call(struct domain *d, unsigned int cmd, unsigned int count)
 {
     const uint64_t arg[6] = { cmd, world_addr(&a), count };
+    const struct compat_layout *l = CALLER_IS_32BIT ? caller32_grant_layout(cmd) : NULL;
+    const bool has_list = CALLER_IS_32BIT && cmd == GNTTABOP_setup_table;
+    long rc;
 
     world_run(d->vcpu[0]);
-    return hc_grant_table_op(d->vcpu[0], arg);
+    if (l)
+        caller32_narrow(&a, MIN(count, NR), l);
+    if (has_list)
+        list_narrow();
+    rc = hc_grant_table_op(d->vcpu[0], arg);
+    if (has_list)
+        list_widen();
+    if (l)
+        caller32_widen(&a, MIN(count, NR), l);
+    return rc;
 }
 
 static struct page *grant(struct domain *d, grant_ref_t ref, domid_t to, uint16_t flags)
@@ -303,6 +331,18 @@ static void test_batch(void)
         CHECK_EQ(flushes, 1 + 1); /* the bad handle made the batch look again */
         end();
     }
+    TEST("copies that are interrupted go on at the next element, however wide it is") {
+        start();
+        for (unsigned int i = 0; i < 12; i++)
+            a.copy[i] = (struct gnttab_copy){ .len = 1, .source.domid = 7 };
+        world.preempt_at = 5;
+        CHECK_EQ(call(d0, GNTTABOP_copy, 12), -ERESTART);
+        CHECK_EQ(world.cont[1], world_addr(&a) + 5 * (CALLER_IS_32BIT ? 24 : 40));
+        CHECK_EQ(world.cont[2], 7);
+        for (unsigned int i = 0; i < 12; i++)
+            CHECK_EQ((uint16_t)a.copy[i].status, (uint16_t)(i < 5 ? GNTST_permission_denied : 0));
+        end();
+    }
     TEST("calls that fail as a whole") {
         start();
         CHECK_EQ(call(d0, GNTTABOP_map_grant_ref, 0x80000000), -EINVAL);
@@ -346,6 +386,7 @@ static int copy(struct domain *d, domid_t sdom, uint64_t s, uint16_t soff, domid
 
 #define FROM_REF GNTCOPY_source_gref
 #define TO_REF GNTCOPY_dest_gref
+#define NO_FRAME (CALLER_IS_32BIT ? UINT32_MAX : 1ULL << 40)
 
 static void test_copy(void)
 {
@@ -387,7 +428,7 @@ static void test_copy(void)
         CHECK_EQ(copy(d0, 1, 600, 0, DOMID_SELF, m, 0, 1, FROM_REF), GNTST_bad_gntref);
         CHECK_EQ(copy(d0, 1, 11, 0, DOMID_SELF, m, 0, 1, FROM_REF), GNTST_general_error);
         CHECK_EQ(copy(d0, DOMID_SELF, m, 0, 1, 9, 0, 1, TO_REF), GNTST_general_error);
-        CHECK_EQ(copy(d0, DOMID_SELF, 1ULL << 40, 0, DOMID_SELF, m, 0, 1, 0), GNTST_bad_page);
+        CHECK_EQ(copy(d0, DOMID_SELF, NO_FRAME, 0, DOMID_SELF, m, 0, 1, 0), GNTST_bad_page);
         CHECK_EQ(copy(d0, DOMID_SELF, m, 0, DOMID_SELF, t, 0, 1, 0), GNTST_general_error);
         CHECK_EQ(copy(d0, DOMID_SELF, t, 0, DOMID_SELF, m, 0, 1, 0), GNTST_okay);
         CHECK_EQ(copy(d0, 1, 9, 4095, DOMID_SELF, m, 0, 2, FROM_REF), GNTST_bad_copy_arg);

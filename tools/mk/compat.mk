@@ -14,3 +14,6 @@ $(BUILD)/unit/compat_i386.inc: tests/host/compat_i386.def.c include/hv/compat_fi
 	@mv $@.tmp $@
 
 $(BUILD)/unit/compat: $(BUILD)/unit/compat_i386.inc
+
+# The same cases once more: they are included.
+$(BUILD)/unit/gnttab32: $(BUILD)/unit/gnttab
