@@ -166,6 +166,7 @@ static void start(uint8_t options)
     for (unsigned int i = 0; i < DOMAINS; i++) {
         dom[i] = world_domain((domid_t)i, VCPUS);
         dom[i]->controller_pause_count = options & 1;
+        dom[i]->is_32bit = options >> (3 + i) & 1; /* its arguments are the same */
         require(evtchn_init(dom[i], i == 2 ? 20 : 300) == 0);
         for (unsigned int p = 0; p < PAGES; p++) {
             guest_page[i][p] = world_frame(dom[i]);

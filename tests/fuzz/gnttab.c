@@ -4,14 +4,16 @@
 /* links: tests/host/world.c */
 /*
  * Sequences of grant-table calls by three domains that grant to each other, change their entries
- * and rewrite their page tables. Input: 4 bytes a step: what, who, two numbers. After each step the
- * pins of a reference are the sum of the mappings that name it, its bits follow the pins, and a
- * page has a reference for each mapping; at the end all domains die and nothing is left.
+ * and rewrite their page tables; two of them may be of 32 bits. Input: 4 bytes a step: what, who,
+ * two numbers. After each step the pins of a reference are the sum of the mappings that name it, its
+ * bits follow the pins, and a page has a reference for each mapping; at the end all domains die and
+ * nothing is left.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../core/gnttab_priv.h"
+#include "../host/caller32.h"
 #include "../host/grants.h"
 
 #include <hv/errno.h>
@@ -121,12 +123,34 @@ static void check_pages(void)
 static long call(struct domain *d, unsigned int cmd, unsigned int count)
 {
     uint64_t arg[6] = { cmd, world_addr(&a), count };
+    const struct compat_layout *l = d->is_32bit ? caller32_grant_layout(cmd) : NULL;
     long rc;
 
     world_run(d->vcpu[0]);
+    if (l)
+        caller32_narrow(&a, count, l);
     while ((rc = hc_grant_table_op(d->vcpu[0], arg)) == -ERESTART)
         memcpy(arg, world.cont, 3 * sizeof(arg[0]));
+    if (l)
+        caller32_widen(&a, count, l);
     return rc;
+}
+
+/* The list of setup_table: as many as asked for, as wide as the caller's. */
+static void check_frames(struct domain *d)
+{
+    const size_t size = d->is_32bit ? sizeof(uint32_t) : sizeof(uint64_t);
+    const uint32_t nr = a.setup.status == GNTST_okay ? a.setup.nr_frames : 0;
+
+    for (uint32_t i = 0; i < nr; i++) {
+        uint64_t got = 0;
+        mfn_t want;
+
+        memcpy(&got, (char *)frames + i * size, size);
+        require(gnttab_get_frame(d, i, false, &want) == 0 && got == want.n);
+    }
+    if (a.setup.status == GNTST_okay)
+        require(((uint8_t *)frames)[nr * size] == 0xee);
 }
 
 static void offer(struct domain *d, grant_ref_t ref, uint8_t x, uint8_t y)
@@ -214,7 +238,9 @@ static void step(uint8_t what, struct domain *d, uint8_t x, uint8_t y)
         }
         a.setup = (struct gnttab_setup_table){ .dom = DOMID_SELF, .nr_frames = y % 5 };
         a.setup.frame_list.p = frames;
+        memset(frames, 0xee, sizeof(frames));
         require(call(d, GNTTABOP_setup_table, 1) == 0);
+        check_frames(d);
         break;
     }
 }
@@ -232,6 +258,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             if (data[0] & BIT(p)) /* a page table: granted for reading only */
                 world_frame_is_table(guest_page[i][p], true);
         }
+    grant_domain[1]->is_32bit = data[0] & BIT(PAGES);
+    grant_domain[2]->is_32bit = data[0] & BIT(PAGES + 1);
     world.preempt_at = data[1] & 3;
     if (data[1] >> 2)
         world.fail_after = data[1] >> 2;

@@ -575,6 +575,31 @@ static void vcpu_ops(void)
         CHECK_EQ(op(v, VCPUOP_register_runstate_memory_area, 0, &area), -EFAULT);
         CHECK(v->runstate_guest == (uint64_t)(uintptr_t)&area_rs);
     }
+    TEST("vcpu_op: runstate and timers of a 32-bit guest")
+    {
+        struct vcpu_runstate_info_32 rs[2];
+        struct vcpu_register_runstate_memory_area area = { .addr.p = (uintptr_t)&rs[0] };
+        struct vcpu_set_singleshot_timer_32 set = { .timeout_abs_ns = { ~0ULL } };
+
+        d->is_32bit = true;
+        d->vm_assist = 0;
+        memset(rs, 0xee, sizeof(rs));
+        CHECK_EQ(op(v, VCPUOP_get_runstate_info, 1, &rs[0]), 0);
+        CHECK(rs[0].state == 0 && rs[0].state_entry_time[0] == 5 && rs[0].time[3] == 4);
+        CHECK_EQ((uint32_t)rs[1].state, 0xeeeeeeee);
+        memset(rs, 0xee, sizeof(rs));
+        CHECK_EQ(op(v, VCPUOP_register_runstate_memory_area, 0, &area), 0);
+        CHECK(rs[0].time[2] == 3);
+        for (unsigned int flag = 0; flag < 2; flag++) {
+            memset(rs, 0xee, sizeof(rs));
+            d->vm_assist = flag ? BIT(VMASST_TYPE_runstate_update_flag) : 0;
+            vcpu_runstate_to_guest(v);
+            CHECK(rs[0].time[2] == 3 && rs[0].state_entry_time[0] == 5);
+            CHECK_EQ((uint32_t)rs[1].state, 0xeeeeeeee);
+        }
+        CHECK_EQ(op(v, VCPUOP_set_singleshot_timer, v->id, &set), v == current ? 0 : -EINVAL);
+        d->is_32bit = false;
+    }
     destroy(d);
     TEST("a killed domain holds no page of its vcpus' info")
         CHECK_EQ(info_refs, 0);
@@ -694,6 +719,29 @@ static void sched_ops(void)
         CHECK_EQ(hc_set_timer_op(v, a), 0);
         pass_time(200);
         CHECK_EQ(timer_virqs, 2);
+    }
+    TEST("poll and set_timer_op of a 32-bit guest")
+    {
+        static evtchn_port_t port = 4; /* below 4 GiB */
+        struct sched_poll_32 p32 = { .ports = (uint32_t)(uintptr_t)&port, .nr_ports = 1 };
+        uint64_t a[6] = { (uint32_t)(now + SECONDS(10)), (uint64_t)(now + SECONDS(10)) >> 32 };
+
+        d->is_32bit = true;
+        v->pause_flags = 0;
+        port_pending = true;
+        CHECK_EQ(sched(v, SCHEDOP_poll, &p32), 0);
+        port_pending = false;
+        port = 100;
+        CHECK_EQ(sched(v, SCHEDOP_poll, &p32), -EINVAL);
+        CHECK_EQ(v->pause_flags, 0);
+        timer_virqs = 0;
+        CHECK(a[1] != 0);
+        CHECK_EQ(hc_set_timer_op(v, a), 0);
+        pass_time(SECONDS(10) - 1);
+        CHECK_EQ(timer_virqs, 0);
+        pass_time(1);
+        CHECK_EQ(timer_virqs, 1);
+        d->is_32bit = false;
     }
     TEST("vm_assist")
     {
