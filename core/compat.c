@@ -35,12 +35,13 @@ const struct compat_layout compat_xen_pfn = {
     .size = sizeof(xen_pfn_t), .size32 = sizeof(uint32_t), .nr = 1, .field = fields_xen_pfn
 };
 
-/* What is kept has one size; what is not is twice as wide here. */
+/* What is kept has one size; what is not is made of 64-bit elements here. */
 #define CHECK_KEEP(T, f) \
     _Static_assert(_Alignof(__typeof__(((struct T *)NULL)->f)) <= 4, #T "." #f);
 #define CHECK_U64(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) % 8 == 0, #T "." #f);
 #define CHECK_ULONG(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 8, #T "." #f);
 #define CHECK_ULONG6(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 48, #T "." #f);
+#define CHECK_POINTER CHECK_ULONG
 #define CHECK_LONG(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 8, #T "." #f);
 #define CHECK_FIELD(kind, T, f) CHECK_##kind(T, f)
 #define CHECK(T) FIELDS_##T(CHECK_FIELD, NO_INNER, T, )
@@ -59,7 +60,7 @@ static void widen_field(char *dst, const char *src32, const struct compat_field 
         memcpy(dst + f->off, src32 + f->off32, f->size);
         return;
     }
-    for (size_t i = 0; i < f->size32 / sizeof(uint32_t); i++) {
+    for (size_t i = 0; i < f->size / sizeof(uint64_t); i++) {
         uint32_t x;
         uint64_t wide;
 
@@ -75,7 +76,7 @@ static int narrow_field(char *dst32, const char *src, const struct compat_field 
         memcpy(dst32 + f->off32, src + f->off, f->size);
         return 0;
     }
-    for (size_t i = 0; i < f->size32 / sizeof(uint32_t); i++) {
+    for (size_t i = 0; i < f->size / sizeof(uint64_t); i++) {
         uint64_t wide;
         uint32_t x;
 

@@ -36,6 +36,7 @@ typedef uint64_t compat_u64 __attribute__((aligned(4)));
 #define COMPAT_TYPE_ULONG(T, f) uint32_t f;
 #define COMPAT_TYPE_ULONG6(T, f) uint32_t f[6];
 #define COMPAT_TYPE_LONG(T, f) int32_t f;
+#define COMPAT_TYPE_POINTER(T, f) compat_u64 f;
 #define COMPAT_TYPE_FIELD(kind, T, f) COMPAT_TYPE_##kind(T, f)
 #define COMPAT_TYPE_STRUCT(inner, T, f) struct inner##_32 f;
 #define COMPAT_TYPE(T) struct T##_32 { FIELDS_##T(COMPAT_TYPE_FIELD, COMPAT_TYPE_STRUCT, T, ) };
@@ -45,16 +46,17 @@ COMPAT_STRUCTS(COMPAT_TYPE)
 
 /* How a field crosses; the kinds of compat_fields.h that say no more are other names. */
 enum compat_kind {
-    COMPAT_KEEP,  /* the same bytes at another place */
-    COMPAT_ULONG, /* elements of 64 bits here, of 32 there: zero-extended */
-    COMPAT_LONG,  /* sign-extended */
+    COMPAT_KEEP,    /* the same bytes at another place */
+    COMPAT_ULONG,   /* elements of 64 bits here, of 32 there: zero-extended */
+    COMPAT_LONG,    /* sign-extended */
+    COMPAT_POINTER, /* 64 bits on both sides, of which 32 count there: zero-extended */
     COMPAT_U64 = COMPAT_KEEP,
     COMPAT_ULONG6 = COMPAT_ULONG
 };
 
 struct compat_field {
     uint8_t off, off32;
-    uint8_t size, size32; /* of a COMPAT_ULONG or _LONG: of all its elements */
+    uint8_t size, size32; /* of all its elements */
     uint8_t kind;         /* enum compat_kind */
 };
 
@@ -69,7 +71,8 @@ struct compat_layout {
 /* Are the two layouts of T the same bytes? */
 #define COMPAT_SAME_FIELD(kind, T, f) \
     && offsetof(struct T, f) == offsetof(struct T##_32, f) \
-    && sizeof(((struct T *)NULL)->f) == sizeof(((struct T##_32 *)NULL)->f)
+    && sizeof(((struct T *)NULL)->f) == sizeof(((struct T##_32 *)NULL)->f)                   \
+    && COMPAT_##kind != COMPAT_POINTER
 #define COMPAT_SAME_STRUCT(inner, T, f) \
     && COMPAT_SAME_##inner && offsetof(struct T, f) == offsetof(struct T##_32, f)
 #define COMPAT_SAME(T) \

@@ -13,6 +13,8 @@
  *   ULONG    unsigned long, xen_pfn_t, xen_ulong_t, a pointer or handle, or a union of these: 32
  *            bits there; ULONG6 is an array of six
  *   LONG     32 bits there too, with a sign
+ *   POINTER  a pointer in a union of 64 bits on both sides: a 32-bit guest sets the low half, and
+ *            what it leaves in the other (kernels: their stack) counts for nothing
  *
  * In a union of a number and an unsigned long, the number is the low half of the widened field.
  */
@@ -125,9 +127,8 @@
 
 #define FIELDS_vcpu_runstate_info(K, S, T, P) \
     K(KEEP, T, P state) K(U64, T, P state_entry_time) K(U64, T, P time)
-/* These unions hold a uint64_t besides a pointer; the guest clears what the pointer leaves over. */
-#define FIELDS_vcpu_register_runstate_memory_area(K, S, T, P) K(U64, T, P addr)
-#define FIELDS_vcpu_register_time_memory_area(K, S, T, P) K(U64, T, P addr)
+#define FIELDS_vcpu_register_runstate_memory_area(K, S, T, P) K(POINTER, T, P addr)
+#define FIELDS_vcpu_register_time_memory_area(K, S, T, P) K(POINTER, T, P addr)
 #define FIELDS_vcpu_set_periodic_timer(K, S, T, P) K(U64, T, P period_ns)
 #define FIELDS_vcpu_set_singleshot_timer(K, S, T, P) K(U64, T, P timeout_abs_ns) K(KEEP, T, P flags)
 #define FIELDS_vcpu_register_vcpu_info(K, S, T, P) \

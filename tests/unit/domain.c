@@ -577,8 +577,10 @@ static void vcpu_ops(void)
     }
     TEST("vcpu_op: runstate and timers of a 32-bit guest")
     {
-        struct vcpu_runstate_info_32 rs[2];
-        struct vcpu_register_runstate_memory_area area = { .addr.p = (uintptr_t)&rs[0] };
+        static struct vcpu_runstate_info_32 rs[2]; /* below 4 GiB */
+        struct vcpu_register_runstate_memory_area area = { /* garbage above the pointer */
+            .addr.p = (uintptr_t)&rs[0] | 0xdeadbeefULL << 32
+        };
         struct vcpu_set_singleshot_timer_32 set = { .timeout_abs_ns = { ~0ULL } };
 
         d->is_32bit = true;
@@ -590,6 +592,7 @@ static void vcpu_ops(void)
         memset(rs, 0xee, sizeof(rs));
         CHECK_EQ(op(v, VCPUOP_register_runstate_memory_area, 0, &area), 0);
         CHECK(rs[0].time[2] == 3);
+        CHECK_EQ(v->runstate_guest, (uintptr_t)&rs[0]);
         for (unsigned int flag = 0; flag < 2; flag++) {
             memset(rs, 0xee, sizeof(rs));
             d->vm_assist = flag ? BIT(VMASST_TYPE_runstate_update_flag) : 0;
