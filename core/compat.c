@@ -41,7 +41,7 @@ const struct compat_layout compat_xen_pfn = {
 #define CHECK_U64(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) % 8 == 0, #T "." #f);
 #define CHECK_ULONG(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 8, #T "." #f);
 #define CHECK_ULONG6(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 48, #T "." #f);
-#define CHECK_POINTER CHECK_ULONG
+#define CHECK_POINTER(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 8, #T "." #f);
 #define CHECK_LONG(T, f) _Static_assert(sizeof(((struct T *)NULL)->f) == 8, #T "." #f);
 #define CHECK_FIELD(kind, T, f) CHECK_##kind(T, f)
 #define CHECK(T) FIELDS_##T(CHECK_FIELD, NO_INNER, T, )

@@ -5,9 +5,9 @@
 /*
  * Sequences of grant-table calls by three domains that grant to each other, change their entries
  * and rewrite their page tables; two of them may be of 32 bits. Input: 4 bytes a step: what, who,
- * two numbers. After each step the pins of a reference are the sum of the mappings that name it, its
- * bits follow the pins, and a page has a reference for each mapping; at the end all domains die and
- * nothing is left.
+ * two numbers. After each step the pins of a reference are the sum of the mappings that name it,
+ * its bits follow the pins, and a page has a reference for each mapping; at the end all domains die
+ * and nothing is left.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Lets a test that speaks the 64-bit ABI play a 32-bit caller: its arguments are narrowed where they
- * are, and widened again after the call. They are below 4 GiB, as host programs are not position
- * independent.
+ * Lets a test that speaks the 64-bit ABI play a 32-bit caller: its arguments are narrowed where
+ * they are, and widened again after the call. They are below 4 GiB, as host programs are not
+ * position independent.
  */
 #ifndef HOST_CALLER32_H
 #define HOST_CALLER32_H

@@ -267,8 +267,10 @@ static void check_round_trip(void)
 static void check_examples(void)
 {
     TEST("a reservation, byte by byte") {
-        static const uint8_t in[20] = { 0x78, 0x56, 0x34, 0xf2, 5,    0,    0, 0x80, 9, 0,
-                                        0,    0,    1,    0,    2,    0,    0xf0, 0x7f, 0xaa, 0xbb };
+        static const uint8_t in[20] = { /* the last two are padding */
+            0x78, 0x56, 0x34, 0xf2, 5, 0, 0,    0x80, 9,    0,
+            0,    0,    1,    0,    2, 0, 0xf0, 0x7f, 0xaa, 0xbb
+        };
         struct xen_memory_reservation r;
 
         compat_widen(&r, in, &compat_xen_memory_reservation);
@@ -282,8 +284,9 @@ static void check_examples(void)
         struct multicall_entry e = { .op = 1, .result = (unsigned long)-EPERM };
         struct multicall_entry_32 out;
 
-        CHECK_EQ((uint64_t)narrow_all((uint8_t *)&out, (const uint8_t *)&e, &compat_multicall_entry),
-                 0);
+        const int rc = narrow_all((uint8_t *)&out, (const uint8_t *)&e, &compat_multicall_entry);
+
+        CHECK_EQ((uint64_t)rc, 0);
         CHECK_EQ((uint32_t)out.result, (uint32_t)-EPERM);
         compat_widen(&e, &out, &compat_multicall_entry);
         CHECK_EQ(e.result, (unsigned long)-EPERM);
