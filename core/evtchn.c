@@ -13,6 +13,7 @@
 #include <hv/errno.h>
 #include <hv/log.h>
 #include <hv/softirq.h>
+#include <lib/string.h>
 
 #define CLOSE_TRIES 4      /* the peer changes sides under us only by racing on purpose */
 #define CLOSES_A_TIME 16   /* between preemption points */
@@ -410,6 +411,17 @@ int evtchn_init(struct domain *d, port_t max_port)
     evtchn_get(d, 0)->state = ECS_RESERVED;
     e->free_hint = 1;
     return 0;
+}
+
+void evtchn_set_32bit(struct domain *d)
+{
+    spin_lock(&d->evtchn.lock);
+    d->is_32bit = true;
+    d->evtchn.ops = evtchn_2l(d);
+    memset(d->shared_info, 0, PAGE_SIZE);
+    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
+        d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
+    spin_unlock(&d->evtchn.lock);
 }
 
 void evtchn_exit(struct domain *d)

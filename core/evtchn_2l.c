@@ -5,6 +5,8 @@
  * order of the guest's view: pending bit, selector bit, upcall_pending; each only if the one before
  * was not set yet.
  */
+#include <hv/shared32.h>
+
 #include "evtchn_priv.h"
 
 #define WORD_BITS 64U
@@ -83,7 +85,10 @@ void evtchn_2l_vcpu_info_moved(struct vcpu *v)
     /*
      * Whatever was raised while we copied must not be lost: let the guest look at everything once.
      */
-    __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+    if (domain_is_32bit(v->domain))
+        __atomic_store_n(&vcpu_info32(v)->evtchn_pending_sel, ~0U, __ATOMIC_SEQ_CST);
+    else
+        __atomic_store_n(&v->info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
     write_once(v->info->evtchn_upcall_pending, 0);
     vcpu_mark_events_pending(v);
 }

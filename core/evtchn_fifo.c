@@ -277,7 +277,7 @@ static int switch_to_fifo(struct domain *d)
     for (port_t port = 1; port < d->evtchn.nr_valid; port++) {
         struct evtchn *chn = evtchn_get(d, port);
 
-        chn->pending = chn->state != ECS_FREE && evtchn_2l_ops.is_pending(d, chn);
+        chn->pending = chn->state != ECS_FREE && evtchn_2l(d)->is_pending(d, chn);
         chn->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
     }
     d->evtchn.fifo = f;
@@ -405,7 +405,7 @@ void evtchn_fifo_exit(struct domain *d)
     struct evtchn_fifo *f = d->evtchn.fifo;
     struct vcpu *v;
 
-    d->evtchn.ops = &evtchn_2l_ops;
+    d->evtchn.ops = evtchn_2l(d);
     for_each_vcpu (d, v)
         drop_block(v);
     if (!f)

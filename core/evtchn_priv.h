@@ -6,7 +6,13 @@
 #include <hv/domain.h>
 #include <hv/evtchn.h>
 
-extern const struct evtchn_ops evtchn_2l_ops, evtchn_fifo_ops;
+extern const struct evtchn_ops evtchn_2l_ops, evtchn_2l_32_ops, evtchn_fifo_ops;
+
+/* The 2-level ABI as the domain has it. */
+static inline const struct evtchn_ops *evtchn_2l(const struct domain *d)
+{
+    return domain_is_32bit(d) ? &evtchn_2l_32_ops : &evtchn_2l_ops;
+}
 
 /*
  * A port's struct evtchn, NULL for a number that was never in use. It stays where it is as long as

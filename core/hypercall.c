@@ -110,7 +110,8 @@ static long run_entry(struct vcpu *v, struct multicall_entry *e)
 
     mc->entry = e;
     mc->restarted = false;
-    rc = hypercall_dispatch(v, e->op, e->args);
+    rc = domain_is_32bit(v->domain) ? arch_hypercall_32(v, e->op, e->args)
+                                    : hypercall_dispatch(v, e->op, e->args);
     mc->entry = NULL;
     return rc;
 }

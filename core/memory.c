@@ -16,6 +16,7 @@
 #include <hv/hypercall.h>
 #include <hv/log.h>
 #include <hv/page.h>
+#include <hv/shared32.h>
 #include <hv/softirq.h>
 
 #define CMD_MASK 0x3f
@@ -23,10 +24,11 @@
 #define MAX_EXTENTS (UINT32_MAX >> CMD_SHIFT)
 #define GUEST_MAX_ORDER 9 /* 2 MiB for ordinary domains */
 
-uint32_t memory_alloc_flags(unsigned int mem_flags)
+uint32_t memory_alloc_flags(const struct domain *d, unsigned int mem_flags)
 {
-    unsigned int bits = XENMEMF_get_address_bits(mem_flags);
-    uint32_t flags = bits > PAGE_SHIFT && bits < 64 ? ALLOC_BITS(bits) | ALLOC_TINY_OK : 0;
+    const unsigned int bits = XENMEMF_get_address_bits(mem_flags), most = arch_address_bits(d);
+    uint32_t flags = bits > PAGE_SHIFT && bits < 64 ? ALLOC_BITS(MIN(bits, most)) | ALLOC_TINY_OK
+                                                    : ALLOC_BITS(most);
 
     if (mem_flags & XENMEMF_node(0xff) & 0xff00)
         flags |= ALLOC_NODE(XENMEMF_get_node(mem_flags));
@@ -72,7 +74,7 @@ static int add_extent(const struct reservation *m, uint64_t i)
 
     if (m->populate && copy_from_guest_i(&pfn, m->r.extent_start, i))
         return -EFAULT;
-    pg = page_alloc_for(m->d, m->r.extent_order, memory_alloc_flags(m->r.mem_flags));
+    pg = page_alloc_for(m->d, m->r.extent_order, memory_alloc_flags(m->d, m->r.mem_flags));
     if (pg == NULL)
         return -ENOMEM;
     mfn = page_to_mfn(pg).n;
@@ -162,16 +164,17 @@ static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
     else if (op == XENMEM_maximum_reservation)
         rc = quantity(v, d->max_pages);
     else /* the guest keeps its own list of frames; it says how long in shared_info */
-        rc = (long)read_once(d->shared_info->arch.max_pfn) - 1;
+        rc = (long)shared_max_pfn(d) - 1;
     domain_put(d);
     return rc;
 }
 
 static long machphys_mapping(uint64_t arg)
 {
+    const struct domain *d = current->domain;
     struct xen_machphys_mapping m = {
-        .v_start = arch_m2p_virt_start(),
-        .v_end = arch_m2p_virt_end(),
+        .v_start = arch_m2p_virt_start(d),
+        .v_end = arch_m2p_virt_end(d),
         .max_mfn = mfn_max().n,
     };
 

@@ -87,7 +87,7 @@ static int take_given(struct exchange *x, uint64_t first)
 
 static int allocate(struct exchange *x)
 {
-    uint32_t flags = memory_alloc_flags(x->op.out.mem_flags);
+    uint32_t flags = memory_alloc_flags(x->d, x->op.out.mem_flags);
 
     for (unsigned int i = 0; i < x->nr_out; i++) {
         x->got[i] = page_alloc(x->out_order, flags);

@@ -15,7 +15,7 @@
 #define ABI_MAJOR 4
 #define ABI_MINOR 17
 #define EXTRAVERSION ".7-granta"
-#define CAPABILITIES "xen-3.0-x86_64 "
+#define CAPABILITIES "xen-3.0-x86_64 xen-3.0-x86_32p "
 
 extern const char __note_start[], __note_end[];
 
@@ -98,7 +98,9 @@ long hc_xen_version(struct vcpu *v, const uint64_t arg[])
         return answer_string(arg[1], trusted ? build_changeset : "<denied>",
                              sizeof(xen_changeset_info_t));
     case XENVER_platform_parameters: {
-        struct xen_platform_parameters pp = { .virt_start = HV_VIRT_START };
+        struct xen_platform_parameters pp = {
+            .virt_start = domain_is_32bit(v->domain) ? PV32_VIRT_START : HV_VIRT_START
+        };
 
         return copy_arg_back(arg[1], &pp) ? -EFAULT : 0;
     }

@@ -10,6 +10,7 @@
 #include <arch/build.h>
 #include <arch/cpu.h>
 #include <arch/direct.h>
+#include <arch/pv32.h>
 #include <arch/pv_mmu.h>
 #include <arch/smpboot.h>
 #include <hv/console.h>
@@ -272,5 +273,17 @@ bool arch_machine_memory_map(unsigned int i, struct e820entry *e)
     return true;
 }
 
-uint64_t arch_m2p_virt_start(void) { return M2P_VIRT_START; }
-uint64_t arch_m2p_virt_end(void) { return M2P_VIRT_END; }
+uint64_t arch_m2p_virt_start(const struct domain *d)
+{
+    return domain_is_32bit(d) ? PV32_VIRT_START : M2P_VIRT_START;
+}
+
+uint64_t arch_m2p_virt_end(const struct domain *d)
+{
+    return domain_is_32bit(d) ? PV32_M2P_END : M2P_VIRT_END;
+}
+
+unsigned int arch_address_bits(const struct domain *d)
+{
+    return domain_is_32bit(d) ? pv32_address_bits() : MAX_PADDR_BITS;
+}

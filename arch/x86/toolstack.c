@@ -155,6 +155,15 @@ static long set_tsc_info(struct domain *d, struct xen_domctl *op)
     return 0;
 }
 
+static long set_address_size(struct domain *d, uint32_t bits)
+{
+    if (!is_pv(d))
+        return -EINVAL;
+    if (bits == 64)
+        return domain_is_32bit(d) ? -EACCES : 0;
+    return bits == 32 ? pv32_set_32bit(d) : -EINVAL;
+}
+
 long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
 {
     switch (op->cmd) {
@@ -170,11 +179,11 @@ long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
     case XEN_DOMCTL_settscinfo:
         return set_tsc_info(d, op);
     case XEN_DOMCTL_set_address_size:
-        return is_pv(d) && op->u.address_size.size == 64 ? 0 : -EINVAL;
+        return set_address_size(d, op->u.address_size.size);
     case XEN_DOMCTL_get_address_size:
         if (!is_pv(d))
             return -EOPNOTSUPP;
-        op->u.address_size.size = 64;
+        op->u.address_size.size = domain_is_32bit(d) ? 32 : 64;
         *copy_back = true;
         return 0;
     default:

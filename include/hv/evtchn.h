@@ -81,6 +81,8 @@ struct evtchn_domain {
 };
 
 int evtchn_init(struct domain *d, port_t max_port);
+/* Make it a 32-bit domain, with such a shared_info. It has not run, so no event has a reader. */
+void evtchn_set_32bit(struct domain *d);
 /*
  * Part of domain_kill(), d is DYING: close every port, give back the FIFO pages and the handler's
  * virqs. Preemptible: -ERESTART to be called again, 0 when done.

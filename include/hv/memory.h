@@ -35,7 +35,7 @@ long memory_map_set(struct vcpu *v, uint64_t arg);
 long memory_acquire_resource(struct vcpu *v, uint64_t arg);
 
 /* Allocation flags of hv/page.h from the ABI's mem_flags (XENMEMF_*). */
-uint32_t memory_alloc_flags(unsigned int mem_flags);
+uint32_t memory_alloc_flags(const struct domain *d, unsigned int mem_flags);
 /* The largest extent that a domain may ask for contiguously. */
 unsigned int memory_max_order(const struct domain *d);
 /*
@@ -46,7 +46,9 @@ int memory_release_frame(struct domain *d, mfn_t mfn);
 
 /* Implemented by the architecture: entry i of the machine's memory map; false past its end. */
 bool arch_machine_memory_map(unsigned int i, struct e820entry *e);
-uint64_t arch_m2p_virt_start(void);
-uint64_t arch_m2p_virt_end(void);
+uint64_t arch_m2p_virt_start(const struct domain *d);
+uint64_t arch_m2p_virt_end(const struct domain *d);
+/* Bits that the machine addresses of its memory may have. */
+unsigned int arch_address_bits(const struct domain *d);
 
 #endif

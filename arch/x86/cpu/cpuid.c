@@ -9,6 +9,7 @@
 #include <arch/msr.h>
 #include <arch/percpu.h>
 #include <arch/policy.h>
+#include <arch/pv.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -255,7 +256,7 @@ static bool shows_osxsave(const struct vcpu *v, const struct cpu_policy *p)
 {
     if (!cpu_policy_has(p, F(XSAVE)))
         return false;
-    return (v->arch.pv.cr4 & X86_CR4_OSXSAVE) || (is_pv(v->domain) && v->arch.pv.in_kernel);
+    return (v->arch.pv.cr4 & X86_CR4_OSXSAVE) || (is_pv(v->domain) && pv_kernel_mode(v));
 }
 
 static void adjust_leaf_1(const struct vcpu *v, const struct cpu_policy *p, struct cpuid_regs *r)
@@ -265,7 +266,7 @@ static void adjust_leaf_1(const struct vcpu *v, const struct cpu_policy *p, stru
     if (shows_osxsave(v, p))
         r->c |= 1U << (F(OSXSAVE) % 32);
     /* dom0 looks after the machine: it reads memory types, and frequencies. */
-    if (v->domain->is_hardware && is_pv(v->domain) && v->arch.pv.in_kernel) {
+    if (v->domain->is_hardware && is_pv(v->domain) && pv_kernel_mode(v)) {
         r->d |= cpu_policy_word(&policies[POLICY_HOST], 0) & (1U << (F(MTRR) % 32));
         r->c |= cpu_policy_word(&policies[POLICY_HOST], 1) & (1U << (F(EIST) % 32));
     }
@@ -283,6 +284,8 @@ struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     r = (struct cpuid_regs){ l.a, l.b, l.c, l.d };
     if (leaf == 1)
         adjust_leaf_1(v, p, &r);
+    else if (leaf == 0x80000001 && domain_is_32bit(v->domain))
+        r.d &= ~(1U << (F(LM) % 32));
     else if (leaf == 0xb)
         r.c |= subleaf & 0xff;
     else if (leaf == 0xd && subleaf <= 1 && cpu_policy_has_xsave(p))

@@ -15,6 +15,7 @@
 #include <arch/fpu.h>
 #include <arch/msr.h>
 #include <arch/paging.h>
+#include <arch/pv32.h>
 #include <arch/regs.h>
 #include <arch/smpboot.h>
 #include <hv/cpumask.h>
@@ -25,6 +26,8 @@
 
 #define DESC_CODE64_DPL0 0x00af9b000000ffffULL
 #define DESC_DATA_DPL0 0x00cf93000000ffffULL
+#define DESC_CODE32_DPL1 0x00cfbb000000ffffULL
+#define DESC_DATA_DPL1 0x00cfb3000000ffffULL
 #define DESC_CODE32_DPL3 0x00cffb000000ffffULL
 #define DESC_DATA_DPL3 0x00cff3000000ffffULL
 #define DESC_CODE64_DPL3 0x00affb000000ffffULL
@@ -72,6 +75,8 @@ static struct gate idt[256] __attribute__((aligned(4096)));
 static struct cpu_tables boot_tables;
 static struct cpu_tables *tables[NR_CPUS]; /* at STACK_TABLES of the stack */
 static mfn_t tables_mfn[NR_CPUS];
+/* What 32-bit guests have there: a page in the direct map. */
+static uint64_t *gdt32[NR_CPUS];
 
 static void lgdt(uint64_t base)
 {
@@ -108,6 +113,16 @@ static void fill_tables(struct cpu_tables *t, uint64_t stack)
     t->tss.ist[IST_MC - 1] = stack + STACK_IST_MC;
     t->tss.ist[IST_DB - 1] = stack + STACK_IST_DB;
     t->tss.iomap = TSS_NO_IOMAP;
+}
+
+static void fill_gdt32(uint64_t *gdt)
+{
+    gdt[(HV_CS - GDT_RESERVED_OFFSET) / 8] = DESC_CODE64_DPL0;
+    gdt[(HV_DS - GDT_RESERVED_OFFSET) / 8] = DESC_DATA_DPL0;
+    gdt[(PV32_RING1_CS - GDT_RESERVED_OFFSET) / 8] = DESC_CODE32_DPL1;
+    gdt[(PV32_RING1_DS - GDT_RESERVED_OFFSET) / 8] = DESC_DATA_DPL1;
+    gdt[(PV32_RING3_CS - GDT_RESERVED_OFFSET) / 8] = DESC_CODE32_DPL3;
+    gdt[(PV32_RING3_DS - GDT_RESERVED_OFFSET) / 8] = DESC_DATA_DPL3;
 }
 
 /* Segment registers other than CS and SS are the guests', and unused by us. */
@@ -155,6 +170,7 @@ void idt_init(void)
         set_gate(i, 0, 0);
     set_gate(TRAP_BP, 3, 0);
     set_gate(TRAP_OF, 3, 0);
+    set_gate(PV32_HYPERCALL_VECTOR, 1, 0); /* ring 1: only there are 32-bit kernels */
     set_gate(TRAP_NMI, 0, IST_NMI);
     set_gate(TRAP_DF, 0, IST_DF);
     set_gate(TRAP_MC, 0, IST_MC);
@@ -268,6 +284,10 @@ static void make_tables(unsigned int cpu)
     tables_mfn[cpu] = paddr_to_mfn(direct_pa(page));
     if (hv_map(va, tables_mfn[cpu], 1, HV_RW))
         panic("cpu%u: out of memory to map its GDT", cpu);
+    gdt32[cpu] = hv_page_alloc(0);
+    if (!gdt32[cpu])
+        panic("cpu%u: out of memory for its GDT", cpu);
+    fill_gdt32(gdt32[cpu]);
     tables[cpu] = (struct cpu_tables *)va;
 }
 
@@ -289,18 +309,25 @@ void cpu_init_tables(unsigned int cpu)
     fpu_init_cpu();
 }
 
-mfn_t cpu_gdt_frame(unsigned int cpu) { return tables_mfn[cpu]; }
+mfn_t cpu_gdt_frame(unsigned int cpu, bool for_32bit)
+{
+    return for_32bit ? paddr_to_mfn(direct_pa(gdt32[cpu])) : tables_mfn[cpu];
+}
 
 void gdt_load_own(unsigned int cpu) { lgdt((uintptr_t)tables[cpu] - GDT_RESERVED_OFFSET); }
 void gdt_load_vcpu(const struct vcpu *v) { lgdt(GDT_VIRT(v->id)); }
 
 void ldt_load(const struct vcpu *v)
 {
+    const unsigned int cpu = smp_processor_id();
     uint16_t selector = 0;
 
     if (v->arch.pv.ldt_ents > 0) {
-        set_system_desc(gdt_entry(tables[smp_processor_id()], HV_LDT), LDT_VIRT(v->id),
-                        v->arch.pv.ldt_ents * 8 - 1, SYSTEM_LDT);
+        uint64_t *desc = domain_is_32bit(v->domain)
+                             ? gdt32[cpu] + (HV_LDT - GDT_RESERVED_OFFSET) / 8
+                             : gdt_entry(tables[cpu], HV_LDT);
+
+        set_system_desc(desc, LDT_VIRT(v->id), v->arch.pv.ldt_ents * 8 - 1, SYSTEM_LDT);
         selector = HV_LDT;
     }
     __asm__ volatile("lldt %0" ::"r"(selector) : "memory");

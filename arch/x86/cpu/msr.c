@@ -102,7 +102,9 @@ static int read_pat(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static int read_efer(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    *val = EFER_SCE | EFER_LME | EFER_LMA | (cpu_features.nx ? EFER_NX : 0);
+    *val = cpu_features.nx ? EFER_NX : 0;
+    if (!domain_is_32bit(v->domain))
+        *val |= EFER_SCE | EFER_LME | EFER_LMA;
     return 0;
 }
 
@@ -114,15 +116,22 @@ static int write_efer(struct vcpu *v, uint32_t msr, uint64_t val)
     return val == now ? 0 : -1;
 }
 
-/* The kernel is running, so GS.base is its own and KERNEL_GS_BASE its user's. */
+/*
+ * The kernel is running, so GS.base is its own and KERNEL_GS_BASE its user's. 32-bit guests have no
+ * bases but their descriptors'.
+ */
 static int read_base(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
+    if (domain_is_32bit(v->domain))
+        return -1;
     *val = msr == MSR_FS_BASE ? read_fs_base() : msr == MSR_GS_BASE ? read_gs_base() : rdmsr(msr);
     return 0;
 }
 
 static int write_base(struct vcpu *v, uint32_t msr, uint64_t val)
 {
+    if (domain_is_32bit(v->domain))
+        return -1;
     if (!is_canonical(val))
         return -1;
     wrmsr(msr, val);

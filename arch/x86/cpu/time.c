@@ -17,6 +17,7 @@
 #include <hv/guest.h>
 #include <hv/log.h>
 #include <hv/percpu.h>
+#include <hv/shared32.h>
 #include <hv/softirq.h>
 #include <hv/time.h>
 #include <hv/timer.h>
@@ -241,24 +242,34 @@ uint64_t time_wallclock_secs(void)
     return (read_once(wallclock_base_ns) + (uint64_t)time_now()) / NS_PER_SEC;
 }
 
+static void write_wallclock(const struct domain *d, uint32_t *wc_version, uint32_t *sec,
+                            uint32_t *nsec, uint32_t *sec_hi)
+    REQUIRES(wallclock_lock)
+{
+    const uint64_t secs = wallclock_base_ns / NS_PER_SEC + (uint64_t)d->time_offset_secs;
+    const uint32_t version = read_once(*wc_version) | 1;
+
+    write_once(*wc_version, version);
+    barrier();
+    write_once(*sec, (uint32_t)secs);
+    write_once(*nsec, (uint32_t)(wallclock_base_ns % NS_PER_SEC));
+    write_once(*sec_hi, (uint32_t)(secs >> 32));
+    barrier();
+    write_once(*wc_version, version + 1);
+}
+
 void time_update_wallclock(struct domain *d)
 {
     struct shared_info *s = d->shared_info;
-    uint64_t secs;
-    uint32_t version;
+    struct shared_info32 *n = shared_info32(d);
 
     if (s == NULL)
         return;
     spin_lock(&wallclock_lock);
-    secs = wallclock_base_ns / NS_PER_SEC + (uint64_t)d->time_offset_secs;
-    version = read_once(s->wc_version) | 1;
-    write_once(s->wc_version, version);
-    barrier();
-    write_once(s->wc_sec, (uint32_t)secs);
-    write_once(s->wc_nsec, (uint32_t)(wallclock_base_ns % NS_PER_SEC));
-    write_once(s->wc_sec_hi, (uint32_t)(secs >> 32));
-    barrier();
-    write_once(s->wc_version, version + 1);
+    if (domain_is_32bit(d))
+        write_wallclock(d, &n->wc_version, &n->wc_sec, &n->wc_nsec, &n->arch.wc_sec_hi);
+    else
+        write_wallclock(d, &s->wc_version, &s->wc_sec, &s->wc_nsec, &s->wc_sec_hi);
     spin_unlock(&wallclock_lock);
 }
 

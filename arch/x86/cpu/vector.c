@@ -5,11 +5,13 @@
  */
 #include <arch/apic.h>
 #include <arch/irq.h>
+#include <arch/pv32.h>
 
-static bool all_free(const uint16_t *entry, unsigned int nr)
+/* A 32-bit guest's kernel can make an interrupt of PV32_HYPERCALL_VECTOR by itself. */
+static bool all_free(const uint16_t table[NR_VECTORS], unsigned int first, unsigned int nr)
 {
-    for (unsigned int i = 0; i < nr; i++)
-        if (entry[i] != 0)
+    for (unsigned int v = first; v < first + nr; v++)
+        if (table[v] != 0 || v == PV32_HYPERCALL_VECTOR)
             return false;
     return true;
 }
@@ -23,11 +25,11 @@ uint8_t vector_find(const uint16_t table[NR_VECTORS], unsigned int nr, uint8_t p
 {
     if (nr == 0 || nr > 32 || (nr & (nr - 1)))
         return 0;
-    if (nr == 1 && is_device_vector(prefer) && table[prefer] == 0)
+    if (nr == 1 && is_device_vector(prefer) && all_free(table, prefer, 1))
         return prefer;
     for (unsigned int v = ROUND_UP((unsigned int)VECTOR_DEVICE_FIRST, nr);
          is_device_vector(v + nr - 1); v += nr)
-        if (all_free(&table[v], nr))
+        if (all_free(table, v, nr))
             return (uint8_t)v;
     return 0;
 }

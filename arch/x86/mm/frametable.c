@@ -11,6 +11,7 @@
 #include <arch/cpu.h>
 #include <arch/frametable.h>
 #include <arch/paging.h>
+#include <arch/pv32.h>
 #include <arch/tlb.h>
 #include <hv/log.h>
 #include <hv/memory.h>
@@ -132,6 +133,8 @@ void m2p_set(mfn_t mfn, uint64_t pfn)
 {
     ASSERT(mfn_to_page(mfn));
     write_once(*m2p_entry(mfn), pfn);
+    if (unlikely(read_once(pv32_m2p_built)))
+        pv32_m2p_set(mfn, pfn);
 }
 
 uint64_t m2p_get(mfn_t mfn)

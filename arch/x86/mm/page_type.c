@@ -112,7 +112,7 @@ static int check_flat(struct page *pg, enum page_type type, struct page_use form
     if (type == PT_SEGDESC) {
         uint64_t *va = page_map(page_to_mfn(pg));
 
-        ok = pv_descriptor_page_check(va);
+        ok = pv_descriptor_page_check(page_owner(pg), va);
         page_unmap(va);
     }
     (void)page_use_checked(use, ok ? CHECK_OK : CHECK_REFUSED, &next);
@@ -187,84 +187,92 @@ static int l1_check(struct page *pg, pte_t *table, struct domain *d, struct pt_w
     return 0;
 }
 
-/* Reference the table that an entry of a table of `level` refers to. */
-static int child_get(struct domain *d, unsigned int level, pte_t e, struct pt_work *w)
-    REQUIRES(d->arch.pt_lock)
+/* Reference the table that entry i of a table refers to. */
+static int child_get(struct domain *d, enum page_type type, unsigned int i, pte_t e,
+                     struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
-    struct page *child = e.v & TABLE_DISALLOWED ? NULL : mfn_to_page(pte_mfn(e));
+    struct page *child = e.v & pv_table_disallowed(d, type) ? NULL : mfn_to_page(pte_mfn(e));
     int rc;
 
     if (!child || !page_get(child, d))
         return -EINVAL;
-    rc = page_table_get(child, level - 1, d, w);
+    rc = page_table_get(child, pv_child_type(d, type, i), d, w);
     if (rc)
         page_put(child);
     return rc;
 }
 
-static int upper_check(struct page *pg, unsigned int level, pte_t *table, struct domain *d,
+static int upper_check(struct page *pg, enum page_type type, pte_t *table, struct domain *d,
                        struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
+    const uint64_t added = pv_table_added(d, type);
+
+    if (type == PT_L4 && domain_is_32bit(d))
+        return -EINVAL;
     for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
         pte_t e = { read_once(table[i].v) };
         int rc = 0;
 
-        if (!pte_present(e) || (level == 4 && pv_hv_slot(i)))
+        if (!pte_present(e) || pv_our_entry(d, type, i))
             continue;
         pg->partial = i;
-        rc = child_get(d, level, e, w);
+        rc = child_get(d, type, i, e, w);
         if (rc)
             return rc;
-        if (!(e.v & PTE_USER))
-            write_once(table[i].v, e.v | PTE_USER);
+        if (added & ~e.v)
+            write_once(table[i].v, e.v | added);
         pg->partial = i + 1;
         if (--w->budget <= 0)
             return -ERESTART;
     }
     pg->partial = PT_ENTRIES;
-    if (level == 4)
-        pv_init_l4_slots(d, table);
+    /* our part of the address space is behind it, and it does not change any more */
+    if (type == pv_top_type(d) && type == PT_L3 && !pte_present(table[PV32_L3_ENTRIES - 1]))
+        return -EINVAL;
+    pv_init_our_entries(d, type, table);
     return 0;
 }
 
-static int table_check(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+static int table_check(struct page *pg, enum page_type type, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
 {
     pte_t *table = page_map(page_to_mfn(pg));
-    int rc = level == 1 ? l1_check(pg, table, d, w) : upper_check(pg, level, table, d, w);
+    int rc = type == PT_L1 ? l1_check(pg, table, d, w) : upper_check(pg, type, table, d, w);
 
     page_unmap(table);
     return rc;
 }
 
 /* The table behind the entry where the work stopped may have been left half way as well. */
-static int undo_stopped_child(struct page *pg, unsigned int level, pte_t *table, struct domain *d,
+static int undo_stopped_child(struct page *pg, enum page_type type, pte_t *table, struct domain *d,
                               struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     pte_t e = { pg->partial < PT_ENTRIES ? table[pg->partial].v : 0 };
     struct page *child;
     int rc;
 
-    if (level == 1 || !pte_present(e) || (e.v & TABLE_DISALLOWED) ||
-        (level == 4 && pv_hv_slot(pg->partial)))
+    if (type == PT_L1 || !pte_present(e) || (e.v & pv_table_disallowed(d, type)) ||
+        pv_our_entry(d, type, pg->partial))
         return 0;
     child = mfn_to_page(pte_mfn(e));
     if (!child || !page_get(child, d))
         return 0;
-    rc = page_use_read(child).type == level - 1 ? page_table_reclaim(child, d, w) : 0;
+    rc = page_use_read(child).type == pv_child_type(d, type, pg->partial)
+             ? page_table_reclaim(child, d, w)
+             : 0;
     page_put(child);
     return rc;
 }
 
 /* Give back entry i of a table. False: a table below it has been left half undone. */
-static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domain *d,
+static bool undo_entry(enum page_type type, unsigned int i, pte_t e, struct domain *d,
                        struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     struct page *child;
 
-    if (!pte_present(e) || (level == 4 && pv_hv_slot(i)))
+    if (!pte_present(e) || pv_our_entry(d, type, i))
         return true;
-    if (level == 1) {
+    if (type == PT_L1) {
         w->budget -= pv_l1e_put(e) ? FREE_COST : 1;
         return true;
     }
@@ -277,17 +285,17 @@ static bool undo_entry(unsigned int level, unsigned int i, pte_t e, struct domai
 }
 
 /* True when all is given back; else page->partial says how far it came. */
-static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, struct domain *d,
+static bool undo_entries(struct page *pg, enum page_type type, pte_t *table, struct domain *d,
                          struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
-    if (undo_stopped_child(pg, level, table, d, w))
+    if (undo_stopped_child(pg, type, table, d, w))
         return false;
-    if (level == 1)
+    if (type == PT_L1)
         w->budget -= L1_SCAN;
     while (pg->partial > 0) {
         unsigned int i = --pg->partial;
 
-        if (!undo_entry(level, i, (pte_t){ table[i].v }, d, w))
+        if (!undo_entry(type, i, (pte_t){ table[i].v }, d, w))
             return false;
         if (w->budget <= 0 && i > 0)
             return false;
@@ -296,11 +304,11 @@ static bool undo_entries(struct page *pg, unsigned int level, pte_t *table, stru
 }
 
 /* The frame is in UNDOING and ours. */
-static void undo(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+static void undo(struct page *pg, enum page_type type, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
 {
     pte_t *table = page_map(page_to_mfn(pg));
-    bool done = undo_entries(pg, level, table, d, w);
+    bool done = undo_entries(pg, type, table, d, w);
     struct page_use next;
 
     page_unmap(table);
@@ -317,7 +325,7 @@ static void undo(struct page *pg, unsigned int level, struct domain *d, struct p
 /* --- page tables ------------------------------------------------------------------------------ */
 
 /* The frame is in CHECKING and ours. */
-static int check(struct page *pg, unsigned int level, struct page_use former, struct domain *d,
+static int check(struct page *pg, enum page_type type, struct page_use former, struct domain *d,
                  struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     struct page_use next;
@@ -329,7 +337,7 @@ static int check(struct page *pg, unsigned int level, struct page_use former, st
         enter_checking(pg, former);
         pg->partial = 0;
     }
-    rc = table_check(pg, level, d, w);
+    rc = table_check(pg, type, d, w);
     if (rc == -ERESTART)
         page_ref_again(pg);
     (void)page_use_checked(page_use_read(pg),
@@ -339,23 +347,23 @@ static int check(struct page *pg, unsigned int level, struct page_use former, st
                            &next);
     use_store(pg, next);
     if (rc && rc != -ERESTART)
-        undo(pg, level, d, w);
+        undo(pg, type, d, w);
     return rc;
 }
 
-int page_table_get(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+int page_table_get(struct page *pg, enum page_type type, struct domain *d, struct pt_work *w)
 {
     for (;;) {
         struct page_use cur = page_use_read(pg), next;
 
-        switch (page_use_get(cur, level, &next)) {
+        switch (page_use_get(cur, type, &next)) {
         case USE_TAKEN:
             if (use_swap(pg, cur, next))
                 return 0;
             break;
         case USE_CHECK_IT:
             if (use_swap(pg, cur, next))
-                return check(pg, level, cur, d, w);
+                return check(pg, type, cur, d, w);
             break;
         case USE_UNDO_FIRST:
             if (page_table_reclaim(pg, d, w))

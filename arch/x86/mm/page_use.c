@@ -8,7 +8,7 @@
 #define COUNT_MAX 0xffffff00U
 
 /*@ assigns \nothing;
-    ensures \result == ((PT_L1 <= t <= PT_L4) || t == PT_SEGDESC); */
+    ensures \result == ((PT_L1 <= t <= PT_L2_TOP) || t == PT_SEGDESC); */
 static bool needs_check(enum page_type t)
 {
     return page_type_is_table(t) || t == PT_SEGDESC;

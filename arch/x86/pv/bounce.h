@@ -26,6 +26,7 @@ struct bounce {
     bool mask_events;     /* set evtchn_upcall_mask on entry */
     bool failsafe;        /* the frame has the four data selectors */
     uint16_t ds, es, fs, gs;
+    uint16_t cs;          /* 32-bit guests */
 };
 
 struct bounce_state {

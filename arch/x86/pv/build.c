@@ -266,7 +266,7 @@ static void fill_hypercall_page(struct builder *b)
         boot_fail("dom0 kernel: its hypercall page %#lx is not a page of its image",
                   (unsigned long)va);
     page = page_map(pfn_to_mfn(b, (va - b->lay.va_base) >> PAGE_SHIFT));
-    pv_fill_hypercall_page(page);
+    pv_fill_hypercall_page(b->d, page);
     page_unmap(page);
 }
 

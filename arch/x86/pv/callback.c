@@ -17,9 +17,9 @@
 
 #define TRAP_FLAGS 7
 
-static void set_trap(struct vcpu *v, struct trap_info t)
+void pv_set_trap(struct vcpu *v, struct trap_info t)
 {
-    t.cs |= 3;
+    t.cs = pv_kernel_selector(v->domain, t.cs);
     t.flags &= TRAP_FLAGS;
     v->arch.pv.trap[t.vector] = t;
 }
@@ -41,7 +41,7 @@ long hc_set_trap_table(struct vcpu *v, const uint64_t arg[])
             return 0;
         if (!is_canonical(t.address))
             return -EINVAL;
-        set_trap(v, t);
+        pv_set_trap(v, t);
     }
 }
 
@@ -71,12 +71,18 @@ static struct pv_callback *callback_of(struct vcpu *v, uint16_t type, bool *hono
     }
 }
 
-static void set_nmi(struct vcpu *v, uint64_t address)
+/* What a callback is entered with: a 32-bit guest has a say. */
+static uint16_t kernel_cs(const struct vcpu *v, uint16_t given)
 {
-    struct trap_info t = { .vector = TRAP_NMI, .cs = FLAT_CS64, .address = address };
+    return domain_is_32bit(v->domain) ? pv_kernel_selector(v->domain, given) : FLAT_CS64;
+}
+
+static void set_nmi(struct vcpu *v, uint16_t cs, uint64_t address)
+{
+    struct trap_info t = { .vector = TRAP_NMI, .cs = cs, .address = address };
 
     TI_SET_IF(&t, 1);
-    set_trap(v, t);
+    pv_set_trap(v, t);
 }
 
 static long callback_register(struct vcpu *v, uint64_t uarg)
@@ -90,13 +96,14 @@ static long callback_register(struct vcpu *v, uint64_t uarg)
     if (!is_canonical(r.address))
         return -EINVAL;
     if (r.type == CALLBACKTYPE_nmi) {
-        set_nmi(v, r.address);
+        set_nmi(v, kernel_cs(v, (uint16_t)r.cs), r.address);
         return 0;
     }
     cb = callback_of(v, r.type, &honours_flag);
     if (!cb)
         return -ENOSYS;
     cb->address = r.address;
+    cb->cs = kernel_cs(v, (uint16_t)r.cs);
     cb->mask_events = !honours_flag || (r.flags & CALLBACKF_mask_events);
     return 0;
 }
@@ -115,7 +122,7 @@ static long callback_unregister(struct vcpu *v, uint64_t uarg)
     case CALLBACKTYPE_sysenter:
         return -EINVAL;
     case CALLBACKTYPE_nmi:
-        set_nmi(v, 0);
+        set_nmi(v, 0, 0);
         return 0;
     default:
         return -ENOSYS;
@@ -156,10 +163,10 @@ long hc_nmi_op(struct vcpu *v, const uint64_t arg[])
             return -EFAULT;
         if (v->id != 0 || !is_canonical(cb.handler_address))
             return -EINVAL;
-        set_nmi(v, cb.handler_address);
+        set_nmi(v, kernel_cs(v, PV32_RING1_CS), cb.handler_address);
         return 0;
     case XENNMI_unregister_callback:
-        set_nmi(v, 0);
+        set_nmi(v, 0, 0);
         return 0;
     default:
         return -ENOSYS;
@@ -168,7 +175,7 @@ long hc_nmi_op(struct vcpu *v, const uint64_t arg[])
 
 long hc_stack_switch(struct vcpu *v, const uint64_t arg[])
 {
-    v->arch.pv.kernel_ss = (uint16_t)(arg[0] | 3);
+    v->arch.pv.kernel_ss = pv_kernel_selector(v->domain, (uint16_t)arg[0]);
     v->arch.pv.kernel_sp = arg[1];
     return 0;
 }

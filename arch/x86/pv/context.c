@@ -34,8 +34,11 @@ static paddr_t own_cr3(void) { return (uintptr_t)hv_l4 - IMAGE_VIRT_START; }
 
 void pv_load_cr4(const struct vcpu *v)
 {
-    const uint64_t cr4 = cpu_base_cr4() | (v->arch.pv.cr4 & (X86_CR4_TSD | X86_CR4_DE));
+    uint64_t cr4 = cpu_base_cr4() | (v->arch.pv.cr4 & (X86_CR4_TSD | X86_CR4_DE));
 
+    /* Ring 1 is the supervisor to these, and would be kept from its own user's pages. */
+    if (domain_is_32bit(v->domain))
+        cr4 &= ~(X86_CR4_SMEP | X86_CR4_SMAP);
     if (cr4 != this_cpu(hw_cr4)) {
         write_cr4(cr4);
         this_cpu(hw_cr4) = cr4;
@@ -64,7 +67,7 @@ static void note_unloaded(struct vcpu *v, const struct domain *next)
  */
 static void map_gdt_page(struct vcpu *v, unsigned int cpu)
 {
-    const pte_t want = pte_make(cpu_gdt_frame(cpu), HV_RO);
+    const pte_t want = pte_make(cpu_gdt_frame(cpu, domain_is_32bit(v->domain)), HV_RO);
     pte_t *e = perdomain_l1e(v->domain, GDT_VIRT(v->id) + GDT_RESERVED_OFFSET);
 
     if (read_once(e->v) != want.v)

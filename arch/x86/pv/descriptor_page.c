@@ -20,42 +20,64 @@
 #define DESC_TYPE(d) (((d) >> 40) & 0xf)
 #define TYPE_CALL_GATE 0xc
 #define GATE_RESERVED (0xffULL << 32) /* a 64-bit gate has no parameter count */
+#define GATE_RESERVED32 (0xe0ULL << 32)
+#define DESC_DPL_1 (1ULL << 45)
+#define DESC_LONG (1ULL << 53)
 #define DESCS_PER_PAGE 512
 #define MAX_GDT_ENTRIES 7168U
 #define MAX_LDT_ENTRIES 8192U
 
 /* A call gate may lead to the flat ring 3 code segments and to the guest's own. */
-static bool gate_target_ok(uint16_t selector)
+static bool gate_target_ok(const struct domain *d, uint16_t selector)
 {
+    if (domain_is_32bit(d))
+        return (selector & 4) || selector < FIRST_RESERVED_GDT_BYTE ||
+               (selector | 3) == (PV32_RING1_CS | 3) || selector == PV32_RING3_CS;
     return (selector & 4) || selector < FIRST_RESERVED_GDT_BYTE || (selector | 3) == FLAT_CS32 ||
            (selector | 3) == FLAT_CS64;
 }
 
-bool pv_descriptor_fix(uint64_t *desc)
+/*
+ * A segment of a 32-bit guest: for ring 1 at the lowest, and never for 64-bit code, which could
+ * name addresses of ours, in a ring that the paging unit takes for us.
+ */
+static bool fix_segment32(uint64_t *desc)
+{
+    if (*desc & DESC_LONG)
+        return false;
+    if (!(*desc & DESC_DPL))
+        *desc |= DESC_DPL_1;
+    return true;
+}
+
+bool pv_descriptor_fix(const struct domain *domain, uint64_t *desc)
 {
     uint64_t d = *desc;
 
     if (!(d & DESC_PRESENT))
         return true;
     if (d & DESC_CODE_OR_DATA) {
+        if (domain_is_32bit(domain))
+            return fix_segment32(desc);
         *desc = d | DESC_DPL;
         return true;
     }
     if (DESC_TYPE(d) == 0)
         return true; /* also the upper half of a gate */
-    if (DESC_TYPE(d) != TYPE_CALL_GATE || (d & GATE_RESERVED) ||
-        !gate_target_ok((uint16_t)(d >> 16)))
+    if (DESC_TYPE(d) != TYPE_CALL_GATE ||
+        (d & (domain_is_32bit(domain) ? GATE_RESERVED32 : GATE_RESERVED)) ||
+        !gate_target_ok(domain, (uint16_t)(d >> 16)))
         return false;
     *desc = d & ~DESC_DPL; /* traps, and could be emulated */
     return true;
 }
 
-bool pv_descriptor_page_check(uint64_t *page)
+bool pv_descriptor_page_check(const struct domain *owner, uint64_t *page)
 {
     for (unsigned int i = 0; i < DESCS_PER_PAGE; i++) {
         uint64_t d = page[i];
 
-        if (!pv_descriptor_fix(&d))
+        if (!pv_descriptor_fix(owner, &d))
             return false;
         if (d != page[i])
             page[i] = d;
@@ -245,7 +267,7 @@ long hc_update_descriptor(struct vcpu *v, const uint64_t arg[])
     struct page *pg;
     char *va;
 
-    if ((maddr & 7) || !pv_descriptor_fix(&desc))
+    if ((maddr & 7) || !pv_descriptor_fix(v->domain, &desc))
         return -EINVAL;
     pg = mfn_to_page(_mfn(maddr >> PAGE_SHIFT));
     if (pg == NULL || !page_get(pg, v->domain))

@@ -106,6 +106,8 @@ static void reset_pv(struct vcpu *v)
     v->arch.regs = (struct cpu_user_regs){
         .rflags = X86_EFLAGS_IF | X86_EFLAGS_MBS, .cs = FLAT_CS64, .ss = FLAT_DS
     };
+    if (v->arch.pv32_l4)
+        pv32_reset(v);
 }
 
 int arch_vcpu_create(struct vcpu *v)
@@ -120,13 +122,20 @@ int arch_vcpu_create(struct vcpu *v)
     if (rc)
         return rc;
     /* Makes the tables; the context switch puts the right cpu's page there. */
-    rc = perdomain_map(v->domain, GDT_VIRT(v->id) + GDT_RESERVED_OFFSET, cpu_gdt_frame(0), HV_RO);
+    rc = perdomain_map(v->domain, GDT_VIRT(v->id) + GDT_RESERVED_OFFSET, cpu_gdt_frame(0, false),
+                       HV_RO);
+    if (rc == 0 && domain_is_32bit(v->domain))
+        rc = pv32_vcpu_create(v);
     if (rc)
         fpu_vcpu_destroy(v);
     return rc;
 }
 
-void arch_vcpu_destroy(struct vcpu *v) { fpu_vcpu_destroy(v); }
+void arch_vcpu_destroy(struct vcpu *v)
+{
+    pv32_vcpu_destroy(v);
+    fpu_vcpu_destroy(v);
+}
 
 /* v is down and not loaded anywhere: forget its context. */
 void arch_vcpu_reset(struct vcpu *v)
@@ -146,7 +155,7 @@ void arch_dump_vcpu(struct vcpu *v)
     const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
 
     log_info("d%uv%u: %s rip %#06x:%016lx flags %08lx rsp %#06x:%016lx", v->domain->id, v->id,
-             v->arch.pv.in_kernel ? "kernel" : "user", r->cs, (unsigned long)r->rip,
+             pv_kernel_mode(v) ? "kernel" : "user", r->cs, (unsigned long)r->rip,
              (unsigned long)r->rflags, r->ss, (unsigned long)r->rsp);
     log_info("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)r->rax,
              (unsigned long)r->rbx, (unsigned long)r->rcx, (unsigned long)r->rdx);
@@ -199,8 +208,8 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     struct pv_vcpu *pv = &v->arch.pv;
 
     *r = c->user_regs;
-    r->cs |= 3;
-    r->ss |= 3;
+    r->cs = pv_kernel_selector(v->domain, r->cs);
+    r->ss = pv_kernel_selector(v->domain, r->ss);
     r->entry_vector = r->error_code = 0;
     pv->iopl = (uint8_t)((r->rflags & X86_EFLAGS_IOPL) >> 12);
     r->rflags = (r->rflags & 0xffffffffUL & ~RFLAGS_NOT_GUESTS) | X86_EFLAGS_IF | X86_EFLAGS_MBS;
@@ -213,20 +222,24 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     pv->gs_base_user = c->gs_base_user;
 }
 
-static void set_entry_points(struct pv_vcpu *pv, const struct vcpu_guest_context *c)
+static void set_entry_points(struct vcpu *v, const struct vcpu_guest_context *c)
 {
+    struct pv_vcpu *pv = &v->arch.pv;
+
     for (unsigned int i = 0; i < ARRAY_SIZE(pv->trap); i++) {
         pv->trap[i] = c->trap_ctxt[i];
-        pv->trap[i].cs |= 3;
+        pv->trap[i].cs = pv_kernel_selector(v->domain, pv->trap[i].cs);
     }
-    pv->event = (struct pv_callback){ c->event_callback_eip, true };
+    pv->event = (struct pv_callback){ .address = c->event_callback_eip, .mask_events = true };
     pv->failsafe = (struct pv_callback){
-        c->failsafe_callback_eip, c->flags & VGCF_failsafe_disables_events
+        .address = c->failsafe_callback_eip,
+        .mask_events = c->flags & VGCF_failsafe_disables_events,
     };
     pv->syscall = (struct pv_callback){
-        c->syscall_callback_eip, c->flags & VGCF_syscall_disables_events
+        .address = c->syscall_callback_eip,
+        .mask_events = c->flags & VGCF_syscall_disables_events,
     };
-    pv->kernel_ss = (uint16_t)(c->kernel_ss | 3);
+    pv->kernel_ss = pv_kernel_selector(v->domain, (uint16_t)c->kernel_ss);
     pv->kernel_sp = c->kernel_sp;
 }
 
@@ -248,7 +261,7 @@ int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c)
     if (rc)
         return rc;
     set_registers(v, c);
-    set_entry_points(pv, c);
+    set_entry_points(v, c);
     pv->in_kernel = c->flags & VGCF_in_kernel;
     pv->cr0_ts = c->ctrlreg[0] & X86_CR0_TS;
     pv->cr4 = c->ctrlreg[4] & (X86_CR4_TSD | X86_CR4_DE | X86_CR4_FSGSBASE | X86_CR4_OSXSAVE);
@@ -315,10 +328,14 @@ void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 /* -ERESTART: validating the page tables takes longer; the same call goes on. */
 int arch_vcpu_initialise(struct vcpu *v, uint64_t arg)
 {
-    struct vcpu_guest_context *c = hv_page_alloc(1);
+    struct vcpu_guest_context *c;
+    bool online;
     int rc;
 
     _Static_assert(sizeof(*c) <= 2 * PAGE_SIZE, "order 1");
+    if (domain_is_32bit(v->domain))
+        return pv32_context_from(v, arg, &online);
+    c = hv_page_alloc(1);
     if (!c)
         return -ENOMEM;
     rc = guest_read(c, arg, sizeof(*c)) ? -EFAULT : pv_set_context(v, c);

@@ -44,11 +44,16 @@ static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
     const uint64_t from = handle_addr(op->u.vcpucontext.ctxt);
     const unsigned int order = order_of(sizeof(struct vcpu_guest_context));
     struct vcpu_guest_context *c;
+    bool online;
     int rc;
 
     if (from == 0) {
         arch_vcpu_reset(v);
         return 0;
+    }
+    if (domain_is_32bit(d)) {
+        rc = pv32_context_from(v, from, &online);
+        return rc == 0 && online ? vcpu_up(v) : rc;
     }
     c = hv_page_alloc(order);
     if (!c)
@@ -68,6 +73,8 @@ static long get_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 
     if (!v->is_initialised)
         return -ENODATA;
+    if (domain_is_32bit(d))
+        return pv32_context_to(v, handle_addr(op->u.vcpucontext.ctxt));
     c = hv_page_alloc(order);
     if (!c)
         return -ENOMEM;
@@ -89,10 +96,14 @@ static long set_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl 
         !is_canonical(e->sysenter_callback_eip))
         return -EINVAL;
     v->arch.pv.syscall32 = (struct pv_callback){
-        e->syscall32_callback_eip, e->syscall32_disables_events
+        .address = e->syscall32_callback_eip,
+        .mask_events = e->syscall32_disables_events,
+        .cs = pv_kernel_selector(d, e->syscall32_callback_cs),
     };
     v->arch.pv.sysenter = (struct pv_callback){
-        e->sysenter_callback_eip, e->sysenter_disables_events
+        .address = e->sysenter_callback_eip,
+        .mask_events = e->sysenter_disables_events,
+        .cs = pv_kernel_selector(d, e->sysenter_callback_cs),
     };
     return 0;
 }
@@ -100,14 +111,15 @@ static long set_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl 
 static long get_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 {
     struct xen_domctl_ext_vcpucontext *e = &op->u.ext_vcpucontext;
+    const bool narrow = domain_is_32bit(d);
 
     *e = (struct xen_domctl_ext_vcpucontext){
         .vcpu = e->vcpu,
         .size = sizeof(*e),
         .syscall32_callback_eip = v->arch.pv.syscall32.address,
         .sysenter_callback_eip = v->arch.pv.sysenter.address,
-        .syscall32_callback_cs = FLAT_CS64,
-        .sysenter_callback_cs = FLAT_CS64,
+        .syscall32_callback_cs = narrow ? v->arch.pv.syscall32.cs : FLAT_CS64,
+        .sysenter_callback_cs = narrow ? v->arch.pv.sysenter.cs : FLAT_CS64,
         .syscall32_disables_events = v->arch.pv.syscall32.mask_events,
         .sysenter_disables_events = v->arch.pv.sysenter.mask_events,
     };
@@ -230,7 +242,7 @@ static long hypercall_init(struct domain *d, const struct xen_domctl *op)
     if (!pg)
         return -EACCES;
     va = page_map(page_to_mfn(pg));
-    pv_fill_hypercall_page(va);
+    pv_fill_hypercall_page(d, va);
     page_unmap(va);
     arch_page_put(pg, true);
     return 0;

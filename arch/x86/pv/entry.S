@@ -28,6 +28,7 @@
 #define VECTOR_NMI 2
 #define VECTOR_DF 8
 #define VECTOR_MC 18
+#define VECTOR_HYPERCALL32 0x82
 #define EFLAGS_IF 0x200
 
 .macro PUSH_GPRS
@@ -323,6 +324,21 @@ common_interrupt:
         call    irq_dispatch            /* (regs) */
         add     $ENTRY_PAD, %rsp
         jmp     return_to_guest
+
+/* INT 0x82: a hypercall, if a 32-bit guest's kernel made it. It is ring 1: the gate says so. */
+common_hypercall32:
+        PUSH_GPRS
+        testb   $3, UREGS_cs(%rsp)
+        jz      interrupt_from_hv
+        TO_HV_CR3
+        cld
+        CLEAR_AC
+        mov     %rsp, %rdi
+        sub     $ENTRY_PAD, %rsp
+        call    pv32_hypercall          /* (regs) */
+        add     $ENTRY_PAD, %rsp
+        jmp     return_to_guest
+
 interrupt_from_hv:                      /* interrupts are off while a view is loaded here */
         cld
         CLEAR_AC
@@ -393,6 +409,8 @@ entry_debug:
         jmp     common_ist
         .elseif \vec < 32
         jmp     common_exception
+        .elseif \vec == VECTOR_HYPERCALL32
+        jmp     common_hypercall32
         .else
         jmp     common_interrupt
         .endif

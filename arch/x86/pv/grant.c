@@ -12,7 +12,7 @@
 #define PTE_AVAIL_SHIFT 9
 
 /* Public grant_table.h, "GNTMAP flags": memory of others is data, so never executable. */
-static uint64_t entry_flags(uint32_t flags)
+static uint64_t entry_flags(const struct domain *d, uint32_t flags)
 {
     uint64_t pte = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY;
 
@@ -23,7 +23,7 @@ static uint64_t entry_flags(uint32_t flags)
     if (flags & GNTMAP_application_map)
         pte |= PTE_USER;
     pte |= ((uint64_t)flags >> _GNTMAP_guest_avail0) << PTE_AVAIL_SHIFT & PTE_AVAIL;
-    return pv_l1_adjust(pte);
+    return pv_l1_adjust(d, pte);
 }
 
 int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned int cache_flags)
@@ -32,7 +32,8 @@ int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned in
 
     if (!is_pv(v->domain))
         return GNTST_general_error; /* Not yet: mappings in a second-stage table. */
-    if (pv_grant_map(v, host_addr, flags & GNTMAP_contains_pte, frame, entry_flags(flags)))
+    if (pv_grant_map(v, host_addr, flags & GNTMAP_contains_pte, frame,
+                     entry_flags(v->domain, flags)))
         return GNTST_general_error;
     page_note_foreign(mfn_to_page_known(frame));
     return GNTST_okay;

@@ -7,6 +7,7 @@
 #include <abi.h>
 #include <arch/cpu.h>
 #include <arch/hypercall.h>
+#include <arch/pv32.h>
 #include <arch/pv_hypercall.h>
 #include <hv/domain.h>
 #include <hv/hypercall.h>
@@ -16,7 +17,7 @@
 
 #define STUB_BYTES 32UL
 #define NR_STUBS (PAGE_SIZE / STUB_BYTES)
-#define SYSCALL_LENGTH 2
+#define SYSCALL_LENGTH 2 /* and that of int $0x82 */
 
 /* push %rcx; push %r11; mov $n, %eax; syscall; pop %r11; pop %rcx; ret */
 static void fill_stub(uint8_t *p, uint32_t nr)
@@ -39,10 +40,14 @@ static void fill_iret_stub(uint8_t *p)
     memcpy(p, code, sizeof(code));
 }
 
-void pv_fill_hypercall_page(void *page)
+void pv_fill_hypercall_page(const struct domain *d, void *page)
 {
     uint8_t *p = page;
 
+    if (domain_is_32bit(d)) {
+        pv32_fill_hypercall_page(page);
+        return;
+    }
     memset(p, 0xcc, PAGE_SIZE);
     for (uint32_t i = 0; i < NR_STUBS; i++) {
         if (i == __HYPERVISOR_iret)
@@ -63,7 +68,7 @@ int pv_hypercall_page_msr(struct vcpu *v, uint64_t val)
     if (!pg)
         return -1;
     va = page_map(page_to_mfn(pg));
-    pv_fill_hypercall_page(va);
+    pv_fill_hypercall_page(v->domain, va);
     page_unmap(va);
     arch_page_put(pg, true);
     return 0;
@@ -84,7 +89,7 @@ void arch_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t 
     struct cpu_user_regs *regs = guest_regs();
 
     for (unsigned int i = 0; i < nr_args; i++)
-        *argument(regs, i) = arg[i];
+        *(domain_is_32bit(v->domain) ? pv32_argument(regs, i) : argument(regs, i)) = arg[i];
     regs->rip -= SYSCALL_LENGTH;
     /* rcx and r11 are arguments of nothing, but rip is not rcx any more: IRET */
     regs->entry_vector = 0;

@@ -37,7 +37,7 @@ bool pv_iopl_ok(const struct vcpu *v)
 {
     unsigned int cpl = 3;
 
-    if (v->arch.pv.in_kernel)
+    if (pv_kernel_mode(v))
         cpl = v->domain->vm_assist & BIT(VMASST_TYPE_architectural_iopl) ? 0 : 1;
     return v->arch.pv.iopl >= cpl;
 }

@@ -47,7 +47,7 @@ static int io_get(struct domain *d, struct domain *owner, pte_t *e)
         return -EPERM;
     if ((e->v & PTE_RW) && mmio_ro_ranges && rangeset_contains(mmio_ro_ranges, frame, frame))
         e->v &= ~PTE_RW;
-    e->v = pv_l1_adjust(uncached(e->v));
+    e->v = pv_l1_adjust(d, uncached(e->v));
     return 0;
 }
 
@@ -93,7 +93,7 @@ int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work 
     }
     if (unlikely(owner != d))
         page_note_foreign(pg);
-    e->v = pv_l1_adjust(e->v);
+    e->v = pv_l1_adjust(d, e->v);
     return 0;
 }
 

@@ -6,6 +6,7 @@
  * the old one are given back.
  */
 #include <arch/paging.h>
+#include <arch/pv32.h>
 #include <arch/pv_mmu.h>
 #include <arch/tlb.h>
 #include <arch/xpti.h>
@@ -17,6 +18,7 @@
 #include <hv/memory.h>
 #include <hv/percpu.h>
 #include <hv/softirq.h>
+#include <lib/string.h>
 
 #define BATCH 16
 /* in the count of a continued mmu_update: *pdone holds what was done before */
@@ -30,13 +32,29 @@ void pv_init_l4_slots(struct domain *d, pte_t *l4)
     write_once(l4[PERDOMAIN_SLOT].v, pte_make(d->arch.perdomain_mfn, HV_TABLE).v);
 }
 
-pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va)
+void pv_init_our_entries(struct domain *d, enum page_type type, pte_t *table)
 {
-    mfn_t t = l4;
+    if (type == PT_L4)
+        pv_init_l4_slots(d, table);
+    if (type == PT_L2_TOP)
+        memcpy(table + PV32_FIRST_L2_SLOT, pv32_l2, sizeof(pv32_l2));
+    if (type == PT_L3 && domain_is_32bit(d)) /* a guest makes four of them; the cpu sees all */
+        memset(table + PV32_L3_ENTRIES, 0, (PT_ENTRIES - PV32_L3_ENTRIES) * sizeof(*table));
+}
 
-    if (!is_canonical(va) || pv_hv_slot(pt_index(va, 4)) || mfn_eq(l4, INVALID_MFN))
+static bool guest_address_ok(const struct domain *d, uint64_t va)
+{
+    return domain_is_32bit(d) ? va < PV32_VIRT_START
+                              : is_canonical(va) && !pv_hv_slot(pt_index(va, 4));
+}
+
+pte_t *pv_l1_entry(struct domain *d, mfn_t top, uint64_t va)
+{
+    mfn_t t = top;
+
+    if (!guest_address_ok(d, va) || mfn_eq(top, INVALID_MFN))
         return NULL;
-    for (unsigned int level = 4; level > 1; level--) {
+    for (unsigned int level = pv_top_type(d); level > 1; level--) {
         pte_t *table = page_map(t), e = { read_once(table[pt_index(va, level)].v) };
 
         page_unmap(table);
@@ -99,7 +117,7 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
 
     /* The same frame with no more rights: what the old entry holds serves the new one. */
     if (pte_present(new) && !((old.v ^ new.v) & same) && !(new.v & ~old.v & PTE_RW) && owner == d) {
-        new.v = pv_l1_adjust(new.v);
+        new.v = pv_l1_adjust(d, new.v);
         old = swap_entry(p, new, preserve_ad);
         if (old.v & ~new.v & PTE_RW)
             pv_l1e_put_write(old);
@@ -121,38 +139,44 @@ int pv_l1_update(struct domain *d, struct domain *owner, pte_t *p, uint64_t val,
  * An entry above level 1, in table; what it held may still be in use by other cpus' TLBs, but in no
  * page table.
  */
-static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, unsigned int level, pte_t new,
+static pte_t swap_upper(struct domain *d, mfn_t table, pte_t *p, enum page_type type, pte_t new,
                         bool preserve_ad) REQUIRES(d->arch.pt_lock)
 {
     const pte_t old = swap_entry(p, new, preserve_ad);
 
-    if (level == 4 && unlikely(d->arch.xpti))
+    if (type == PT_L4 && unlikely(d->arch.xpti))
         xpti_l4_written(d, table, ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p),
                         (pte_t){ read_once(p->v) });
     return old;
 }
 
-static int upper_update(struct domain *d, mfn_t table, pte_t *p, unsigned int level, uint64_t val,
+/* Ours cannot be updated, nor can the entry of a 32-bit guest behind which ours are. */
+static bool may_update(const struct domain *d, enum page_type type, unsigned int slot)
+{
+    return !pv_our_entry(d, type, slot) && pv_child_type(d, type, slot) != PT_L2_TOP;
+}
+
+static int upper_update(struct domain *d, mfn_t table, pte_t *p, enum page_type type, uint64_t val,
                         bool preserve_ad, struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     unsigned int slot = ((uintptr_t)p & PAGE_OFFSET_MASK) / sizeof(*p);
     pte_t new = { val }, old = { read_once(p->v) };
     struct page *child;
 
-    if (level == 4 && pv_hv_slot(slot))
+    if (!may_update(d, type, slot))
         return -EINVAL;
     if (pte_present(new)) {
-        if (new.v & TABLE_DISALLOWED)
+        if (new.v & pv_table_disallowed(d, type))
             return -EINVAL;
-        new.v |= PTE_USER;
+        new.v |= pv_table_added(d, type);
         if (pte_present(old) && !((old.v ^ new.v) & (PTE_ADDR | PTE_PRESENT))) {
-            (void)swap_upper(d, table, p, level, new, preserve_ad);
+            (void)swap_upper(d, table, p, type, new, preserve_ad);
             return 0;
         }
         child = mfn_to_page(pte_mfn(new));
         if (child == NULL || !page_get(child, d))
             return -EINVAL;
-        int rc = page_table_get(child, level - 1, d, w);
+        int rc = page_table_get(child, pv_child_type(d, type, slot), d, w);
 
         if (rc) {
             pv_park_refused(current, rc, w);
@@ -160,7 +184,7 @@ static int upper_update(struct domain *d, mfn_t table, pte_t *p, unsigned int le
             return rc;
         }
     }
-    old = swap_upper(d, table, p, level, new, preserve_ad && pte_present(new));
+    old = swap_upper(d, table, p, type, new, preserve_ad && pte_present(new));
     if (pte_present(old)) {
         child = mfn_to_page_known(pte_mfn(old));
         w->parked = NULL;
@@ -246,15 +270,15 @@ static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preser
     REQUIRES(u->d->arch.pt_lock)
 {
     struct page *pg = mfn_to_page(_mfn(ptr >> PAGE_SHIFT));
-    unsigned int level;
+    enum page_type type;
     char *va;
     pte_t *p;
     int rc;
 
     if (unlikely(pg == NULL))
         return -EINVAL;
-    level = page_table_level(pg);
-    if (level == 0 || read_once(pg->owner) != u->d->id) {
+    type = page_table_type(pg);
+    if (type == PT_NONE || read_once(pg->owner) != u->d->id) {
         if (!page_get(pg, u->d))
             return -EINVAL;
         rc = plain_store(pg, ptr, val);
@@ -263,8 +287,8 @@ static int table_store(struct update *u, uint64_t ptr, uint64_t val, bool preser
     }
     va = page_map(page_to_mfn(pg));
     p = (pte_t *)(void *)(va + (ptr & PAGE_OFFSET_MASK & ~7ULL));
-    rc = level == 1 ? pv_l1_update(u->d, u->owner, p, val, preserve_ad, &u->work)
-                    : upper_update(u->d, page_to_mfn(pg), p, level, val, preserve_ad, &u->work);
+    rc = type == PT_L1 ? pv_l1_update(u->d, u->owner, p, val, preserve_ad, &u->work)
+                       : upper_update(u->d, page_to_mfn(pg), p, type, val, preserve_ad, &u->work);
     page_unmap(va);
     return rc;
 }
@@ -493,6 +517,28 @@ static long update_va(struct vcpu *v, struct domain *owner, uint64_t va, uint64_
     return rc ? rc : flush_after(d, va, flags);
 }
 
+long pv32_update_va_mapping(struct vcpu *v, const uint64_t arg[])
+{
+    const uint64_t val = (uint32_t)arg[1] | arg[2] << 32;
+    long rc = update_va(v, v->domain, arg[0], val, arg[3]);
+
+    return rc == -ERESTART ? hypercall_continue(v, 4, arg[0], arg[1], arg[2], arg[3]) : rc;
+}
+
+long pv32_update_va_mapping_otherdomain(struct vcpu *v, const uint64_t arg[])
+{
+    const uint64_t val = (uint32_t)arg[1] | arg[2] << 32;
+    int err = -ESRCH;
+    struct domain *owner = foreign_owner(v, (domid_t)arg[4], &err);
+    long rc;
+
+    if (owner == NULL)
+        return err;
+    rc = update_va(v, owner, arg[0], val, arg[3]);
+    domain_put(owner);
+    return rc == -ERESTART ? hypercall_continue(v, 5, arg[0], arg[1], arg[2], arg[3], arg[4]) : rc;
+}
+
 long hc_update_va_mapping(struct vcpu *v, const uint64_t arg[])
 {
     long rc = update_va(v, v->domain, arg[0], arg[1], arg[2]);
@@ -527,7 +573,7 @@ static pte_t *grant_entry(struct vcpu *v, uint64_t addr, bool contains_pte)
     pg = addr & 7 ? NULL : mfn_to_page(_mfn(addr >> PAGE_SHIFT));
     if (pg == NULL || !page_get(pg, v->domain))
         return NULL;
-    if (page_table_level(pg) != 1) {
+    if (page_table_type(pg) != PT_L1) {
         page_put(pg);
         return NULL;
     }

@@ -5,6 +5,7 @@
  *
  * A vcpu's kernel_l4 and user_l4, and a pin, each hold a page and a type reference.
  */
+#include <arch/pv32.h>
 #include <arch/pv_mmu.h>
 #include <arch/desc.h>
 #include <arch/tlb.h>
@@ -26,25 +27,29 @@
 
 void pv_update_cr3(struct vcpu *v)
 {
+    if (domain_is_32bit(v->domain)) {
+        v->arch.cr3 = pv32_show_l3(v, v->arch.pv.kernel_l4);
+        return;
+    }
     v->arch.cr3 = mfn_to_paddr(v->arch.pv.in_kernel ? v->arch.pv.kernel_l4 : v->arch.pv.user_l4);
 }
 
 /* Page and type reference to a top-level table. Under the pt_lock. */
-static int get_l4(struct domain *d, mfn_t mfn, struct pt_work *w) REQUIRES(d->arch.pt_lock)
+static int get_top(struct domain *d, mfn_t mfn, struct pt_work *w) REQUIRES(d->arch.pt_lock)
 {
     struct page *pg = mfn_to_page(mfn);
     int rc;
 
     if (pg == NULL || !page_get(pg, d))
         return -EINVAL;
-    rc = page_table_get(pg, 4, d, w);
+    rc = page_table_get(pg, pv_top_type(d), d, w);
     if (rc)
         page_put(pg);
     return rc;
 }
 
 /*
- * Give back what get_l4() gave; what cannot be undone in one go is parked with who, which has
+ * Give back what get_top() gave; what cannot be undone in one go is parked with who, which has
  * nothing parked.
  */
 static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struct pt_work *w)
@@ -57,7 +62,7 @@ static void put_table(struct vcpu *who, struct domain *d, struct page *pg, struc
     page_put(pg);
 }
 
-static void put_l4(struct vcpu *who, struct domain *d, mfn_t mfn, struct pt_work *w)
+static void put_top(struct vcpu *who, struct domain *d, mfn_t mfn, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
 {
     if (!mfn_eq(mfn, INVALID_MFN))
@@ -76,12 +81,12 @@ static int set_base(struct vcpu *v, mfn_t *base, mfn_t mfn)
         return rc;
     spin_lock(&d->arch.pt_lock);
     if (!mfn_eq(mfn, INVALID_MFN))
-        rc = get_l4(d, mfn, &w);
+        rc = get_top(d, mfn, &w);
     pv_park_refused(v, rc, &w);
     if (rc == 0) {
         *base = mfn;
         pv_update_cr3(v);
-        put_l4(v, d, old, &w);
+        put_top(v, d, old, &w);
     }
     spin_unlock(&d->arch.pt_lock);
     return rc;
@@ -105,7 +110,7 @@ int pv_mmu_adopt_l4(struct domain *d, mfn_t l4)
         struct pt_work w = { .budget = PT_BUDGET };
 
         spin_lock(&d->arch.pt_lock);
-        rc = get_l4(d, l4, &w);
+        rc = get_top(d, l4, &w);
         spin_unlock(&d->arch.pt_lock);
     } while (rc == -ERESTART);
     if (rc)
@@ -117,7 +122,7 @@ int pv_mmu_adopt_l4(struct domain *d, mfn_t l4)
 
 /* --- pins ------------------------------------------------------------------------------------- */
 
-static int pin(struct vcpu *v, struct domain *d, mfn_t mfn, unsigned int level)
+static int pin(struct vcpu *v, struct domain *d, mfn_t mfn, enum page_type type)
 {
     struct page *pg = mfn_to_page(mfn);
     struct pt_work w = { .budget = PT_BUDGET };
@@ -127,7 +132,7 @@ static int pin(struct vcpu *v, struct domain *d, mfn_t mfn, unsigned int level)
         return -EINVAL;
     spin_lock(&d->arch.pt_lock);
     /* a dying one's pins are being dropped */
-    rc = d->state == DOM_ALIVE ? page_table_get(pg, level, d, &w) : -EINVAL;
+    rc = d->state == DOM_ALIVE ? page_table_get(pg, type, d, &w) : -EINVAL;
     pv_park_refused(v, rc, &w);
     if (rc == 0 && !page_pin(pg)) {
         page_table_put(pg, d, &w);
@@ -168,14 +173,14 @@ static int new_base(struct vcpu *v, mfn_t mfn)
 
     if (!mfn_eq(mfn, old)) {
         spin_lock(&d->arch.pt_lock);
-        rc = get_l4(d, mfn, &w);
+        rc = get_top(d, mfn, &w);
         pv_park_refused(v, rc, &w);
         if (rc == 0) {
             v->arch.pv.kernel_l4 = mfn;
             pv_update_cr3(v);
             tlb_switch_cr3(v->arch.cr3);
             xpti_base_changed(true);
-            put_l4(v, d, old, &w);
+            put_top(v, d, old, &w);
         }
         spin_unlock(&d->arch.pt_lock);
     } else {
@@ -195,12 +200,12 @@ static int new_user_base(struct vcpu *v, uint64_t frame)
         return 0;
     spin_lock(&d->arch.pt_lock);
     if (frame != 0)
-        rc = get_l4(d, mfn, &w);
+        rc = get_top(d, mfn, &w);
     pv_park_refused(v, rc, &w);
     if (rc == 0) {
         v->arch.pv.user_l4 = mfn;
         xpti_base_changed(false);
-        put_l4(v, d, old, &w);
+        put_top(v, d, old, &w);
     }
     spin_unlock(&d->arch.pt_lock);
     return rc;
@@ -263,13 +268,16 @@ static int one_op(struct vcpu *v, struct domain *owner, const struct mmuext_op *
     case MMUEXT_PIN_L2_TABLE:
     case MMUEXT_PIN_L3_TABLE:
     case MMUEXT_PIN_L4_TABLE:
-        return is_pv(owner) ? pin(v, owner, _mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1)
-                            : -EINVAL;
+        if (!is_pv(owner))
+            return -EINVAL;
+        return pin(v, owner, _mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + PT_L1);
     case MMUEXT_UNPIN_TABLE:
         return is_pv(owner) ? unpin(v, owner, _mfn(op->arg1.mfn)) : -EINVAL;
     case MMUEXT_NEW_BASEPTR:
         return new_base(v, _mfn(op->arg1.mfn));
     case MMUEXT_NEW_USER_BASEPTR:
+        if (domain_is_32bit(d)) /* ring 3 has the kernel's, and U/S bits */
+            return -EINVAL;
         return new_user_base(v, op->arg1.mfn);
     case MMUEXT_TLB_FLUSH_LOCAL:
         tlb_flush_local();

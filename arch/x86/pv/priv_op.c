@@ -171,8 +171,11 @@ static enum outcome op_read_cr(struct op *o)
 
     switch (o->insn.reg) {
     case 0: val = (read_cr0() & ~X86_CR0_TS) | pv->cr0_ts; break;
-    case 2: val = o->v->info->arch.cr2; break;
-    case 3: val = mfn_to_paddr(pv->kernel_l4); break;
+    case 2: val = pv_get_cr2(o->v); break;
+    case 3:
+        val = domain_is_32bit(o->v->domain) ? pv32_fold_cr3(pv->kernel_l4)
+                                            : mfn_to_paddr(pv->kernel_l4);
+        break;
     case 4: val = CR4_VISIBLE | (pv->cr4 & CR4_GUEST); break;
     default: return OP_REFUSED;
     }
@@ -205,7 +208,7 @@ static enum outcome op_write_cr(struct op *o)
     case 0:
         return write_cr0_guest(o->v, val);
     case 2:
-        o->v->info->arch.cr2 = val;
+        pv_set_cr2(o->v, val);
         return OP_DONE;
     case 4:
         pv->cr4 = val & (X86_CR4_TSD | X86_CR4_DE | (cpu_features.fsgsbase ? X86_CR4_FSGSBASE : 0) |
@@ -282,7 +285,7 @@ static enum outcome op_wrmsr(struct op *o)
 /* It faulted, so CR4.TSD is on: the guest's own wish, which binds its user mode. */
 static enum outcome op_rdtsc(struct op *o)
 {
-    if (!o->v->arch.pv.in_kernel)
+    if (!pv_kernel_mode(o->v))
         return OP_REFUSED;
     set_edx_eax(o->regs, rdtsc());
     if (o->insn.op == PRIV_RDTSCP)
@@ -303,7 +306,7 @@ static void do_cpuid(struct vcpu *v, struct cpu_user_regs *regs)
 /* Only with CPUID faulting, which may be on for the guest's own sake. */
 static enum outcome op_cpuid(struct op *o)
 {
-    if (!o->v->arch.pv.in_kernel && (o->v->arch.pv.misc_features & MISC_FEATURES_CPUID_FAULTING))
+    if (!pv_kernel_mode(o->v) && (o->v->arch.pv.misc_features & MISC_FEATURES_CPUID_FAULTING))
         return OP_REFUSED;
     do_cpuid(o->v, o->regs);
     return OP_DONE;
@@ -390,7 +393,7 @@ bool pv_emulate_privileged(struct vcpu *v, struct cpu_user_regs *regs)
     if (!priv_decode(code, n, cs.code64, cs.db32, &o.insn))
         return false;
     if (o.insn.op >= ARRAY_SIZE(ops) || !ops[o.insn.op].fn ||
-        (!v->arch.pv.in_kernel && !ops[o.insn.op].user_too))
+        (!pv_kernel_mode(v) && !ops[o.insn.op].user_too))
         return false;
     switch (ops[o.insn.op].fn(&o)) {
     case OP_DONE:
@@ -409,14 +412,15 @@ bool pv_emulate_forced(struct vcpu *v, struct cpu_user_regs *regs)
     static const uint8_t pattern[] = { 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 };
     uint8_t code[sizeof(pattern)];
 
-    if (guest_read(code, regs->rip, sizeof(code)) || memcmp(code, pattern, sizeof(code)) != 0)
+    if (guest_read(code, pv_linear_rip(v, regs), sizeof(code)) ||
+        memcmp(code, pattern, sizeof(code)) != 0)
         return false;
-    if (!v->arch.pv.in_kernel && (v->arch.pv.misc_features & MISC_FEATURES_CPUID_FAULTING)) {
+    if (!pv_kernel_mode(v) && (v->arch.pv.misc_features & MISC_FEATURES_CPUID_FAULTING)) {
         regs->rip += 5;
         pv_inject(v, TRAP_GP, 0);
         return true;
     }
     do_cpuid(v, regs);
-    finish(v, regs, sizeof(pattern), true);
+    finish(v, regs, sizeof(pattern), !domain_is_32bit(v->domain));
     return true;
 }

@@ -5,6 +5,7 @@
  * here under the rules for such a page.
  */
 #include <arch/msi.h>
+#include <arch/pv.h>
 #include <arch/pv_mmu.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -28,12 +29,13 @@ static unsigned int fetch(uint64_t rip, uint8_t *bytes)
     return first;
 }
 
-static bool decode_at(struct store *s, const struct cpu_user_regs *regs)
+static bool decode_at(struct store *s, const struct vcpu *v, const struct cpu_user_regs *regs)
 {
     uint8_t bytes[MAX_INSN];
-    unsigned int nr = fetch(regs->rip, bytes);
+    unsigned int nr = fetch(pv_linear_rip(v, regs), bytes);
+    bool code64;
 
-    return nr > 0 && store_decode(s, bytes, nr, regs);
+    return nr > 0 && pv_code_width(v, regs, &code64) && store_decode(s, bytes, nr, code64, regs);
 }
 
 /* What the guest has mapped at va: its leaf entry, {0} if nothing. */
@@ -81,16 +83,16 @@ bool pv_ptwr_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     e = leaf_at(d, v, cr2);
     if (pte_present(e) && !(e.v & PTE_RW))
         pg = mfn_to_page(pte_mfn(e));
-    if (pg == NULL || read_once(pg->owner) != d->id || page_table_level(pg) != 1 ||
+    if (pg == NULL || read_once(pg->owner) != d->id || page_table_type(pg) != PT_L1 ||
         !page_get(pg, d)) {
         spin_unlock(&d->arch.pt_lock);
         return false;
     }
     spin_unlock(&d->arch.pt_lock);
 
-    if (decode_at(&s, regs) && (cr2 & (s.size - 1U)) == 0) {
+    if (decode_at(&s, v, regs) && (cr2 & (s.size - 1U)) == 0) {
         spin_lock(&d->arch.pt_lock);
-        if (page_table_level(pg) == 1) {
+        if (page_table_type(pg) == PT_L1) {
             char *va = page_map(page_to_mfn(pg));
 
             done = store_to_entry(d, (pte_t *)(void *)(va + (cr2 & PAGE_OFFSET_MASK & ~7ULL)),
@@ -117,7 +119,7 @@ bool pv_mmio_ro_fault(struct vcpu *v, uint64_t cr2, struct cpu_user_regs *regs)
     if (!pte_present(e) || (e.v & PTE_RW) ||
         !rangeset_contains(mmio_ro_ranges, pte_mfn(e).n, pte_mfn(e).n))
         return false;
-    if (!decode_at(&s, regs) || s.op != STORE_MOV || s.size > 4)
+    if (!decode_at(&s, v, regs) || s.op != STORE_MOV || s.size > 4)
         return false;
     (void)store_value(&s, regs, 0, &val);
     /* Configuration space takes it if the rules for it do; elsewhere the store has no effect. */

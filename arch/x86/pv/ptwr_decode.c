@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * AMD APM vol. 3, "General-Purpose Instruction Reference" and appendix A "Opcode and Operand
- * Encodings". 64-bit mode only.
+ * Encodings". Code of 64 or of 32 bits: the latter has no REX, and 0x40 to 0x4f are no stores.
  */
 #include "ptwr_decode.h"
 
@@ -122,7 +122,7 @@ static bool group_op(const struct row *row, unsigned int reg, enum store_op *op)
     return true;
 }
 
-bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr,
+bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, bool code64,
                   const struct cpu_user_regs *regs)
 {
     struct reader r = { bytes, nr, 0, false };
@@ -137,10 +137,10 @@ bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr,
         else if (b != 0xf0 && b != 0xf2 && b != 0xf3 && b != 0x2e && b != 0x36 && b != 0x3e &&
                  b != 0x26 && b != 0x64 && b != 0x65 && b != 0x67)
             break;
-        if (r.over)
+        if (r.over || (b == 0x67 && !code64)) /* addresses of 16 bits */
             return false;
     }
-    if ((b & 0xf0) == 0x40) {
+    if (code64 && (b & 0xf0) == 0x40) {
         rex = b;
         b = next(&r);
     }

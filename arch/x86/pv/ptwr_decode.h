@@ -36,7 +36,7 @@ struct store {
 #define NO_REG 0xff
 
 /* False: not one of these, or cut off. bytes: nr readable ones at rip, 15 at most are looked at. */
-bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr,
+bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, bool code64,
                   const struct cpu_user_regs *regs);
 /* The new memory value from the old one. False: nothing is stored (cmpxchg that does not match). */
 bool store_value(const struct store *s, const struct cpu_user_regs *regs, uint64_t old,

@@ -21,6 +21,9 @@
 #define SELECTOR_LDT 4U
 #define DESC_PRESENT (1ULL << 47)
 #define DESC_CODE_DATA (1ULL << 44)
+#define DESC_CODE (1ULL << 43)
+#define DESC_CONFORMING (1ULL << 42)
+#define DESC_WRITABLE (1ULL << 41)
 #define DESC_LONG (1ULL << 53)
 #define DESC_DB (1ULL << 54)
 #define DESC_GRANULARITY (1ULL << 55)
@@ -101,11 +104,26 @@ void pv_save_segments(struct vcpu *v)
     pv->gs_base_user = pv->in_kernel ? other : gs;
 }
 
+/* Bases come with the selectors: what the vcpu before has left must not stay behind a null one. */
+static bool load_segments32(const struct pv_vcpu *pv)
+{
+    bool ok = load_ds(pv->ds);
+
+    ok &= load_es(pv->es);
+    write_fs_base(0);
+    write_gs_base(0);
+    ok &= load_fs(pv->fs);
+    ok &= load_gs(pv->gs);
+    return ok;
+}
+
 bool pv_load_segments(struct vcpu *v)
 {
     const struct pv_vcpu *pv = &v->arch.pv;
     bool ok = true;
 
+    if (domain_is_32bit(v->domain))
+        return load_segments32(pv);
     /* Null into null is nothing to do; the bases are written below in any case. */
     if (pv->ds | read_ds())
         ok &= load_ds(pv->ds);
@@ -140,6 +158,8 @@ int pv_read_segment(const struct vcpu *v, uint16_t selector, struct segment *seg
 {
     uint64_t d;
 
+    if ((selector & ~3U) == 0) /* null */
+        return -1;
     if (read_descriptor(v, selector, &d) || !(d & DESC_PRESENT) || !(d & DESC_CODE_DATA))
         return -1;
     seg->base = ((d >> 16) & 0xffffff) | ((d >> 32) & 0xff000000);
@@ -148,6 +168,10 @@ int pv_read_segment(const struct vcpu *v, uint16_t selector, struct segment *seg
         seg->limit = (seg->limit << 12) | 0xfff;
     seg->code64 = d & DESC_LONG;
     seg->db32 = d & DESC_DB;
+    seg->dpl = (d >> 45) & 3;
+    seg->code = d & DESC_CODE;
+    seg->conforming = seg->code && (d & DESC_CONFORMING);
+    seg->writable = !seg->code && (d & DESC_WRITABLE);
     return 0;
 }
 
@@ -171,6 +195,28 @@ int pv_data_base(const struct vcpu *v, unsigned int seg, bool mode64, uint64_t *
         return -1;
     *base = s.base;
     return 0;
+}
+
+bool pv_code_width(const struct vcpu *v, const struct cpu_user_regs *regs, bool *code64)
+{
+    struct segment cs;
+
+    *code64 = true;
+    if (likely(regs->cs == FLAT_CS64))
+        return true;
+    if (pv_read_segment(v, regs->cs, &cs))
+        return false;
+    *code64 = cs.code64;
+    return cs.code64 || cs.db32;
+}
+
+uint64_t pv_linear_rip(const struct vcpu *v, const struct cpu_user_regs *regs)
+{
+    struct segment cs;
+
+    if (likely(regs->cs == FLAT_CS64) || pv_read_segment(v, regs->cs, &cs) || cs.code64)
+        return regs->rip;
+    return (uint32_t)(cs.base + regs->rip);
 }
 
 long hc_set_segment_base(struct vcpu *v, const uint64_t arg[])

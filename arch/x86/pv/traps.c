@@ -15,6 +15,7 @@
 #include <hv/domain.h>
 #include <hv/guest.h>
 #include <hv/log.h>
+#include <hv/shared32.h>
 #include <hv/softirq.h>
 #include <lib/string.h>
 
@@ -80,7 +81,23 @@ static inline __attribute__((always_inline)) void bounce(struct vcpu *v, struct 
 
 void pv_bounce(struct vcpu *v, struct cpu_user_regs *regs, const struct bounce *b)
 {
-    bounce(v, regs, b, v->arch.pv.in_kernel);
+    if (domain_is_32bit(v->domain))
+        pv32_bounce(v, regs, b);
+    else
+        bounce(v, regs, b, v->arch.pv.in_kernel);
+}
+
+uint64_t pv_get_cr2(const struct vcpu *v)
+{
+    return domain_is_32bit(v->domain) ? vcpu_info32(v)->cr2 : v->info->arch.cr2;
+}
+
+void pv_set_cr2(struct vcpu *v, uint64_t cr2)
+{
+    if (domain_is_32bit(v->domain))
+        write_once(vcpu_info32(v)->cr2, (uint32_t)cr2);
+    else
+        write_once(v->info->arch.cr2, cr2);
 }
 
 void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code)
@@ -91,6 +108,7 @@ void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code)
         .error_code = error_code,
         .has_error = vector < 32 && (TRAP_HAS_ERROR & BIT(vector)),
         .mask_events = TI_GET_IF(t),
+        .cs = t->cs,
     };
 
     if (t->address == 0) {
@@ -103,12 +121,12 @@ void pv_inject(struct vcpu *v, unsigned int vector, uint32_t error_code)
 void pv_inject_pf(struct vcpu *v, uint64_t cr2, uint32_t error_code)
 {
     error_code &= ~PFEC_USER;
-    if (!v->arch.pv.in_kernel)
+    if (!pv_kernel_mode(v))
         error_code |= PFEC_USER;
     /* Where we are, nothing is: not even by the present bit. */
     if (cr2 >= HV_VIRT_START && cr2 < HV_VIRT_END)
         error_code &= ~PFEC_PRESENT;
-    write_once(v->info->arch.cr2, cr2);
+    pv_set_cr2(v, cr2);
     pv_inject(v, TRAP_PF, error_code);
 }
 
@@ -119,6 +137,7 @@ void pv_failsafe(struct vcpu *v)
         .address = pv->failsafe.address,
         .mask_events = pv->failsafe.mask_events,
         .failsafe = true,
+        .cs = pv->failsafe.cs,
         .ds = pv->ds,
         .es = pv->es,
         .fs = pv->fs,
@@ -175,10 +194,10 @@ static bool software_interrupt(struct vcpu *v, struct cpu_user_regs *regs)
 
     if ((regs->error_code & (IDT_ERROR_IDT | IDT_ERROR_EXT)) != IDT_ERROR_IDT)
         return false;
-    if (guest_read(code, regs->rip, sizeof(code)) == 0 && code[0] == OPCODE_INT)
+    if (guest_read(code, pv_linear_rip(v, regs), sizeof(code)) == 0 && code[0] == OPCODE_INT)
         vector = code[1];
     if (v->arch.pv.trap[vector].address == 0 ||
-        TI_GET_DPL(&v->arch.pv.trap[vector]) < (v->arch.pv.in_kernel ? 1 : 3)) {
+        TI_GET_DPL(&v->arch.pv.trap[vector]) < (pv_kernel_mode(v) ? 1 : 3)) {
         regs->error_code = vector * 8 + IDT_ERROR_IDT;
         return false;
     }
@@ -231,7 +250,7 @@ static void trap_page_fault(struct vcpu *v, struct cpu_user_regs *regs)
             return;
         }
     } else if ((regs->error_code & (write | PFEC_RESERVED | PFEC_FETCH)) == write &&
-               v->arch.pv.in_kernel) {
+               pv_kernel_mode(v)) {
         if (pv_ptwr_fault(v, cr2, regs) ||
             (v->domain->is_hardware && pv_mmio_ro_fault(v, cr2, regs)))
             return;
@@ -294,9 +313,11 @@ void pv_iret_fault(struct cpu_user_regs *frame)
 static inline void enter_callback(struct vcpu *v, struct cpu_user_regs *regs,
                                   const struct pv_callback *cb)
 {
-    const struct bounce b = { .address = cb->address, .mask_events = cb->mask_events };
+    const struct bounce b = {
+        .address = cb->address, .mask_events = cb->mask_events, .cs = cb->cs
+    };
 
-    bounce(v, regs, &b, v->arch.pv.in_kernel);
+    pv_bounce(v, regs, &b);
     regs->rflags &= ~X86_EFLAGS_DF;
     if (regs->entry_vector == ENTRY_SYSCALL)
         regs->r11 = regs->rflags;
@@ -318,8 +339,22 @@ void pv_user_syscall(struct vcpu *v, struct cpu_user_regs *regs)
     pv_inject(v, TRAP_UD, 0);
 }
 
+/*
+ * The cpu has not kept the segments, and entry.S stored those that 64-bit guests have for such
+ * code. A 32-bit guest's kernel has no use for either instruction: so it was the user.
+ */
+static void segments_of_user32(const struct vcpu *v, struct cpu_user_regs *regs)
+{
+    if (!domain_is_32bit(v->domain))
+        return;
+    regs->cs = PV32_RING3_CS;
+    regs->ss = PV32_RING3_DS;
+    regs->entry_vector = 0; /* SYSRET would load those */
+}
+
 void pv_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    segments_of_user32(v, regs);
     if (v->arch.pv.syscall32.address) {
         enter_callback(v, regs, &v->arch.pv.syscall32);
         return;
@@ -331,6 +366,7 @@ void pv_syscall32(struct vcpu *v, struct cpu_user_regs *regs)
 
 void pv_sysenter(struct vcpu *v, struct cpu_user_regs *regs)
 {
+    segments_of_user32(v, regs);
     if (v->arch.pv.sysenter.address)
         enter_callback(v, regs, &v->arch.pv.sysenter);
     else
@@ -353,13 +389,15 @@ static bool deliver_nmi(struct vcpu *v)
 
 static bool deliver_event(struct vcpu *v, struct cpu_user_regs *regs)
 {
-    const struct bounce b = { .address = v->arch.pv.event.address, .mask_events = true };
+    const struct bounce b = {
+        .address = v->arch.pv.event.address, .mask_events = true, .cs = v->arch.pv.event.cs
+    };
     const struct vcpu_info *info = v->info;
 
     if (!read_once(info->evtchn_upcall_pending) || read_once(info->evtchn_upcall_mask) ||
         b.address == 0)
         return false;
-    bounce(v, regs, &b, v->arch.pv.in_kernel);
+    pv_bounce(v, regs, &b);
     return true;
 }
 

@@ -23,7 +23,8 @@ void syscall_stubs_alloc(unsigned int nr_cpus);
 void idt_init(void);
 /* on that cpu, on any stack: GDT, TSS, IDT, SYSCALL, CR4, EFER, PAT, XCR0 */
 void cpu_init_tables(unsigned int cpu);
-mfn_t cpu_gdt_frame(unsigned int cpu);   /* its page of the GDT */
+/* its page of the GDT, as 64-bit or as 32-bit guests have it */
+mfn_t cpu_gdt_frame(unsigned int cpu, bool for_32bit);
 void gdt_load_own(unsigned int cpu);     /* GDTR at our page alone: valid in every address space */
 void gdt_load_vcpu(const struct vcpu *v); /* GDTR at v's GDT; page 14 of it is this cpu's */
 void ldt_load(const struct vcpu *v);     /* v's LDT (mapped lazily), or none */

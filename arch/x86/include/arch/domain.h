@@ -15,13 +15,15 @@ struct rangeset;
 struct pv_callback {
     uint64_t address;
     bool mask_events; /* CALLBACKF_mask_events: set evtchn_upcall_mask on entry */
+    uint16_t cs;      /* 32-bit guests */
 };
 
 /* Per PV vcpu: the privileged state that the guest sees. */
 struct pv_vcpu {
     struct trap_info trap[256];
     struct pv_callback event, failsafe, syscall, syscall32, sysenter, nmi;
-    bool in_kernel;            /* guest kernel mode (guest user otherwise) */
+    /* guest kernel mode (guest user otherwise); 32-bit guests: always, ask pv_kernel_mode() */
+    bool in_kernel;
     bool syscall32_disables_events;
     uint64_t kernel_sp;
     uint16_t kernel_ss;
@@ -31,7 +33,8 @@ struct pv_vcpu {
     uint64_t iobmp;            /* guest VA of the I/O bitmap; 0 none */
     uint32_t iobmp_limit;      /* ports */
 
-    mfn_t kernel_l4, user_l4;  /* type references held; user may be INVALID_MFN */
+    /* type references held; user may be INVALID_MFN. 32-bit guests: an L3, and never a second */
+    mfn_t kernel_l4, user_l4;
     /* page table given up, still to be undone before the next MMU call; frame 0: none */
     mfn_t old_table;
 
@@ -55,6 +58,7 @@ struct arch_vcpu {
     /* while not running; a running vcpu's are at the top of the cpu's stack */
     struct cpu_user_regs regs;
     struct pv_vcpu pv;
+    pte_t *pv32_l4;            /* 32-bit guests: ours, over theirs (pv32_domain.c) */
     paddr_t cr3;               /* what the hardware gets: kernel or user L4 by pv.in_kernel */
     void *xsave;               /* XSAVE or FXSAVE area, 64-byte aligned */
     uint64_t xcr0, xcr0_accum;

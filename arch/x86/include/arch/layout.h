@@ -44,6 +44,15 @@
 #define LDT_VIRT(vcpu_id) (GDT_VIRT(vcpu_id) + 0x10000)
 
 /*
+ * 32-bit guests (public arch-x86/xen-x86_32.h): their addresses from here to the end are ours, and
+ * show the 32-bit M2P from its start on.
+ */
+#define PV32_VIRT_START 0xf5800000ULL
+#define PV32_M2P_END 0xffe00000ULL
+#define PV32_FIRST_L2_SLOT 428 /* of PV32_VIRT_START, in the L2 behind slot 3 */
+#define PV32_L3_ENTRIES 4
+
+/*
  * A cpu's stack: 32 KiB, aligned; IST stacks and a guard page at the bottom, struct cpu_info in the
  * top page. Page 0: #DB (lower half), #DF (upper half); page 1: NMI; page 2: #MC; page 3: guard;
  * pages 4-6: the stack; page 7: struct cpu_info.
@@ -74,6 +83,11 @@
 #define FLAT_CS32 0xe023
 #define FLAT_DS 0xe02b
 #define FLAT_CS64 0xe033
+/* In their place for 32-bit guests, which get no 64-bit code segment. */
+#define PV32_RING1_CS 0xe019
+#define PV32_RING1_DS 0xe021
+#define PV32_RING3_CS 0xe02b
+#define PV32_RING3_DS 0xe033
 #define HV_TSS 0xe040
 #define HV_LDT 0xe050
 #define GDT_LIMIT 0xe05f           /* ends with HV_LDT: nothing behind it can be loaded */

@@ -42,10 +42,10 @@ int page_get_type(struct page *pg, enum page_type type) must_check;
 void page_put_type(struct page *pg);
 
 /*
- * Page tables. 0, -EINVAL and the like, or -ERESTART: call again (the work done so far is kept in
- * the frame).
+ * Page tables, by their type. 0, -EINVAL and the like, or -ERESTART: call again (the work done so
+ * far is kept in the frame).
  */
-int page_table_get(struct page *pg, unsigned int level, struct domain *d, struct pt_work *w)
+int page_table_get(struct page *pg, enum page_type type, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock) must_check;
 /* May leave the table in w->parked. */
 void page_table_put(struct page *pg, struct domain *d, struct pt_work *w) REQUIRES(d->arch.pt_lock);
@@ -65,12 +65,12 @@ static inline struct page_use page_use_read(const struct page *pg)
 
     return u.use;
 }
-/* Is it a page table in force? Stable under the owner's pt_lock. 0: no. */
-static inline unsigned int page_table_level(const struct page *pg)
+/* Is it a page table in force, of which type? Stable under the owner's pt_lock. PT_NONE: no. */
+static inline enum page_type page_table_type(const struct page *pg)
 {
     struct page_use u = page_use_read(pg);
 
-    return u.state == PS_VALID && page_type_is_table(u.type) ? u.type : 0;
+    return u.state == PS_VALID && page_type_is_table(u.type) ? (enum page_type)u.type : PT_NONE;
 }
 
 static inline void page_ref_again(struct page *pg) /* the caller has one already */

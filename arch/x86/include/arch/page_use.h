@@ -25,7 +25,18 @@
 
 #include <hv/types.h>
 
-enum page_type { PT_NONE, PT_L1, PT_L2, PT_L3, PT_L4, PT_SEGDESC, PT_WRITABLE, NR_PAGE_TYPES };
+/* PT_L2_TOP: a 32-bit guest's L2 behind slot 3, whose upper end is ours (docs/pv32.md) */
+enum page_type {
+    PT_NONE,
+    PT_L1,
+    PT_L2,
+    PT_L3,
+    PT_L4,
+    PT_L2_TOP,
+    PT_SEGDESC,
+    PT_WRITABLE,
+    NR_PAGE_TYPES
+};
 enum page_state { PS_IDLE, PS_CHECKING, PS_VALID, PS_PARTIAL, PS_UNDOING, NR_PAGE_STATES };
 
 struct page_use {
@@ -57,11 +68,20 @@ enum use_verdict {
         (u.count == 0 <==> u.state == PS_IDLE) &&
         (u.state == PS_CHECKING || u.state == PS_PARTIAL || u.state == PS_UNDOING ==>
          u.count == 1) &&
-        (u.pinned == 1 ==> u.state == PS_VALID && PT_L1 <= u.type <= PT_L4); */
+        (u.pinned == 1 ==> u.state == PS_VALID && PT_L1 <= u.type <= PT_L2_TOP); */
 
 /*@ assigns \nothing;
-    ensures \result == (PT_L1 <= t <= PT_L4); */
-static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <= PT_L4; }
+    ensures \result == (PT_L1 <= t <= PT_L2_TOP); */
+static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <= PT_L2_TOP; }
+
+/* Of a type that is a table: 1 to 4. */
+/*@ requires PT_L1 <= t <= PT_L2_TOP;
+    assigns \nothing;
+    ensures 1 <= \result <= 4; */
+static inline unsigned int page_type_level(unsigned int t)
+{
+    return t == PT_L2_TOP ? PT_L2 : t;
+}
 
 /*@ requires \valid(next) && PT_NONE <= want < NR_PAGE_TYPES;
     assigns *next;
@@ -70,7 +90,7 @@ static inline bool page_type_is_table(unsigned int t) { return t >= PT_L1 && t <
     ensures \result == USE_TAKEN && cur.state == PS_VALID ==>
             next->count == cur.count + 1 && cur.type == want && next->state == PS_VALID;
     ensures \result == USE_TAKEN && cur.state == PS_IDLE ==>
-            !(PT_L1 <= want <= PT_L4) && want != PT_SEGDESC;
+            !(PT_L1 <= want <= PT_L2_TOP) && want != PT_SEGDESC;
     ensures \result == USE_TAKEN ==> cur.state == PS_VALID || cur.state == PS_IDLE;
     ensures \result == USE_OVERFLOW || \result == USE_WRONG_TYPE || \result == USE_WAIT ==>
             *next == cur; */
@@ -82,8 +102,9 @@ enum use_verdict page_use_get(struct page_use cur, enum page_type want, struct p
     ensures \result == USE_DROPPED ==>
             next->count == cur.count - 1 && next->count >= 1 && next->state == PS_VALID;
     ensures \result == USE_LAST ==>
-            next->count == 0 && next->state == PS_IDLE && !(PT_L1 <= cur.type <= PT_L4);
-    ensures \result == USE_UNDO_IT ==> next->state == PS_UNDOING && (PT_L1 <= cur.type <= PT_L4); */
+            next->count == 0 && next->state == PS_IDLE && !(PT_L1 <= cur.type <= PT_L2_TOP);
+    ensures \result == USE_UNDO_IT ==>
+            next->state == PS_UNDOING && (PT_L1 <= cur.type <= PT_L2_TOP); */
 enum use_verdict page_use_put(struct page_use cur, struct page_use *next);
 
 /*

@@ -11,12 +11,34 @@
 #define ARCH_PV_H
 
 #include <abi.h>
+#include <arch/pv32.h>
+#include <hv/domain.h>
 #include <hv/types.h>
 
 struct domain;
 struct vcpu;
 
 struct bounce;
+
+/* Guest kernel mode; v is current, or does not run. */
+static inline bool pv_kernel_mode(const struct vcpu *v)
+{
+    return domain_is_32bit(v->domain) ? pv32_in_kernel(v) : v->arch.pv.in_kernel;
+}
+
+/* A selector of the guest's kernel, which cannot mean a lower ring than it is in. */
+static inline uint16_t pv_kernel_selector(const struct domain *d, uint16_t selector)
+{
+    if (domain_is_32bit(d))
+        return selector & 3 ? selector : selector | 1;
+    return selector | 3;
+}
+
+void pv_set_trap(struct vcpu *v, struct trap_info t); /* callback.c */
+
+/* CR2 as the guest sees it: in its vcpu_info. */
+uint64_t pv_get_cr2(const struct vcpu *v);
+void pv_set_cr2(struct vcpu *v, uint64_t cr2);
 
 /* --- entering the guest's kernel (current only) ----------------------------------------------- */
 
@@ -52,8 +74,15 @@ struct segment {
     uint64_t base;
     uint32_t limit;
     bool code64, db32;
+    uint8_t dpl;
+    bool code, conforming; /* else data, perhaps writable */
+    bool writable;
 };
 int pv_read_segment(const struct vcpu *v, uint16_t selector, struct segment *seg); /* 0 or -1 */
+/* Is the code that runs of 64 or of 32 bits? false: of 16, or its segment is gone. */
+bool pv_code_width(const struct vcpu *v, const struct cpu_user_regs *regs, bool *code64);
+/* Where the instruction at rip is. */
+uint64_t pv_linear_rip(const struct vcpu *v, const struct cpu_user_regs *regs);
 /* Linear base of a data segment of the running guest; seg is SEG_* of priv_decode.h. 0 or -1. */
 int pv_data_base(const struct vcpu *v, unsigned int seg, bool mode64, uint64_t *base);
 void pv_save_segments(struct vcpu *v);

@@ -9,10 +9,10 @@
 
 #include <abi.h>
 #include <arch/layout.h>
-#include <arch/layout.h>
 #include <arch/page_type.h>
 #include <arch/pt.h>
 #include <hv/cpumask.h>
+#include <hv/domain.h>
 #include <hv/types.h>
 
 struct domain;
@@ -47,22 +47,68 @@ void pv_l1e_put_write(pte_t e); /* an entry with RW that has lost it */
  * The guest's kernel runs in ring 3 too: its pages are marked, and only those of its user stay over
  * a change of cr3.
  */
-static inline uint64_t pv_l1_adjust(uint64_t v)
+static inline uint64_t pv_l1_adjust(const struct domain *d, uint64_t v)
 {
+    if (domain_is_32bit(d)) /* its kernel is in ring 1, so the guest's own bit says it all */
+        return v & ~PTE_GLOBAL;
     if ((v & (PTE_USER | PTE_GUEST_KERNEL)) == PTE_USER)
         return v | PTE_GLOBAL;
     return (v & ~PTE_GLOBAL) | PTE_USER | PTE_GUEST_KERNEL;
 }
 static inline bool pv_hv_slot(unsigned int slot) { return slot - HV_FIRST_SLOT < HV_NR_SLOTS; }
 
+/* Entries of a table that are not the guest's: ours, or beyond what it knows of. */
+static inline bool pv_our_entry(const struct domain *d, enum page_type type, unsigned int slot)
+{
+    if (type == PT_L4)
+        return pv_hv_slot(slot);
+    if (type == PT_L2_TOP)
+        return slot >= PV32_FIRST_L2_SLOT;
+    return type == PT_L3 && slot >= PV32_L3_ENTRIES && domain_is_32bit(d);
+}
+
+/* The type that an entry of a table asks of the table that it refers to. */
+static inline enum page_type pv_child_type(const struct domain *d, enum page_type type,
+                                           unsigned int slot)
+{
+    if (type == PT_L3 && slot == PV32_L3_ENTRIES - 1 && domain_is_32bit(d))
+        return PT_L2_TOP;
+    return (enum page_type)(page_type_level(type) - 1);
+}
+
+/* Bits that an entry above level 1 may not have. A PAE guest's L3 has none beyond the address. */
+static inline uint64_t pv_table_disallowed(const struct domain *d, enum page_type type)
+{
+    return TABLE_DISALLOWED | (type == PT_L3 && domain_is_32bit(d) ? ~PTE_ADDR & ~0xfffULL : 0);
+}
+
+/*
+ * What the hardware needs in such an entry besides. With a kernel in ring 1 the guest's USER bits
+ * mean what they say, but a PAE L3 does not have them.
+ */
+static inline uint64_t pv_table_added(const struct domain *d, enum page_type type)
+{
+    if (!domain_is_32bit(d))
+        return PTE_USER;
+    return type == PT_L3 ? PTE_USER | PTE_RW : 0;
+}
+
+/* The top level of what a guest calls its page table. */
+static inline enum page_type pv_top_type(const struct domain *d)
+{
+    return domain_is_32bit(d) ? PT_L3 : PT_L4;
+}
+
 /* --- tables (mmu.c) --------------------------------------------------------------------------- */
 
 void pv_init_l4_slots(struct domain *d, pte_t *l4); /* our part of an L4 of the domain's */
+/* What is ours in a table whose entries have been checked: all but PT_L1. */
+void pv_init_our_entries(struct domain *d, enum page_type type, pte_t *table);
 /*
  * Leaf entry of a guest address in the domain's page table; NULL: no L1 there, or ours. Under the
  * pt_lock.
  */
-pte_t *pv_l1_entry(struct domain *d, mfn_t l4, uint64_t va) REQUIRES(d->arch.pt_lock);
+pte_t *pv_l1_entry(struct domain *d, mfn_t top, uint64_t va) REQUIRES(d->arch.pt_lock);
 /*
  * Replace an entry of a validated L1 by what the guest asks for, with all checks. Under the pt_lock
  * of d.
@@ -104,8 +150,10 @@ void pv_park_refused(struct vcpu *v, int rc, const struct pt_work *w);
 
 /* --- descriptor tables (descriptor_page.c) ---------------------------------------------------- */
 
-bool pv_descriptor_fix(uint64_t *desc);       /* what the guest gets; false: not allowed */
-bool pv_descriptor_page_check(uint64_t *page); /* all 512 of a page that gets the type PT_SEGDESC */
+/* what a guest gets; false: not allowed */
+bool pv_descriptor_fix(const struct domain *d, uint64_t *desc);
+/* all 512 of a page that gets the type PT_SEGDESC */
+bool pv_descriptor_page_check(const struct domain *owner, uint64_t *page);
 /* v is current, or does not run */
 int pv_set_gdt(struct vcpu *v, const mfn_t *frame, unsigned int entries) must_check;
 void pv_drop_gdt(struct vcpu *v);
