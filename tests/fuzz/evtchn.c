@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/evtchn_op.c core/virq.c */
+/* links: core/evtchn.c core/evtchn_2l.c core/evtchn_2l_32.c core/evtchn_fifo.c core/evtchn_op.c */
+/* links: core/virq.c */
 /* links: core/lock.c tests/host/world.c */
 /*
  * Sequences of event-channel calls by three domains. Input: 4 bytes a step: what, who, two numbers.

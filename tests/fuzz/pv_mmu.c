@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
-/* links: arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c */
+/* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
+/* links: arch/x86/mm/page_type.c */
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
 /* links: arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c */
 /* links: tests/host/arena.c tests/host/pv_ops.c */
@@ -28,6 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     host_pt_budget = 1 + (data[0] & 15) * 200;
     arena.preempt_at = data[1] & 7;
+    pv_32bit = data[0] >> 5 & 6;
     data += 2;
     size -= 2;
     pv_world_start();

@@ -10,7 +10,9 @@
 #include <arch/direct.h>
 #include <arch/page_type.h>
 #include <arch/paging.h>
+#include <arch/pv.h>
 #include <arch/pv_mmu.h>
+#include <hv/compat.h>
 #include <hv/errno.h>
 #include <hv/log.h>
 #include <hv/rangeset.h>
@@ -32,6 +34,7 @@ static struct {
     uint32_t done;
 } guest;
 
+unsigned int pv_32bit;
 static uint32_t want_ref[MAX_FRAMES], want_type[MAX_FRAMES];
 static uint64_t free_at_start;
 bool pv_abandon;
@@ -54,6 +57,8 @@ void pv_machine_start(void)
     pv_mmu_init();
     if (rangeset_add(mmio_ro_ranges, IO_RO_FRAME, IO_RO_FRAME))
         panic("no read-only range");
+    if (pv32_m2p_init())
+        panic("no M2P for 32-bit guests");
 }
 
 void pv_world_start(void)
@@ -64,6 +69,7 @@ void pv_world_start(void)
         struct domain *d = arena_domain((domid_t)g, 2, PV_FRAMES);
 
         d->is_privileged = d->is_hardware = g == 0;
+        d->is_32bit = pv_32bit & BIT(g);
         d->iomem_caps = rangeset_new();
         if (g == 0 && rangeset_add(d->iomem_caps, IO_FRAME, IO_RO_FRAME + 15))
             panic("no device memory");
@@ -78,6 +84,20 @@ void pv_world_start(void)
     if (!free_at_start)
         free_at_start = heap_free_pages() + PV_GUESTS * PV_FRAMES;
     host_current[0] = pv_guest[0]->vcpu[0];
+}
+
+/* Its L4 is nobody's business here. */
+paddr_t pv32_show_l3(struct vcpu *v, mfn_t l3) { return mfn_to_paddr(l3); }
+
+uint64_t pv_linear_rip(const struct vcpu *v, const struct cpu_user_regs *regs)
+{
+    return regs->rip;
+}
+
+bool pv_code_width(const struct vcpu *v, const struct cpu_user_regs *regs, bool *code64)
+{
+    *code64 = !domain_is_32bit(v->domain);
+    return true;
 }
 
 static void kill_guest(struct domain *d)
@@ -156,6 +176,10 @@ long pv_mmuext(unsigned int g, unsigned int cmd, uint64_t arg1, uint32_t foreign
 
     guest.ext[0] = (struct mmuext_op){ .cmd = cmd, .arg1.mfn = arg1 };
     guest.ext[0].arg2.src_mfn = arg1;
+    if (domain_is_32bit(pv_guest[g]))
+        *(struct mmuext_op_32 *)(void *)guest.ext = (struct mmuext_op_32){
+            .cmd = cmd, .arg1 = (uint32_t)arg1, .arg2 = (uint32_t)arg1
+        };
     guest.done = 99;
     rc = pv_call(g, hc_mmuext_op, (uint64_t)(uintptr_t)guest.ext, 1,
                  (uint64_t)(uintptr_t)&guest.done, foreigndom);
@@ -189,18 +213,23 @@ static void holds(mfn_t mfn, bool type)
     want_type[mfn.n] += type;
 }
 
-static void scan_entry(struct domain *d, const struct page *pg, unsigned int level, unsigned int i,
+static void scan_entry(struct domain *d, const struct page *pg, enum page_type type, unsigned int i,
                        pte_t e)
 {
+    const unsigned int level = page_type_level(type);
     struct page *target;
 
-    if (!pte_present(e) || (level == 4 && pv_hv_slot(i)))
+    if (type == PT_L3 && domain_is_32bit(d) && i >= PV32_L3_ENTRIES && e.v &&
+        page_use_read(pg).state == PS_VALID)
+        fault(pg, "an entry that its guest does not know of", e.v, 0);
+    if (!pte_present(e) || pv_our_entry(d, type, i))
         return;
-    if (!(e.v & PTE_USER))
+    if (!(e.v & PTE_USER) && !domain_is_32bit(d))
         fault(pg, "an entry without USER", i, 0);
     target = mfn_to_page(pte_mfn(e));
     if (level > 1) {
-        if (!target || target->owner != d->id || page_table_level(target) != level - 1)
+        if (!target || target->owner != d->id ||
+            page_table_type(target) != pv_child_type(d, type, i))
             fault(pg, "an entry to what is not the next level", e.v, level - 1);
     } else if (e.v & PTE_RW) {
         if (target && pte_mfn(e).n >= 0x100 &&
@@ -231,6 +260,12 @@ static void scan_frame(struct domain *d, struct page *pg)
         return;
     for (unsigned int i = 0; i < n; i++)
         scan_entry(d, pg, u.type, i, table[i]);
+    if (u.state == PS_VALID && u.type == PT_L2_TOP &&
+        memcmp(table + PV32_FIRST_L2_SLOT, pv32_l2, sizeof(pv32_l2)) != 0)
+        fault(pg, "its entries of ours are not ours", table[PV32_FIRST_L2_SLOT].v, pv32_l2[0].v);
+    if (u.state == PS_VALID && (u.type == PT_L4 || u.type == PT_L2_TOP) &&
+        domain_is_32bit(d) != (u.type == PT_L2_TOP))
+        fault(pg, "no type for such a guest", u.type, 0);
     if (u.state == PS_VALID && u.type == PT_L4 &&
         (pte_mfn(table[PERDOMAIN_SLOT]).n != 0x77 ||
          table[HV_FIRST_SLOT].v != hv_l4[HV_FIRST_SLOT].v))
@@ -291,7 +326,9 @@ static uint8_t byte(struct input *in)
 /* Slots that are likely to meet again: a few of the low ones, the last, one of ours. */
 static unsigned int pick_slot(struct input *in)
 {
-    static const uint16_t odd[] = { 511, 256, 259, 271, 272, 255, 100, 300 };
+    static const uint16_t odd[] = {
+        511, 256, 259, 271, 272, 255, 100, 300, 4, PV32_FIRST_L2_SLOT, PV32_FIRST_L2_SLOT - 1, 500
+    };
     uint8_t b = byte(in);
 
     return b < 240 ? b % 4 : odd[b % ARRAY_SIZE(odd)];
@@ -431,25 +468,29 @@ static long pin_or_unpin(struct input *in, unsigned int g)
                      target == g ? DOMID_SELF : target);
 }
 
+static unsigned int top(unsigned int g) { return pv_top_type(pv_guest[g]); }
+
 static long base(struct input *in, unsigned int g)
 {
     uint8_t b = byte(in);
 
     host_current[0] = pv_guest[g]->vcpu[b & 1];
     return pv_mmuext(g, b & 2 ? MMUEXT_NEW_USER_BASEPTR : MMUEXT_NEW_BASEPTR,
-                     (b & 0xe0) == 0 ? 0 : pv_frame_number(g, frame_for(in, 4)), DOMID_SELF);
+                     (b & 0xe0) == 0 ? 0 : pv_frame_number(g, frame_for(in, top(g))), DOMID_SELF);
 }
 
 /* Few slots, or no two would ever be the same way down. */
-static uint64_t pick_va(struct input *in)
+static uint64_t pick_va(struct input *in, unsigned int g)
 {
     uint64_t va = 0;
 
-    for (unsigned int level = 4; level > 0; level--) {
+    for (unsigned int level = top(g); level > 0; level--) {
         uint8_t b = byte(in);
 
         va |= (uint64_t)(b < 230 ? b & 1 : pick_slot(in)) << (12 + 9 * (level - 1));
     }
+    if (domain_is_32bit(pv_guest[g]))
+        return (uint32_t)va;
     return va >> 47 ? va | 0xffffULL << 48 : va;
 }
 
@@ -458,10 +499,12 @@ static long va_mapping(struct input *in, unsigned int g)
     static const uint64_t flush[] = {
         0, UVMF_TLB_FLUSH, UVMF_INVLPG, UVMF_TLB_FLUSH | UVMF_ALL, UVMF_INVLPG | UVMF_ALL, 3
     };
-    uint64_t va = pick_va(in);
+    uint64_t va = pick_va(in, g), e = pick_entry(in, g, frame_for(in, 0)),
+             how = flush[byte(in) % 5];
 
-    return pv_call(g, hc_update_va_mapping, va, pick_entry(in, g, frame_for(in, 0)),
-                   flush[byte(in) % 5], 0);
+    if (domain_is_32bit(pv_guest[g]))
+        return pv_call(g, pv32_update_va_mapping, va, (uint32_t)e, e >> 32, how);
+    return pv_call(g, hc_update_va_mapping, va, e, how, 0);
 }
 
 static long descriptors(struct input *in, unsigned int g)
@@ -514,7 +557,7 @@ static uint64_t l1_mapping(struct vcpu *v)
         struct page *pg = p && pte_present(*p) && !(p->v & PTE_RW) ? mfn_to_page(pte_mfn(*p))
                                                                    : NULL;
 
-        if (pg && pg->owner == v->domain->id && page_table_level(pg) == 1)
+        if (pg && pg->owner == v->domain->id && page_table_type(pg) == PT_L1)
             return va;
     }
     return 0;
@@ -527,7 +570,7 @@ static long emulated_write(struct input *in, unsigned int g)
     struct cpu_user_regs regs = { 0 };
     struct vcpu *v = pv_guest[g]->vcpu[0];
     static bool known;
-    uint64_t va = pick_va(in);
+    uint64_t va = pick_va(in, g);
 
     if (!known)
         arena_guest_buffer(code, sizeof(code));
@@ -541,6 +584,8 @@ static long emulated_write(struct input *in, unsigned int g)
     if (byte(in) & 3) { /* mov %rax, (%rcx) and xchg */
         memcpy(code, byte(in) & 1 ? "\x48\x89\x01" : "\x48\x87\x01", 3);
         va &= ~7ULL;
+        if (domain_is_32bit(v->domain)) /* the same without REX: half of the entry */
+            memmove(code, code + 1, 2);
     }
     regs.rax = pick_entry(in, g, frame_for(in, 0));
     regs.rip = (uint64_t)(uintptr_t)code;

@@ -17,6 +17,7 @@ extern struct domain *pv_guest[PV_GUESTS];
 extern struct page *pv_frame[PV_GUESTS][PV_FRAMES];
 extern unsigned long pv_accepted[16], pv_refused[16]; /* by operation */
 
+extern unsigned int pv_32bit; /* which of the next world's guests are 32-bit ones: a bit for each */
 extern bool pv_abandon; /* the guest does not go on with a call that was interrupted */
 
 void pv_machine_start(void); /* once */

@@ -8,7 +8,7 @@
 #include <arch/layout.h>
 #include <arch/regs.h>
 
-#include "pv/bounce.h"
+#include "pv/bounce32.h"
 
 static struct cpu_user_regs sample(bool kernel)
 {
@@ -61,6 +61,35 @@ static void check_case(bool kernel, bool masked, bool error, bool failsafe)
     CHECK_EQ(r.r11, before.r11);
 }
 
+static void check_32(bool kernel, bool masked, bool error, bool failsafe)
+{
+    const struct cpu_user_regs r = {
+        .rip = 0xc0001234, .rsp = 0xffffffff00007f58, /* the upper half is not the guest's */
+        .rflags = 0x246 | X86_EFLAGS_IOPL, .cs = kernel ? PV32_RING1_CS : PV32_RING3_CS,
+        .ss = kernel ? PV32_RING1_DS : PV32_RING3_DS,
+    };
+    const struct bounce b = { .error_code = 0x1234, .has_error = error, .failsafe = failsafe,
+                              .ds = 1, .es = 2, .fs = 3, .gs = 4 };
+    const struct bounce_state s = { .in_kernel = kernel, .events_masked = masked, .iopl = 1 << 12 };
+    uint32_t f[BOUNCE32_WORDS], *p = f;
+    const unsigned int n = bounce32_build(&r, &b, &s, f);
+
+    CHECK_EQ(n, 3 + error + (failsafe ? 4 : 0) + (kernel ? 0 : 2));
+    if (failsafe)
+        for (uint64_t i = 1; i <= 4; i++)
+            CHECK_EQ(*p++, i);
+    if (error)
+        CHECK_EQ(*p++, 0x1234);
+    CHECK_EQ(*p++, 0xc0001234);
+    CHECK_EQ(*p & 0xffff, r.cs);
+    CHECK_EQ(*p++ >> 16, masked);
+    CHECK_EQ(*p++, 0x46 | 1 << 12 | (masked ? 0 : X86_EFLAGS_IF));
+    if (kernel)
+        return;
+    CHECK_EQ(*p++, 0x7f58);
+    CHECK_EQ(*p, PV32_RING3_DS);
+}
+
 int main(void)
 {
     TEST("frame and registers in every combination") {
@@ -98,6 +127,10 @@ int main(void)
         bounce_enter(&r, &b, 0x2000);
         CHECK_EQ(r.rcx, r.rip);
         CHECK_EQ(r.r11, r.rflags);
+    }
+    TEST("32-bit guests: every combination, in words of 32 bits") {
+        for (unsigned int i = 0; i < 16; i++)
+            check_32(i & 1, i & 2, i & 4, i & 8);
     }
     return check_exit();
 }

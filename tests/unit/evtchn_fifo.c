@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/evtchn_op.c core/virq.c */
+/* links: core/evtchn.c core/evtchn_2l.c core/evtchn_2l_32.c core/evtchn_fifo.c core/evtchn_op.c */
+/* links: core/virq.c */
 /* links: core/lock.c tests/host/world.c */
 /*
  * The FIFO ABI against a guest that follows the protocol (public event_channel.h): what it takes

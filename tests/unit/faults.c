@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: core/evtchn.c core/evtchn_2l.c core/evtchn_fifo.c core/evtchn_op.c core/virq.c */
+/* links: core/evtchn.c core/evtchn_2l.c core/evtchn_2l_32.c core/evtchn_fifo.c core/evtchn_op.c */
+/* links: core/virq.c */
 /* links: core/gnttab.c */
 /* links: core/gnttab_entry.c core/gnttab_pin.c core/gnttab_map.c core/gnttab_copy.c */
 /* links: core/gnttab_table.c core/gnttab_op.c core/compat.c core/rangeset.c core/lock.c */

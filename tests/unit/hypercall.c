@@ -69,6 +69,11 @@ void arch_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t 
     memcpy(rewound, arg, nr_args * sizeof(*arg));
 }
 
+long arch_hypercall_32(struct vcpu *v, uint64_t nr, const uint64_t arg[])
+{
+    return hypercall_dispatch(v, nr, arg);
+}
+
 /* The handler under test: counts, remembers its arguments, may be interrupted. */
 long hc_xen_version(struct vcpu *v, const uint64_t arg[])
 {

@@ -92,7 +92,7 @@ static bool one(const struct form *f, uint8_t *code)
     cpu = ours;
     memcpy(copy, mem, sizeof(mem));
     native(code, copy, &cpu);
-    if (!CHECK(store_decode(&s, f->code, f->len, &ours)))
+    if (!CHECK(store_decode(&s, f->code, f->len, true, &ours)))
         return false;
     m = s.size == 8 ? ~0ULL : (1ULL << (s.size * 8)) - 1;
     new = mem[0] & m;
@@ -128,7 +128,7 @@ int main(void)
     TEST("a form cut short is refused at every length") {
         for (unsigned int i = 0; i < ARRAY_SIZE(forms); i++)
             for (unsigned int n = 0; n < forms[i].len; n++)
-                CHECK(!store_decode(&s, forms[i].code, n, &regs));
+                CHECK(!store_decode(&s, forms[i].code, n, true, &regs));
     }
     TEST("loads, register forms, bits beyond the operand and endless prefixes are refused") {
         static const uint8_t bad[][15] = { { 0x8b, 0x11 }, { 0x89, 0xd1 }, { 0x03, 0x11 },
@@ -137,11 +137,11 @@ int main(void)
                                               0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0 } };
 
         for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++)
-            CHECK(!store_decode(&s, bad[i], 15, &regs));
+            CHECK(!store_decode(&s, bad[i], 15, true, &regs));
         regs.rdx = 64;
-        CHECK(!store_decode(&s, (const uint8_t[]){ 0x48, 0x0f, 0xab, 0x11 }, 4, &regs));
+        CHECK(!store_decode(&s, (const uint8_t[]){ 0x48, 0x0f, 0xab, 0x11 }, 4, true, &regs));
         regs.rdx = (uint64_t)-1;
-        CHECK(!store_decode(&s, (const uint8_t[]){ 0x48, 0x0f, 0xab, 0x11 }, 4, &regs));
+        CHECK(!store_decode(&s, (const uint8_t[]){ 0x48, 0x0f, 0xab, 0x11 }, 4, true, &regs));
     }
     return check_exit();
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
-/* links: arch/x86/mm/frametable.c arch/x86/mm/page_use.c arch/x86/mm/page_type.c */
+/* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
+/* links: arch/x86/mm/page_type.c */
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
 /* links: arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c */
 /* links: tests/host/arena.c tests/host/pv_ops.c */
@@ -456,6 +457,13 @@ static void random_tests(void)
         host_pt_budget = 1;
         arena.preempt_at = 2;
         random_run(12, 1500);
+    }
+    TEST("32-bit guests, whole and in small steps") {
+        for (pv_32bit = 2; pv_32bit <= 6; pv_32bit += 4) {
+            host_pt_budget = pv_32bit == 2 ? 8192 : 1;
+            random_run(12, 2000);
+        }
+        pv_32bit = 0;
     }
     TEST("and cut at odd places") {
         host_pt_budget = 700;
