@@ -7,6 +7,18 @@ GUEST_CFLAGS := -std=gnu17 -O1 -g -ffreestanding -fno-stack-protector -fno-pie -
 .PHONY: guests
 guests: $(GUESTS:%=$(BUILD)/guest/%.elf)
 
+# pv32 makes a guest of 32 bits, whose kernel is in payload/: one flat piece in the test's image.
+PAYLOAD := $(BUILD)/guest/pv32-payload
+PAYLOAD_CFLAGS := -m32 -std=gnu17 -O1 -ffreestanding -fno-stack-protector -fno-pie -mgeneral-regs-only \
+        -fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra
+$(PAYLOAD).bin: $(wildcard tests/guest/pv32/payload/*)
+	@mkdir -p $(@D)
+	@$(CC) $(PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+	        -T tests/guest/pv32/payload/payload.lds $(filter %.S %.c,$^) -o $(PAYLOAD).elf
+	@objcopy -O binary $(PAYLOAD).elf $@
+$(BUILD)/guest/pv32.elf: $(PAYLOAD).bin
+$(BUILD)/guest/pv32.elf: GUEST_CFLAGS += -DPAYLOAD='"$(PAYLOAD).bin"'
+
 $(BUILD)/guest/%.elf: tests/guest/%/main.c $(wildcard tests/guest/lib/*)
 	@mkdir -p $(@D)
 	@echo "  GUEST   $@"
