@@ -10,6 +10,7 @@
 image=$guests/system.img
 qcow=$guests/data.qcow2
 grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
+grub32=/usr/lib/grub-xen/grub-i386-xen.bin
 mib=4                                  # of the qcow2 image
 
 # A system as an installer leaves it: kernel, initial root and GRUB's menu in one file system.
@@ -72,6 +73,18 @@ grub_alone() {
     check bare-destroy xl destroy bare
 }
 
+# The same for the 32-bit one, where there are such guests.
+grub32_alone() {
+    if ! xl info xen_caps | grep -qw xen-3.0-x86_32p; then
+        echo 'SKIP grub32: this hypervisor is built without 32-bit PV guests'
+        return
+    fi
+    printf '%s\n' "name = 'bare32'" "type = 'pv'" "kernel = '$grub32'" 'memory = 64' >$guests/bare32.cfg
+    check grub32-create xl create $guests/bare32.cfg
+    check grub32-prompt guest_says bare32 'grub>' 20
+    check grub32-destroy xl destroy bare32
+}
+
 by_grub() {
     cat >$guests/grub.cfg <<CFG
 name = 'grub'
@@ -118,6 +131,7 @@ ip link set lo up
 check make-image make_image
 make_qcow
 grub_alone
+grub32_alone
 by_grub
 by_pygrub
 check no-zombie no_zombie
@@ -125,4 +139,4 @@ no_innocent_crash no-crash
 if [ "$failed" != 0 ]; then
     tail -n 20 /var/log/xen/xl-*.log /var/log/xen/qemu-dm-*.log /var/log/xen/bootloader.*.log /run/guests/*.out
 fi
-guest_ends bare grub py
+guest_ends bare bare32 grub py
