@@ -106,18 +106,19 @@ HOST_CPPFLAGS := -DHOST -I$(BUILD)/unit -Itests/host/include -Itests/unit -Iincl
 HOST_CFLAGS := -fno-pie -no-pie -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
         -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
 links = $(shell sed -n 's,^.*links: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
+host_libs = $(shell sed -n 's,^.*libs: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 
 define unit_rule
 $(BUILD)/unit/$(1): tests/unit/$(1).c $(call links,tests/unit/$(1).c)
 	@mkdir -p $$(@D)
 	@echo "  HOSTCC  $$@"
-	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -MF $$@.d $$(filter %.c,$$^) -o $$@ $(call host_libs,$(1)) $(HOST_LIBS)
+	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -MF $$@.d $$(filter %.c,$$^) -o $$@ $(call host_libs,tests/unit/$(1).c)
 endef
 define fuzz_rule
 $(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call links,tests/fuzz/$(1).c)
 	@mkdir -p $$(@D)
 	@echo "  FUZZCC  $$@"
-	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer $$(filter %.c,$$^) -o $$@ $(HOST_LIBS)
+	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer $$(filter %.c,$$^) -o $$@ $(call host_libs,tests/fuzz/$(1).c)
 endef
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
