@@ -6,7 +6,7 @@
  * test of its own (tests/unit/decode.c).
  *
  * Known and accepted:
- *  - Zydis has MVEX and its map only on request; those bytes are EVEX without its fixed bit: #UD.
+ *  - MVEX is Knights Corner's alone; elsewhere it is EVEX without its fixed bit: #UD.
  *  - JKZD and JKNZD, branches with VEX (0F 74, 75, 84, 85), are Knights Corner's alone.
  *  - Several segment prefixes in 64-bit code: Zydis takes the last one and ignores it if it is not
  *    FS or GS; for cpus CS, DS, ES, SS are null prefixes (AMD APM vol. 3 §1.2.4 "Segment-Override
@@ -172,8 +172,9 @@ static inline const char *zydis_fields(const struct insn *insn, const ZydisDecod
 
 static inline bool zydis_only(const ZydisDecodedInstruction *z)
 {
-    return z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX &&
-           z->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE;
+    return z->encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX ||
+           (z->encoding == ZYDIS_INSTRUCTION_ENCODING_VEX &&
+            z->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE);
 }
 
 /* NULL, or what differs. */
