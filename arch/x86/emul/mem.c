@@ -129,12 +129,18 @@ enum emul_result emul_check(struct emul *e, unsigned int seg, uint64_t offset, u
     return check_alignment(e, *linear, size);
 }
 
+/* By the code segment that a branch is about to load, if it is a far one. */
+static bool fetches_long64(const struct emul *e)
+{
+    return emul_protected(e) && e->efer & EFER_LMA && e->next.seg[INSN_CS].attr & EMUL_ATTR_L;
+}
+
 enum emul_result emul_fetch_check(struct emul *e, uint64_t rip, unsigned int size,
                                   uint64_t *linear)
 {
     const struct emul_segment *cs = &e->next.seg[INSN_CS];
 
-    if (emul_long64(e)) {
+    if (fetches_long64(e)) {
         *linear = rip;
         return emul_canonical(e, rip) ? EMUL_OK : emul_raise(e, TRAP_GP, 0);
     }

@@ -16,7 +16,7 @@ enum emul_result emul_mov(struct emul *e, unsigned int arg)
 /* arg: the size of the source; 8 more for a sign. */
 enum emul_result emul_mov_extend(struct emul *e, unsigned int arg)
 {
-    e->dst.val = arg & 8 ? emul_sign_extend(e->src.val, arg & 7) : e->src.val & emul_mask(arg);
+    e->dst.val = arg & 8 ? emul_sign_extend(e->src.val, e->src.size) : e->src.val & emul_mask(arg);
     return EMUL_OK;
 }
 

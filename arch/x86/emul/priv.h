@@ -9,6 +9,7 @@
 #define EMUL_PRIV_H
 
 #include <arch/emul.h>
+#include <arch/msr.h>
 #include <arch/regs.h>
 
 #define FLAG_CF 0x001UL
@@ -24,7 +25,8 @@ enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
 /* Operands of a row. B is a byte, W 16 bits, V the operand size. */
 enum operand {
     O_NONE,
-    O_EB, O_EW, O_EV,       /* ModRM.rm, register or memory; also a moffs */
+    O_EB, O_EW, O_ED, O_EV, /* ModRM.rm, register or memory; also a moffs.
+                               D: at most 32 bits */
     O_GB, O_GV,             /* ModRM.reg */
     O_ZB, O_ZV,             /* the register in the opcode */
     O_AB, O_AV,             /* the accumulator */

@@ -96,6 +96,7 @@ static struct emul_operand operand(const struct emul *e, enum operand what)
     switch (what) {
     case O_EB: return rm_operand(e, 1);
     case O_EW: return rm_operand(e, 2);
+    case O_ED: return rm_operand(e, MIN(i->opsize, 4));
     case O_EV: return rm_operand(e, i->opsize);
     case O_GB: return reg_operand(i->reg, 1);
     case O_GV: return reg_operand(i->reg, i->opsize);

@@ -32,7 +32,7 @@ static enum insn_mode mode_of(const struct emul *e)
 
     if (!emul_protected(e))
         return INSN_REAL16;
-    if (e->efer & (1ULL << 10)) /* EFER.LMA */
+    if (e->efer & EFER_LMA)
         return cs->attr & EMUL_ATTR_L ? INSN_LONG64 : wide ? INSN_COMPAT32 : INSN_COMPAT16;
     return wide ? INSN_PROT32 : INSN_PROT16;
 }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Port I/O, single and for the string instructions: the privilege check and the port's accesses,
+ * which take part in replay like those of memory. AMD APM vol. 3, "IN", "OUT"; vol. 2 §12.2.4
+ * "I/O-Permission Bitmap".
+ */
+#include "priv.h"
+
+static enum emul_result check_port(struct emul *e, uint16_t port, unsigned int size)
+{
+    const bool v86 = e->state.rflags & X86_EFLAGS_VM;
+    const unsigned int iopl = (e->state.rflags >> 12) & 3;
+
+    if (!(e->cr0 & X86_CR0_PE) || (!v86 && e->state.cpl <= iopl))
+        return EMUL_OK;
+    if (!e->ops->io_allowed)
+        return emul_raise(e, TRAP_GP, 0);
+    return e->ops->io_allowed(e, port, size);
+}
+
+enum emul_result emul_port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
+{
+    enum emul_result r = check_port(e, port, size);
+
+    if (r != EMUL_OK || emul_replayed(e, val, 4))
+        return r;
+    if (!e->ops->port_in)
+        return EMUL_UNHANDLED;
+    r = e->ops->port_in(e, port, size, val);
+    return r == EMUL_OK ? emul_record(e, val, 4) : r;
+}
+
+enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val)
+{
+    enum emul_result r = check_port(e, port, size);
+
+    if (r != EMUL_OK || emul_replayed(e, NULL, 0))
+        return r;
+    if (!e->ops->port_out)
+        return EMUL_UNHANDLED;
+    r = e->ops->port_out(e, port, size, val & (uint32_t)emul_mask(size));
+    return r == EMUL_OK ? emul_record(e, NULL, 0) : r;
+}
+
+/* Opcode bit 0: more than a byte; bit 1: OUT; bit 3: the port is in DX. */
+enum emul_result emul_in_out(struct emul *e, unsigned int arg)
+{
+    const uint8_t op = e->insn.opcode;
+    const unsigned int size = !(op & 1) ? 1 : e->insn.opsize == 2 ? 2 : 4;
+    const uint16_t port = (uint16_t)(op & 8 ? e->next.gpr[RDX] : e->insn.imm);
+    uint32_t val = 0;
+    enum emul_result r;
+
+    if (op & 2)
+        return emul_port_out(e, port, size, (uint32_t)e->next.gpr[RAX]);
+    r = emul_port_in(e, port, size, &val);
+    if (r == EMUL_OK)
+        emul_write_reg(e, RAX, size, val);
+    return r;
+}

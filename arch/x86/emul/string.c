@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * String instructions. With REP each iteration is an instruction of its own: when it is complete it
+ * is committed, with rip still at the instruction, so a fault, a wait or the end of our patience
+ * leaves registers that a new run (or the hardware) resumes from. AMD APM vol. 3 §1.2.6 "Repeat
+ * Prefixes".
+ */
+#include "priv.h"
+
+#define ITERATIONS_MAX 256 /* of one run: interrupts come in between */
+
+enum { STR_MOVS, STR_CMPS, STR_STOS, STR_LODS, STR_SCAS, STR_INS, STR_OUTS };
+
+/* What arg of a row means: the operation. The element's size follows from opcode bit 0. */
+static unsigned int element_size(const struct emul *e, unsigned int op)
+{
+    if (!(e->insn.opcode & 1))
+        return 1;
+    return (op == STR_INS || op == STR_OUTS) && e->insn.opsize == 8 ? 4 : e->insn.opsize;
+}
+
+static uint64_t string_offset(const struct emul *e, unsigned int reg)
+{
+    return emul_read_reg(e, reg, e->insn.adsize);
+}
+
+static void advance(struct emul *e, unsigned int reg, unsigned int size)
+{
+    const bool down = e->next.rflags & X86_EFLAGS_DF;
+
+    emul_write_reg(e, reg, e->insn.adsize, e->next.gpr[reg] + (down ? 0 - (uint64_t)size : size));
+}
+
+static enum emul_result read_source(struct emul *e, uint64_t *val, unsigned int size)
+{
+    *val = 0;
+    return emul_read(e, e->insn.segment, string_offset(e, RSI), val, size);
+}
+
+static enum emul_result read_destination(struct emul *e, uint64_t *val, unsigned int size)
+{
+    *val = 0;
+    return emul_read(e, INSN_ES, string_offset(e, RDI), val, size);
+}
+
+static enum emul_result write_destination(struct emul *e, uint64_t val, unsigned int size)
+{
+    return emul_write(e, INSN_ES, string_offset(e, RDI), &val, size);
+}
+
+static void compare(struct emul *e, uint64_t a, uint64_t b, unsigned int size)
+{
+    emul_set_flags(e, FLAGS_ARITH, emul_sub_flags(a, b, a - b, size));
+}
+
+static enum emul_result movs(struct emul *e, unsigned int size)
+{
+    uint64_t val;
+    const enum emul_result r = read_source(e, &val, size);
+
+    return r == EMUL_OK ? write_destination(e, val, size) : r;
+}
+
+static enum emul_result cmps(struct emul *e, unsigned int size)
+{
+    uint64_t a, b;
+    enum emul_result r = read_source(e, &a, size);
+
+    if (r == EMUL_OK)
+        r = read_destination(e, &b, size);
+    if (r == EMUL_OK)
+        compare(e, a, b, size);
+    return r;
+}
+
+static enum emul_result stos(struct emul *e, unsigned int size)
+{
+    return write_destination(e, e->next.gpr[RAX], size);
+}
+
+static enum emul_result lods(struct emul *e, unsigned int size)
+{
+    uint64_t val;
+    const enum emul_result r = read_source(e, &val, size);
+
+    if (r == EMUL_OK)
+        emul_write_reg(e, RAX, size, val);
+    return r;
+}
+
+static enum emul_result scas(struct emul *e, unsigned int size)
+{
+    uint64_t val;
+    const enum emul_result r = read_destination(e, &val, size);
+
+    if (r == EMUL_OK)
+        compare(e, emul_read_reg(e, RAX, size), val, size);
+    return r;
+}
+
+/* A port must not be read if the value cannot be stored. */
+static enum emul_result ins(struct emul *e, unsigned int size)
+{
+    uint32_t val = 0;
+    enum emul_result r = emul_probe(e, INSN_ES, string_offset(e, RDI), size);
+
+    if (r == EMUL_OK)
+        r = emul_port_in(e, (uint16_t)e->next.gpr[RDX], size, &val);
+    return r == EMUL_OK ? write_destination(e, val, size) : r;
+}
+
+static enum emul_result outs(struct emul *e, unsigned int size)
+{
+    uint64_t val;
+    const enum emul_result r = read_source(e, &val, size);
+
+    return r == EMUL_OK ? emul_port_out(e, (uint16_t)e->next.gpr[RDX], size, (uint32_t)val) : r;
+}
+
+static const struct {
+    enum emul_result (*fn)(struct emul *e, unsigned int size);
+    bool source, destination, compares;
+} ops[] = {
+    [STR_MOVS] = { movs, true, true, false },
+    [STR_CMPS] = { cmps, true, true, true },
+    [STR_STOS] = { stos, false, true, false },
+    [STR_LODS] = { lods, true, false, false },
+    [STR_SCAS] = { scas, false, true, true },
+    [STR_INS] = { ins, false, true, false },
+    [STR_OUTS] = { outs, true, false, false },
+};
+
+static enum emul_result iterate(struct emul *e, unsigned int op)
+{
+    const unsigned int size = element_size(e, op);
+    const enum emul_result r = ops[op].fn(e, size);
+
+    if (r != EMUL_OK)
+        return r;
+    if (ops[op].source)
+        advance(e, RSI, size);
+    if (ops[op].destination)
+        advance(e, RDI, size);
+    return r;
+}
+
+/* After an iteration: does a comparison end it? REPE is F3, REPNE F2. */
+static bool compared_out(const struct emul *e, unsigned int op)
+{
+    return ops[op].compares && !(e->next.rflags & FLAG_ZF) == (e->insn.rep == 0xf3);
+}
+
+static enum emul_result repeat(struct emul *e, unsigned int op)
+{
+    const uint64_t rip = e->next.rip;
+    const unsigned int adsize = e->insn.adsize;
+    const unsigned int max = e->state.rflags & X86_EFLAGS_TF ? 1 : ITERATIONS_MAX;
+
+    for (unsigned int i = 0; i < max; i++) {
+        const uint64_t count = emul_read_reg(e, RCX, adsize);
+        enum emul_result r;
+
+        if (count == 0)
+            return EMUL_OK;
+        e->next.rip = e->state.rip;
+        r = iterate(e, op);
+        if (r != EMUL_OK)
+            return r;
+        emul_write_reg(e, RCX, adsize, count - 1);
+        if (count == 1 || compared_out(e, op)) {
+            e->next.rip = rip;
+            return EMUL_OK;
+        }
+        emul_commit(e);
+        e->next.rip = rip;
+    }
+    return EMUL_PARTIAL;
+}
+
+enum emul_result emul_string(struct emul *e, unsigned int op)
+{
+    return e->insn.rep ? repeat(e, op) : iterate(e, op);
+}
