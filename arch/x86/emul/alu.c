@@ -106,7 +106,10 @@ enum emul_result emul_xadd(struct emul *e, unsigned int arg)
     return EMUL_OK;
 }
 
-/* Memory is written in both cases: with what it held if it was not equal. */
+/*
+ * Memory is written in both cases: with what it held if it was not equal. A register is not, even
+ * its upper half.
+ */
 enum emul_result emul_cmpxchg_op(struct emul *e, unsigned int arg)
 {
     const unsigned int size = e->dst.size;
@@ -117,6 +120,8 @@ enum emul_result emul_cmpxchg_op(struct emul *e, unsigned int arg)
         e->dst.val = e->src.val;
     else
         emul_write_reg(e, RAX, size, b);
+    if (a != b && !e->insn.is_mem)
+        e->dst.kind = 0; /* stores nothing */
     return EMUL_OK;
 }
 

@@ -155,7 +155,8 @@ static enum emul_result bit_in_memory(struct emul *e, unsigned int op)
 {
     const unsigned int size = e->insn.opsize, bits = size * 8;
     const uint64_t reg = emul_read_reg(e, e->insn.reg, size);
-    const int64_t word = (int64_t)emul_sign_extend(reg, size) >> (size == 2 ? 4 : size == 4 ? 5 : 6);
+    const unsigned int shift_by = size == 2 ? 4 : size == 4 ? 5 : 6;
+    const int64_t word = (int64_t)emul_sign_extend(reg, size) >> shift_by;
     const uint64_t offset = (emul_effective_address(e) + (uint64_t)word * size) &
                             emul_mask(e->insn.adsize);
     const uint64_t bit = 1ULL << (reg & (bits - 1));

@@ -57,7 +57,7 @@ static struct emul_segment unpack(const struct descriptor *d, uint16_t selector)
     };
 }
 
-/* The accessed bit is set in the table. The attributes that the caller caches have it in any case. */
+/* Sets the accessed bit, in the table and in what is cached. */
 static enum emul_result mark_accessed(struct emul *e, struct descriptor *d)
 {
     const uint64_t bit = 1ULL << 40;

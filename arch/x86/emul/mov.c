@@ -13,6 +13,11 @@ enum emul_result emul_mov(struct emul *e, unsigned int arg)
     return EMUL_OK;
 }
 
+enum emul_result emul_movnti(struct emul *e, unsigned int arg)
+{
+    return e->insn.rep || e->insn.opsize_prefix ? EMUL_UNHANDLED : emul_mov(e, arg);
+}
+
 /* arg: the size of the source; 8 more for a sign. */
 enum emul_result emul_mov_extend(struct emul *e, unsigned int arg)
 {
@@ -52,13 +57,13 @@ enum emul_result emul_xchg(struct emul *e, unsigned int arg)
     return EMUL_OK;
 }
 
-/* 90: XCHG with the accumulator, but NOP (or PAUSE) if that is the register. */
+/* 90: XCHG with r8 if REX.B is there, whatever other prefixes say; else NOP or PAUSE. */
 enum emul_result emul_pause(struct emul *e, unsigned int arg)
 {
     const unsigned int size = e->insn.opsize;
     const uint64_t a = emul_read_reg(e, RAX, size), b = emul_read_reg(e, 8, size);
 
-    if (!(e->insn.rex & 1) || e->insn.rep == 0xf3)
+    if (!(e->insn.rex & 1))
         return EMUL_OK;
     emul_write_reg(e, RAX, size, b);
     emul_write_reg(e, 8, size, a);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Multiplication and division. AMD APM vol. 3, "General-Purpose Instruction Reference". Products
- * take 128 bits. Divisions of 128 bits are done bit by bit: the compiler's own would call a library.
+ * take 128 bits. Divisions of 128 bits are done bit by bit: the compiler's would call a library.
  */
 #include "priv.h"
 
@@ -122,9 +122,10 @@ static enum emul_result div_signed(struct emul *e, unsigned int size)
     const int64_t d = (int64_t)emul_sign_extend(e->dst.val, size);
     const bool negative = (a < 0) != (d < 0);
     const uint64_t limit = emul_sign_bit(size) - (negative ? 0 : 1);
+    const u128 top = a < 0 ? -(u128)a : (u128)a;
     uint64_t q, rest;
 
-    if (!divide_wide(a < 0 ? -(u128)a : (u128)a, d < 0 ? 0 - (uint64_t)d : (uint64_t)d, &q, &rest) ||
+    if (!divide_wide(top, d < 0 ? 0 - (uint64_t)d : (uint64_t)d, &q, &rest) ||
         q > limit)
         return emul_raise(e, TRAP_DE, 0);
     write_pair(e, size, negative ? 0 - q : q, a < 0 ? 0 - rest : rest);

@@ -143,7 +143,7 @@ emul_handler emul_alu, emul_inc_dec, emul_not, emul_neg, emul_xadd, emul_cmpxchg
 emul_handler emul_shift, emul_shift_double;
 emul_handler emul_bit_test, emul_bit_scan, emul_popcnt;
 emul_handler emul_mul, emul_imul2, emul_imul3, emul_div;
-emul_handler emul_mov, emul_mov_extend, emul_movbe, emul_xchg, emul_cmov, emul_setcc, emul_lea,
+emul_handler emul_mov, emul_movnti, emul_mov_extend, emul_movbe, emul_xchg, emul_cmov, emul_setcc, emul_lea,
     emul_bswap, emul_convert, emul_flag_op, emul_ahf, emul_nop, emul_xlat, emul_pause;
 emul_handler emul_push_op, emul_pop_op, emul_push_seg, emul_pop_seg, emul_pusha, emul_popa,
     emul_pushf, emul_popf, emul_enter, emul_leave;

@@ -125,19 +125,20 @@ static enum emul_result finish(struct emul *e, enum emul_result r, bool stepping
 
 enum emul_result emul_run(struct emul *e)
 {
-    const bool again = e->replay.active && e->replay.accesses > 0;
     const bool stepping = e->state.rflags & X86_EFLAGS_TF;
-    enum emul_result r = EMUL_OK;
+    enum emul_result r;
 
     e->next = e->state;
     e->at_access = e->at_word = 0;
-    e->shadow_sti = e->shadow_ss = false;
-    if (!again)
+    e->shadow_sti = e->shadow_ss = e->single_step = false;
+    if (!e->replay.active) {
         r = decode(e);
-    if (r == EMUL_OK) {
-        e->next.rip = wrap_rip(e, e->state.rip + e->insn.length);
-        e->next.rflags &= ~X86_EFLAGS_RF;
-        r = execute(e);
+        if (r == EMUL_RETRY)
+            return r; /* nothing to replay: it is fetched anew */
+        if (r != EMUL_OK)
+            return finish(e, r, stepping);
     }
-    return finish(e, r, stepping);
+    e->next.rip = wrap_rip(e, e->state.rip + e->insn.length);
+    e->next.rflags &= ~X86_EFLAGS_RF;
+    return finish(e, execute(e), stepping);
 }

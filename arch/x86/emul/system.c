@@ -6,9 +6,6 @@
  */
 #include "priv.h"
 
-#define MSR_TSC 0x10
-#define MSR_TSC_AUX 0xc0000103
-
 static enum emul_result no_privilege(struct emul *e) { return emul_raise(e, TRAP_GP, 0); }
 
 static enum emul_result report(struct emul *e, enum emul_event event, uint64_t linear)

@@ -145,7 +145,7 @@ struct emul {
     struct emul_operand dst, src;
     uint8_t at_access, at_word;        /* accesses of this run so far, words of data they read */
     struct {
-        bool active;                   /* the last run ended in EMUL_RETRY */
+        bool active;                   /* the last run ended in EMUL_RETRY; insn holds */
         uint8_t accesses, words;
         uint64_t data[EMUL_REPLAY_WORDS];
     } replay;

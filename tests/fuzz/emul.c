@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Any instruction bytes on any state: the emulator runs twice, once with all answers at once and
+ * once where each access and port answers RETRY before it answers. Both must end alike, and what is
+ * not done must have changed nothing.
+ */
+/* links: arch/x86/emul/alu.c arch/x86/emul/bits.c arch/x86/emul/branch.c arch/x86/emul/decode.c arch/x86/emul/decode_tables.c arch/x86/emul/desc.c arch/x86/emul/far.c arch/x86/emul/io.c arch/x86/emul/mem.c arch/x86/emul/mov.c arch/x86/emul/muldiv.c arch/x86/emul/reg.c arch/x86/emul/run.c arch/x86/emul/simd.c arch/x86/emul/stack.c arch/x86/emul/string.c arch/x86/emul/system.c arch/x86/emul/table.c */
+#include <stdlib.h>
+#include <string.h>
+
+#include <arch/emul.h>
+#include <arch/regs.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MEMORY 4096U /* mirrored over the address space; an address with bit 15 set faults */
+
+struct world {
+    bool retry, answered;
+    unsigned int asked, told;  /* accesses that were answered */
+    uint8_t memory[MEMORY], vectors[16][32];
+};
+
+static void require(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+/* Every second call waits, in a world that does so. */
+static bool must_wait(struct world *w)
+{
+    if (!w->retry)
+        return false;
+    w->answered = !w->answered;
+    return w->answered;
+}
+
+static enum emul_result touch(struct emul *e, uint64_t linear, unsigned int size, bool write)
+{
+    struct world *w = e->owner;
+
+    require(size >= 1 && size <= 33);
+    if (linear & 0x8000)
+        return emul_page_fault(e, write ? PFEC_WRITE : 0, linear);
+    if (must_wait(w))
+        return EMUL_RETRY;
+    w->told++;
+    return EMUL_OK;
+}
+
+static enum emul_result on_fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
+                                 unsigned int *got)
+{
+    memset(buf, 0x90, size);
+    *got = size;
+    return EMUL_OK;
+}
+
+static enum emul_result on_read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
+                                enum emul_access access)
+{
+    struct world *w = e->owner;
+    const enum emul_result r = touch(e, linear, size, false);
+
+    for (unsigned int i = 0; r == EMUL_OK && i < size; i++)
+        ((uint8_t *)buf)[i] = w->memory[(linear + i) % MEMORY];
+    return r;
+}
+
+static enum emul_result on_write(struct emul *e, uint64_t linear, const void *buf,
+                                 unsigned int size, enum emul_access access)
+{
+    struct world *w = e->owner;
+    const enum emul_result r = touch(e, linear, size, true);
+
+    for (unsigned int i = 0; r == EMUL_OK && i < size; i++)
+        w->memory[(linear + i) % MEMORY] = ((const uint8_t *)buf)[i];
+    return r;
+}
+
+static enum emul_result on_probe(struct emul *e, uint64_t linear, unsigned int size,
+                                 enum emul_access access)
+{
+    return linear & 0x8000 ? emul_page_fault(e, PFEC_WRITE, linear) : EMUL_OK;
+}
+
+static enum emul_result on_cmpxchg(struct emul *e, uint64_t linear, const void *old,
+                                   const void *new, unsigned int size, bool *swapped)
+{
+    *swapped = true;
+    return on_write(e, linear, new, size, EMUL_DATA);
+}
+
+static enum emul_result on_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
+{
+    struct world *w = e->owner;
+
+    require(size == 1 || size == 2 || size == 4);
+    if (must_wait(w))
+        return EMUL_RETRY;
+    *val = port * 0x01010101U + w->told++;
+    return EMUL_OK;
+}
+
+static enum emul_result on_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val)
+{
+    uint32_t old;
+
+    return on_in(e, port, size, &old);
+}
+
+static enum emul_result on_read_register(struct emul *e, unsigned int nr, uint64_t *val)
+{
+    *val = nr * 0x1234567ULL;
+    return EMUL_OK;
+}
+static enum emul_result on_write_register(struct emul *e, unsigned int nr, uint64_t val)
+{
+    require(nr < 16);
+    return EMUL_OK;
+}
+static enum emul_result on_read_msr(struct emul *e, uint32_t msr, uint64_t *val)
+{
+    *val = msr * 3ULL;
+    return EMUL_OK;
+}
+static enum emul_result on_write_msr(struct emul *e, uint32_t msr, uint64_t val)
+{
+    return msr & 1 ? EMUL_OK : emul_raise(e, TRAP_GP, 0);
+}
+static enum emul_result on_cpuid(struct emul *e, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+    out[0] = out[1] = out[2] = out[3] = leaf ^ sub;
+    return EMUL_OK;
+}
+static enum emul_result on_event(struct emul *e, enum emul_event event, uint64_t linear)
+{
+    return EMUL_OK;
+}
+static enum emul_result on_read_vector(struct emul *e, enum emul_vector kind, unsigned int nr,
+                                       void *buf)
+{
+    const struct world *w = e->owner;
+
+    require(nr < (kind == EMUL_MMX ? 8 : 16));
+    memcpy(buf, w->vectors[nr], kind == EMUL_MMX ? 8 : 32);
+    return EMUL_OK;
+}
+static enum emul_result on_write_vector(struct emul *e, enum emul_vector kind, unsigned int nr,
+                                        const void *buf, bool keep_upper)
+{
+    struct world *w = e->owner;
+
+    require(nr < (kind == EMUL_MMX ? 8 : 16));
+    memcpy(w->vectors[nr], buf, kind == EMUL_MMX ? 8 : keep_upper ? 16 : 32);
+    return EMUL_OK;
+}
+
+static const struct emul_ops ops = {
+    .fetch = on_fetch, .read = on_read, .write = on_write, .probe_write = on_probe,
+    .cmpxchg = on_cmpxchg, .port_in = on_in, .port_out = on_out, .read_cr = on_read_register,
+    .write_cr = on_write_register, .read_dr = on_read_register, .write_dr = on_write_register,
+    .read_msr = on_read_msr, .write_msr = on_write_msr, .cpuid = on_cpuid, .event = on_event,
+    .read_vector = on_read_vector, .write_vector = on_write_vector,
+};
+
+/* Bytes of the input, then zeros. */
+struct source {
+    const uint8_t *p;
+    size_t n;
+};
+
+static uint64_t take(struct source *s, unsigned int size)
+{
+    uint64_t v = 0;
+    const unsigned int n = MIN(size, s->n);
+
+    memcpy(&v, s->p, n);
+    s->p += n;
+    s->n -= n;
+    return v;
+}
+
+static void make_segments(struct emul *e, uint64_t what)
+{
+    static const uint16_t attr[4] = { 0x93, 0xc93, 0x91, 0x97 };
+
+    for (unsigned int i = 0; i < 6; i++, what >>= 3)
+        e->state.seg[i] = (struct emul_segment){ .attr = attr[what & 3], .base = i * 16,
+                                                 .limit = what & 4 ? 0xffffffff : 0xffff };
+    e->state.seg[INSN_CS].attr = (uint16_t)(0x9b | (what & 3) << 9);
+    e->state.seg[INSN_CS].limit = 0xffffffff;
+}
+
+static void make(struct emul *e, struct world *w, struct source s)
+{
+    const uint8_t how = (uint8_t)take(&s, 1);
+
+    emul_init(e, &ops, w);
+    e->nr_bytes = INSN_LENGTH_MAX;
+    for (unsigned int i = 0; i < INSN_LENGTH_MAX; i++)
+        e->bytes[i] = (uint8_t)take(&s, 1);
+    e->cr0 = (how & 1 ? X86_CR0_PE : 0) | (how & 2 ? X86_CR0_AM : 0);
+    e->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXSAVE;
+    e->xcr0 = 7;
+    e->efer = how & 1 && how & 4 ? 1UL << 10 : 0;
+    e->state.cpl = how & 1 && how & 8 ? 3 : 0;
+    e->amd = how & 16;
+    e->state.rflags = 2 | (take(&s, 4) & 0x3cfed5);
+    make_segments(e, take(&s, 3));
+    e->state.gdtr.limit = e->state.idtr.limit = 0x3ff;
+    for (unsigned int i = 0; i < 16; i++)
+        e->state.gpr[i] = take(&s, i < 8 ? 4 : 1);
+    for (unsigned int i = 0; i < MEMORY; i++)
+        w->memory[i] = (uint8_t)(i * 7 + (i >> 5));
+    memset(w->vectors, 0xa5, sizeof(w->vectors));
+}
+
+/* Runs that wait change nothing that was not committed by a whole iteration, which is progress. */
+static enum emul_result run(struct emul *e)
+{
+    for (unsigned int i = 0; i < 1000; i++) {
+        const struct emul_state before = e->state;
+        const struct world *w = e->owner;
+        const unsigned int told = w->told;
+        const enum emul_result r = emul_run(e);
+        const bool same = memcmp(&before, &e->state, sizeof(before)) == 0;
+
+        require(r != EMUL_UNHANDLED || same);
+        require(!(r == EMUL_RETRY || r == EMUL_FAULT) || same || e->insn.rep);
+        require(r != EMUL_RETRY || same || w->told > told);
+        require(e->state.rip == before.rip || r == EMUL_OK);
+        if (r != EMUL_RETRY)
+            return r;
+    }
+    return EMUL_RETRY;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct world at_once, waiting;
+    static struct emul a, b;
+    enum emul_result ra, rb;
+
+    at_once = (struct world){ .retry = false };
+    waiting = (struct world){ .retry = true };
+    make(&a, &at_once, (struct source){ data, size });
+    make(&b, &waiting, (struct source){ data, size });
+    ra = run(&a);
+    rb = run(&b);
+    if (rb == EMUL_RETRY || (ra == EMUL_PARTIAL) != (rb == EMUL_PARTIAL))
+        return 0; /* a long REP: it was not followed to its end */
+    require(ra == rb && memcmp(&a.fault, &b.fault, sizeof(a.fault)) == 0);
+    require(a.insn.rep || memcmp(&a.state, &b.state, sizeof(a.state)) == 0);
+    require(a.insn.rep || memcmp(at_once.memory, waiting.memory, MEMORY) == 0);
+    require(a.insn.rep || at_once.told == waiting.told);
+    return 0;
+}
