@@ -4,7 +4,7 @@
  * once where each access and port answers RETRY before it answers. Both must end alike, and what is
  * not done must have changed nothing.
  */
-/* links: arch/x86/emul/alu.c arch/x86/emul/bits.c arch/x86/emul/branch.c arch/x86/emul/decode.c arch/x86/emul/decode_tables.c arch/x86/emul/desc.c arch/x86/emul/far.c arch/x86/emul/io.c arch/x86/emul/mem.c arch/x86/emul/mov.c arch/x86/emul/muldiv.c arch/x86/emul/reg.c arch/x86/emul/run.c arch/x86/emul/simd.c arch/x86/emul/stack.c arch/x86/emul/string.c arch/x86/emul/system.c arch/x86/emul/table.c */
+/* links: arch/x86/emul/[a-z]*.c */
 #include <stdlib.h>
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * run, with random registers and memory, single-stepped natively (the trap flag, in a signal frame)
  * and emulated; registers, defined flags, memory and faults must be the same. 64-bit code.
  */
-/* links: arch/x86/emul/alu.c arch/x86/emul/bits.c arch/x86/emul/branch.c arch/x86/emul/decode.c arch/x86/emul/decode_tables.c arch/x86/emul/desc.c arch/x86/emul/far.c arch/x86/emul/io.c arch/x86/emul/mem.c arch/x86/emul/mov.c arch/x86/emul/muldiv.c arch/x86/emul/reg.c arch/x86/emul/run.c arch/x86/emul/simd.c arch/x86/emul/stack.c arch/x86/emul/string.c arch/x86/emul/system.c arch/x86/emul/table.c */
+/* links: arch/x86/emul/[a-z]*.c */
 #define _GNU_SOURCE
 #include <signal.h>
 #include <stdlib.h>
@@ -21,8 +21,9 @@
 #define ARITH 0x8d5UL
 
 /* ucontext's order of our register numbers. */
-static const int greg[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
-                              REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15 };
+static const int greg[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                              REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                              REG_R12, REG_R13, REG_R14, REG_R15 };
 
 static struct emul_state machine; /* in and out of the native run */
 static struct emul_fault trap;

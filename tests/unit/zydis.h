@@ -99,7 +99,8 @@ static inline const char *zydis_memory(const struct insn *insn, const ZydisDecod
         return "index";
     if (!vector && insn->index != INSN_NO_REG && op->mem.scale != insn->scale)
         return "scale";
-    if (op->mem.segment != ZYDIS_REGISTER_NONE && op->mem.type != ZYDIS_MEMOP_TYPE_AGEN && zydis_segment_prefixes(z) < 2 &&
+    if (op->mem.segment != ZYDIS_REGISTER_NONE && op->mem.type != ZYDIS_MEMOP_TYPE_AGEN &&
+        zydis_segment_prefixes(z) < 2 &&
         zydis_segment(op->mem.segment) != insn->segment &&
         !(insn_is_long64(insn) && insn->segment < INSN_FS))
         return "segment";

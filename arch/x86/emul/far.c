@@ -90,7 +90,7 @@ static enum emul_result real_interrupt(struct emul *e, unsigned int vector)
 
     if (vector * 4 + 3 > e->state.idtr.limit)
         return emul_raise(e, TRAP_GP, 0);
-    r = emul_read_linear(e, e->state.idtr.base + vector * 4, entry, 4, EMUL_SYSTEM);
+    r = emul_read_linear(e, e->state.idtr.base + vector * 4UL, entry, 4, EMUL_SYSTEM);
     if (r == EMUL_OK)
         r = emul_push_all(e, frame, 3, 2);
     if (r == EMUL_OK)

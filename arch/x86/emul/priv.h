@@ -69,13 +69,13 @@ static inline uint64_t emul_mask(unsigned int size)
 }
 static inline uint64_t emul_sign_extend(uint64_t v, unsigned int size)
 {
-    const unsigned int shift = 64 - 8 * size;
+    const unsigned int shift = (64 - 8 * size) & 63; /* size 0: the value as it is */
 
     return (uint64_t)((int64_t)(v << shift) >> shift);
 }
 static inline uint64_t emul_sign_bit(unsigned int size) { return 1ULL << (8 * size - 1); }
 
-/* reg.c: registers by number and size, in next. A byte register 4-7 without REX is ah, ch, dh, bh. */
+/* reg.c: registers by number and size, in next. Byte registers 4-7 without REX are ah to bh. */
 uint64_t emul_read_reg(const struct emul *e, unsigned int nr, unsigned int size);
 void emul_write_reg(struct emul *e, unsigned int nr, unsigned int size, uint64_t val);
 uint64_t emul_read_byte_reg(const struct emul *e, unsigned int nr);
@@ -143,7 +143,8 @@ emul_handler emul_alu, emul_inc_dec, emul_not, emul_neg, emul_xadd, emul_cmpxchg
 emul_handler emul_shift, emul_shift_double;
 emul_handler emul_bit_test, emul_bit_scan, emul_popcnt;
 emul_handler emul_mul, emul_imul2, emul_imul3, emul_div;
-emul_handler emul_mov, emul_movnti, emul_mov_extend, emul_movbe, emul_xchg, emul_cmov, emul_setcc, emul_lea,
+emul_handler emul_movnti;
+emul_handler emul_mov, emul_mov_extend, emul_movbe, emul_xchg, emul_cmov, emul_setcc, emul_lea,
     emul_bswap, emul_convert, emul_flag_op, emul_ahf, emul_nop, emul_xlat, emul_pause;
 emul_handler emul_push_op, emul_pop_op, emul_push_seg, emul_pop_seg, emul_pusha, emul_popa,
     emul_pushf, emul_popf, emul_enter, emul_leave;

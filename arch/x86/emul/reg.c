@@ -48,7 +48,7 @@ void emul_set_flags(struct emul *e, uint64_t mask, uint64_t flags)
     e->next.rflags = (e->next.rflags & ~mask) | (flags & mask);
 }
 
-/* The conditions of Jcc, SETcc, CMOVcc: bit 0 inverts. AMD APM vol. 3 §1.2.9, "Condition Codes". */
+/* The conditions of Jcc, SETcc, CMOVcc: bit 0 inverts. AMD APM vol. 3, "Jcc". */
 bool emul_condition(const struct emul *e, unsigned int cc)
 {
     const uint64_t f = e->next.rflags;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Instructions of the operating system: control, debug and model-specific registers, descriptor
- * tables, the interrupt flag. Privilege and whether a register exists are decided here, what a value
- * means by the owner's callbacks. AMD APM vol. 3, "System Instruction Reference".
+ * tables, the interrupt flag. Privilege and whether a register exists are decided here, what a
+ * value means by the owner's callbacks. AMD APM vol. 3, "System Instruction Reference".
  */
 #include "priv.h"
 

@@ -68,7 +68,7 @@ struct insn {
     uint8_t disp_size;     /* bytes */
     int64_t disp;          /* EVEX: not scaled; of a moffs: the offset */
 
-    uint8_t imm_size, imm2_size; /* bytes; the second one is ENTER's, a far pointer's selector, ... */
+    uint8_t imm_size, imm2_size; /* bytes; two: ENTER, far pointers, ... */
     uint64_t imm, imm2;          /* zero-extended */
 };
 

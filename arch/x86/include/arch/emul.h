@@ -84,7 +84,7 @@ struct emul_ops {
                              enum emul_access access);
     enum emul_result (*write)(struct emul *e, uint64_t linear, const void *buf, unsigned int size,
                               enum emul_access access);
-    /* Would a write fault? Asked ahead of several writes, or of one that comes after a port read. */
+    /* Would a write fault? Asked ahead of several writes, or of one after a port read. */
     enum emul_result (*probe_write)(struct emul *e, uint64_t linear, unsigned int size,
                                     enum emul_access access);
     /* Compare and exchange as one step; *swapped false: somebody else wrote meanwhile. */
@@ -159,7 +159,7 @@ enum emul_result must_check emul_run(struct emul *e);
 /* Forget an instruction that waits for an answer: the owner goes on elsewhere. */
 void emul_cancel(struct emul *e);
 
-/* For callbacks: set the fault, return EMUL_FAULT. The error code is dropped where there is none. */
+/* For callbacks: set the fault, return EMUL_FAULT. An error code is dropped where there is none. */
 enum emul_result emul_raise(struct emul *e, unsigned int vector, uint32_t error);
 enum emul_result emul_page_fault(struct emul *e, uint32_t error, uint64_t linear);
 
