@@ -65,7 +65,7 @@ static inline bool emul_long64(const struct emul *e) { return e->insn.mode == IN
 /* Bytes 1, 2, 4, 8. */
 static inline uint64_t emul_mask(unsigned int size)
 {
-    return size >= 8 ? ~0ULL : (1ULL << (8 * size)) - 1;
+    return size >= 8 ? ~0ULL : ~0ULL >> ((64 - 8 * size) & 63);
 }
 static inline uint64_t emul_sign_extend(uint64_t v, unsigned int size)
 {

@@ -155,7 +155,8 @@ static enum emul_result read_display(struct emul *e, uint64_t *val, unsigned int
     enum emul_result r = EMUL_OK;
 
     for (unsigned int i = 1; i <= nr && r == EMUL_OK; i++) {
-        const uint64_t at = (e->state.gpr[RBP] - (uint64_t)i * size) & emul_mask(emul_stack_size(e));
+        const uint64_t back = (uint64_t)i * size;
+        const uint64_t at = (e->state.gpr[RBP] - back) & emul_mask(emul_stack_size(e));
 
         val[i] = 0;
         r = emul_read(e, INSN_SS, at, &val[i], size);
