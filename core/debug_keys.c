@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <hv/console.h>
 #include <hv/domain.h>
+#include <hv/gnttab.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/percpu.h>
@@ -87,6 +88,61 @@ static void key_memory(char key)
                  (unsigned long)heap_node_free_pages(n));
 }
 
+/* --- H: the exact account --------------------------------------------------------------------- */
+
+/* What the domains have, for the sum at the end; keys are not pressed at once. */
+static uint64_t domains_pages;
+static unsigned int in_state[3];
+
+static void account_domain(struct domain *d)
+{
+    struct gnttab_usage g = { 0 };
+
+    if (d->gnttab)
+        gnttab_usage(d, &g);
+    domains_pages += d->tot_pages;
+    in_state[d->state]++;
+    log_info("account: d%d state %u: %u pages, %u shared, %u claimed, %u of %u ports on %u pages, "
+             "grants v%u %u+%u of %u frames, %u pages of notes, %u mappings on %u of %u pages",
+             d->id, d->state, d->tot_pages, (unsigned int)d->xen_page_list.nr,
+             d->outstanding_pages, d->evtchn.nr_active, d->evtchn.max_port,
+             (unsigned int)(d->evtchn.nr_valid / EVTCHN_PER_GROUP), g.version, g.frames,
+             g.status_frames, g.max_frames, g.active_pages, g.mappings, g.maptrack,
+             g.max_maptrack);
+}
+
+static void account_objects(void)
+{
+    struct heap_class c;
+
+    for (unsigned int i = 0; heap_class_info(i, &c); i++)
+        if (c.size)
+            log_info("account: %u objects of %u bytes on %u pages", c.objects, c.size, c.pages);
+        else
+            log_info("account: %u objects of pages on %u pages", c.objects, c.pages);
+}
+
+/*
+ * Everything that lives and dies with domains, in lines that are the same again when all of it has
+ * been given back. "lost" are frames that are neither free, nor ours, nor a domain's.
+ */
+static void key_account(char key)
+{
+    uint64_t total = heap_total_pages(), free_now = heap_free_pages(), ours = hv_pages_used();
+
+    domains_pages = 0;
+    in_state[DOM_ALIVE] = in_state[DOM_DYING] = in_state[DOM_DEAD] = 0;
+    each_domain(account_domain);
+    account_objects();
+    log_info("account: domains: %u alive, %u dying, %u dead", in_state[DOM_ALIVE],
+             in_state[DOM_DYING], in_state[DOM_DEAD]);
+    log_info("account: memory: %lu pages, %lu free, %lu claimed, %lu ours, %lu of domains, "
+             "%ld lost",
+             (unsigned long)total, (unsigned long)free_now, (unsigned long)heap_claimed_pages(),
+             (unsigned long)ours, (unsigned long)domains_pages,
+             (long)(total - free_now - ours - domains_pages));
+}
+
 /* --- e: event channels ------------------------------------------------------------------------ */
 
 static void show_ports(struct domain *d)
@@ -122,6 +178,7 @@ void debug_keys_init(void)
     key_register('q', "dump domains and their vcpus", key_domains);
     key_register('d', "dump the registers of all vcpus", key_registers);
     key_register('m', "memory info", key_memory);
+    key_register('H', "account for heap, domains, ports and grants", key_account);
     key_register('e', "dump event channels", key_events);
     key_register('C', "crash the hypervisor", key_crash);
     key_register('R', "reboot the machine", key_reboot);

@@ -19,6 +19,7 @@
 #include <hv/softirq.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
+#include <lib/cmdline.h>
 #include <lib/string.h>
 #include <xen/domctl.h>
 
@@ -243,12 +244,21 @@ static void fill(struct domain *d, const struct xen_domctl_createdomain *config,
     domain_watchdog_init(d);
 }
 
+/* What any domain may have at most, and has that does not ask for less. */
+static uint32_t grant_frames = GNTTAB_DEFAULT_FRAMES, maptrack_frames = GNTTAB_DEFAULT_MAPTRACK;
+PARAM_UINT("gnttab_max_frames", grant_frames, "grant frames of a domain at most (default 64)");
+PARAM_UINT("gnttab_max_maptrack_frames", maptrack_frames,
+           "pages of 256 grant mappings of a domain at most (default 1024)");
+
 static int make_gnttab(struct domain *d, const struct xen_domctl_createdomain *config)
 {
     int32_t frames = config->max_grant_frames, maptrack = config->max_maptrack_frames;
 
-    return gnttab_init(d, frames < 0 ? GNTTAB_DEFAULT_FRAMES : (unsigned int)frames,
-                       maptrack < 0 ? GNTTAB_DEFAULT_MAPTRACK : (unsigned int)maptrack,
+    if ((frames >= 0 && (uint32_t)frames > grant_frames) ||
+        (maptrack >= 0 && (uint32_t)maptrack > maptrack_frames))
+        return -EINVAL;
+    return gnttab_init(d, frames < 0 ? grant_frames : (uint32_t)frames,
+                       maptrack < 0 ? maptrack_frames : (uint32_t)maptrack,
                        XEN_DOMCTL_GRANT_version(config->grant_opts));
 }
 

@@ -172,6 +172,7 @@ static void start_dying(struct domain *d)
     d->state = DOM_DYING;
     spin_unlock(&d->life_lock);
     domain_pause(d);
+    BUG_ON(domain_claim_pages(d, 0)); /* taking back does not fail */
     domain_watchdog_exit(d);
     for_each_vcpu (d, v) {
         vcpu_stop_timers(v);

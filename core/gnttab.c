@@ -130,6 +130,28 @@ int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *m
     return rc;
 }
 
+uint32_t gnttab_max_frames(const struct domain *d, bool status)
+{
+    return status ? gnttab_nr_status(d->gnttab->max_frames) : d->gnttab->max_frames;
+}
+
+void gnttab_usage(struct domain *d, struct gnttab_usage *u)
+{
+    struct gnttab *gt = d->gnttab;
+
+    spin_lock(&gt->lock);
+    *u = (struct gnttab_usage){ .version = gt->version, .frames = gt->shared.nr,
+                                .max_frames = gt->max_frames, .status_frames = gt->status.nr };
+    for (uint32_t i = 0; i < gt->active.nr; i++)
+        u->active_pages += gt->active.page[i] != NULL;
+    spin_unlock(&gt->lock);
+    spin_lock(&gt->track_lock);
+    u->mappings = gt->nr_mappings;
+    u->maptrack = gt->track.nr;
+    u->max_maptrack = gt->max_maptrack;
+    spin_unlock(&gt->track_lock);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack,
@@ -138,8 +160,8 @@ int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_mapt
     struct gnttab *gt;
     int rc;
 
-    if (max_frames > MAX_FRAMES || max_maptrack > MAX_MAPTRACK || max_version < 1 ||
-        max_version > 2)
+    if (max_frames == 0 || max_frames > MAX_FRAMES || max_maptrack > MAX_MAPTRACK ||
+        max_version < 1 || max_version > 2)
         return -EINVAL;
     gt = hv_alloc(sizeof(*gt));
     if (!gt)
@@ -154,7 +176,7 @@ int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_mapt
     d->gnttab = gt;
 
     spin_lock(&d->gnttab->lock);
-    rc = gnttab_grow(d, MIN(max_frames, 1U));
+    rc = gnttab_grow(d, 1);
     spin_unlock(&d->gnttab->lock);
     if (rc)
         gnttab_exit(d);

@@ -25,6 +25,8 @@ _Static_assert(sizeof(struct slab) == sizeof(uint64_t), "kept in page->use");
 
 static DEFINE_SPINLOCK(slab_lock, RANK_XHEAP);
 static uint64_t with_room[NR_CLASSES] GUARDED_BY(slab_lock); /* frame of the first page; 0 none */
+static uint32_t objects[NR_CLASSES] GUARDED_BY(slab_lock), pages[NR_CLASSES] GUARDED_BY(slab_lock);
+static uint32_t large_objects, large_pages; /* atomic */
 
 static struct slab *slab_of(struct page *pg)
 {
@@ -79,8 +81,11 @@ static void *alloc_pages(size_t size)
     if (PAGE_SIZE << order < size)
         return NULL;
     va = hv_page_alloc(order);
-    if (va)
-        page_of(va)->order = (LARGE + order) & 0x3f;
+    if (!va)
+        return NULL;
+    page_of(va)->order = (LARGE + order) & 0x3f;
+    __atomic_fetch_add(&large_objects, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&large_pages, 1U << order, __ATOMIC_RELAXED);
     return va;
 }
 
@@ -111,6 +116,7 @@ static void *take_object(struct page *pg, unsigned int c) REQUIRES(slab_lock)
 
     s->first = *(uint16_t *)(void *)obj;
     s->used++;
+    objects[c]++;
     if (s->first == NO_OBJECT)
         unlink_page(pg, c);
     return obj;
@@ -128,8 +134,10 @@ void *hv_alloc(size_t size)
     if (!read_once(with_room[c]) && !(fresh = slab_new(c)))
         return NULL;
     spin_lock(&slab_lock);
-    if (fresh)
+    if (fresh) {
         link_page(fresh, c);
+        pages[c]++;
+    }
     obj = with_room[c] ? take_object(frame_table + with_room[c], c) : NULL;
     spin_unlock(&slab_lock);
     if (!obj)
@@ -150,6 +158,8 @@ void hv_free(void *p)
         c = pg->order - LARGE;
         pg->order = 0;
         hv_page_free(p, c);
+        __atomic_fetch_sub(&large_objects, 1, __ATOMIC_RELAXED);
+        __atomic_fetch_sub(&large_pages, 1U << c, __ATOMIC_RELAXED);
         return;
     }
     BUG_ON(pg->order == 0 || pg->order > NR_CLASSES);
@@ -160,7 +170,9 @@ void hv_free(void *p)
     if (s->first == NO_OBJECT)
         link_page(pg, c);
     s->first = (uint16_t)((uintptr_t)p & PAGE_OFFSET_MASK);
+    objects[c]--;
     if (--s->used == 0) {
+        pages[c]--;
         unlink_page(pg, c);
         empty = pg;
     }
@@ -170,4 +182,19 @@ void hv_free(void *p)
         empty->use = 0;
         hv_page_free(direct_va(mfn_to_paddr(page_to_mfn(empty))), 0);
     }
+}
+
+bool heap_class_info(unsigned int c, struct heap_class *info)
+{
+    if (c > NR_CLASSES)
+        return false;
+    if (c == NR_CLASSES) {
+        *info = (struct heap_class){ .objects = read_once(large_objects),
+                                     .pages = read_once(large_pages) };
+        return true;
+    }
+    spin_lock(&slab_lock);
+    *info = (struct heap_class){ class_size[c], objects[c], pages[c] };
+    spin_unlock(&slab_lock);
+    return true;
 }

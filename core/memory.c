@@ -19,9 +19,6 @@
 #include <hv/shared32.h>
 #include <hv/softirq.h>
 
-#define CMD_MASK 0x3f
-#define CMD_SHIFT 6
-#define MAX_EXTENTS (UINT32_MAX >> CMD_SHIFT)
 #define GUEST_MAX_ORDER 9 /* 2 MiB for ordinary domains */
 
 uint32_t memory_alloc_flags(const struct domain *d, unsigned int mem_flags)
@@ -110,7 +107,7 @@ static long each_extent(struct reservation *m, uint32_t op, uint64_t arg, uint64
         if (op == XENMEM_decrease_reservation ? drop_extent(m, i) : add_extent(m, i))
             break;
         if (i + 1 < m->r.nr_extents && preempt_wanted())
-            return hypercall_continue(m->v, 2, op | ((i + 1) << CMD_SHIFT), arg);
+            return hypercall_continue(m->v, 2, memory_op_at(op, i + 1), arg);
     }
     return (long)i; /* fewer than asked for tells the caller that one failed */
 }
@@ -122,7 +119,7 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
 
     if (copy_arg(&m.r, arg))
         return (long)start;
-    if (m.r.nr_extents > MAX_EXTENTS || start > m.r.nr_extents ||
+    if (m.r.nr_extents > MEMORY_MAX_EXTENTS || start > m.r.nr_extents ||
         m.r.extent_order > memory_max_order(v->domain))
         return (long)start;
     if (m.r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
@@ -186,7 +183,7 @@ static long claim_pages(struct vcpu *v, uint64_t arg)
 {
     struct xen_memory_reservation r;
     struct domain *d;
-    long rc = 0;
+    long rc;
 
     if (!v->domain->is_privileged)
         return -EPERM;
@@ -196,13 +193,8 @@ static long claim_pages(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     d = domain_get_target(r.domid);
     if (d == NULL)
-        return -ESRCH;
-    if (r.nr_extents > d->max_pages)
-        rc = -EINVAL;
-    else if (r.nr_extents > d->tot_pages && r.nr_extents - d->tot_pages > heap_free_pages())
-        rc = -ENOMEM;
-    else
-        rc = -ENOSYS; /* Not yet: frames are not set aside. libxc goes on without a claim. */
+        return -EINVAL;
+    rc = domain_claim_pages(d, r.nr_extents);
     domain_put(d);
     return rc;
 }
@@ -211,8 +203,8 @@ static long claim_pages(struct vcpu *v, uint64_t arg)
 
 long hc_memory_op(struct vcpu *v, const uint64_t args[])
 {
-    uint32_t op = args[0] & CMD_MASK;
-    uint64_t start = (args[0] & UINT32_MAX) >> CMD_SHIFT, arg = args[1];
+    uint32_t op = args[0] & MEMORY_CMD_MASK;
+    uint64_t start = (args[0] & UINT32_MAX) >> MEMORY_CMD_SHIFT, arg = args[1];
 
     switch (op) {
     case XENMEM_increase_reservation:
@@ -238,7 +230,7 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
     case XENMEM_claim_pages:
         return claim_pages(v, arg);
     case XENMEM_acquire_resource:
-        return memory_acquire_resource(v, arg);
+        return memory_acquire_resource(v, op, arg, start);
     case XENMEM_get_vnumainfo:
         return -EOPNOTSUPP; /* no domain has virtual NUMA nodes; callers test for exactly this */
     case XENMEM_add_to_physmap:

@@ -7,11 +7,11 @@
 #include <hv/errno.h>
 #include <hv/gnttab.h>
 #include <hv/guest.h>
+#include <hv/hypercall.h>
 #include <hv/memory.h>
 #include <hv/page.h>
+#include <hv/softirq.h>
 #include <lib/string.h>
-
-#define MAX_RESOURCE_FRAMES 32 /* a call; libxc asks for one or a few */
 
 /* Write entry i of the caller's buffer while it has room; count it either way. */
 static int put_entry(const struct xen_memory_map *map, unsigned int i, const struct e820entry *e)
@@ -102,18 +102,34 @@ long memory_map_set(struct vcpu *v, uint64_t arg)
 
 /* --- resources -------------------------------------------------------------------------------- */
 
-static long resource_frames(struct domain *d, const struct xen_mem_acquire_resource *r)
+/* Frames that the resource may have; 0: the domain has no such resource. */
+static uint32_t resource_size(const struct domain *d, const struct xen_mem_acquire_resource *r)
 {
-    if (r->type != XENMEM_resource_grant_table || r->id > XENMEM_resource_grant_table_id_status)
-        return -EOPNOTSUPP; /* libxc then uses the older way */
-    if (r->nr_frames > MAX_RESOURCE_FRAMES || r->frame + r->nr_frames > UINT32_MAX)
-        return -E2BIG;
-    for (uint32_t i = 0; i < r->nr_frames; i++) {
+    if (r->type != XENMEM_resource_grant_table || !d->gnttab)
+        return 0; /* an ioreq server's pages, a trace: Not yet. */
+    if (r->id == XENMEM_resource_grant_table_id_shared)
+        return gnttab_max_frames(d, false);
+    return r->id == XENMEM_resource_grant_table_id_status ? gnttab_max_frames(d, true) : 0;
+}
+
+/* The frame numbers from `start` on: a call may be continued. */
+static long resource_frames(struct vcpu *v, struct domain *d,
+                            const struct xen_mem_acquire_resource *r, uint32_t op, uint64_t arg,
+                            uint64_t start)
+{
+    bool status = r->id == XENMEM_resource_grant_table_id_status;
+
+    if (start >= r->nr_frames || r->nr_frames > MEMORY_MAX_EXTENTS ||
+        r->frame > UINT32_MAX - r->nr_frames)
+        return -EINVAL;
+    for (uint64_t i = start; i < r->nr_frames; i++) {
         xen_pfn_t frame;
         mfn_t mfn;
-        int rc = gnttab_get_frame(d, (unsigned int)(r->frame + i),
-                                  r->id == XENMEM_resource_grant_table_id_status, &mfn);
+        int rc;
 
+        if (i > start && preempt_wanted())
+            return hypercall_continue(v, 2, memory_op_at(op, i), arg);
+        rc = gnttab_get_frame(d, (unsigned int)(r->frame + i), status, &mfn);
         if (rc)
             return rc;
         frame = mfn.n;
@@ -123,7 +139,26 @@ static long resource_frames(struct domain *d, const struct xen_mem_acquire_resou
     return 0;
 }
 
-long memory_acquire_resource(struct vcpu *v, uint64_t arg)
+static long acquire(struct vcpu *v, struct domain *d, struct xen_mem_acquire_resource *r,
+                    uint32_t op, uint64_t arg, uint64_t start)
+{
+    uint32_t size = resource_size(d, r);
+
+    if (d == v->domain)
+        return -EPERM;
+    if (r->type > XENMEM_resource_vmtrace_buf)
+        return -EOPNOTSUPP;
+    if (size == 0)
+        return -EINVAL;
+    if (!handle_is_null(r->frame_list))
+        return resource_frames(v, d, r, op, arg, start);
+    if (r->nr_frames != 0 || start != 0)
+        return -EINVAL;
+    r->nr_frames = size; /* no list: how many are there? */
+    return copy_field_back(arg, r, nr_frames) ? -EFAULT : 0;
+}
+
+long memory_acquire_resource(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t start)
 {
     struct xen_mem_acquire_resource r;
     struct domain *d;
@@ -137,15 +172,10 @@ long memory_acquire_resource(struct vcpu *v, uint64_t arg)
         return -EFAULT;
     if (r.pad != 0)
         return -EINVAL;
-    d = domain_get_target(r.domid);
+    d = domain_get_by_id(r.domid);
     if (d == NULL)
         return -ESRCH;
-    if (r.nr_frames == 0 && handle_is_null(r.frame_list)) {
-        r.nr_frames = r.type == XENMEM_resource_grant_table ? GNTTAB_DEFAULT_FRAMES : 0;
-        rc = r.nr_frames == 0 ? -EOPNOTSUPP : copy_field_back(arg, &r, nr_frames) ? -EFAULT : 0;
-    } else {
-        rc = resource_frames(d, &r);
-    }
+    rc = acquire(v, d, &r, op, arg, start);
     domain_put(d);
     return rc;
 }

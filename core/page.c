@@ -129,6 +129,56 @@ struct domain *page_owner(const struct page *pg)
     return id < NR_OWNERS && id != DOMID_NONE ? owner_of[id] : NULL;
 }
 
+/* --- claims ----------------------------------------------------------------------------------- */
+
+/*
+ * A claim names the total that a domain is to have; outstanding_pages is what it still lacks. It
+ * follows what the domain gets and gives back, and is over once it has reached 0. The allocator's
+ * sum is always that of all domains.
+ */
+static int claim(struct domain *d, uint64_t nr) REQUIRES(d->page_lock)
+{
+    int rc;
+
+    if (nr == 0) {
+        heap_claim_adjust(-(int64_t)d->outstanding_pages);
+        d->outstanding_pages = 0;
+        return 0;
+    }
+    /* a dying domain gives its claim back before it gets here, or finds it out here */
+    if (read_once(d->state) != DOM_ALIVE || d->outstanding_pages)
+        return -EINVAL;
+    if (nr <= d->tot_pages || nr > d->max_pages)
+        return -EINVAL;
+    rc = heap_claim(nr - d->tot_pages);
+    if (!rc)
+        d->outstanding_pages = (uint32_t)(nr - d->tot_pages);
+    return rc;
+}
+
+int domain_claim_pages(struct domain *d, uint64_t nr)
+{
+    int rc;
+
+    spin_lock(&d->page_lock);
+    rc = claim(d, nr);
+    spin_unlock(&d->page_lock);
+    return rc;
+}
+
+void domain_claim_follow(struct domain *d, int64_t delta)
+{
+    int64_t left = (int64_t)d->outstanding_pages - delta;
+
+    if (likely(d->outstanding_pages == 0))
+        return;
+    left = MAX(left, 0);
+    heap_claim_adjust(left - (int64_t)d->outstanding_pages);
+    d->outstanding_pages = (uint32_t)left;
+}
+
+/* --- frames of domains ------------------------------------------------------------------------ */
+
 int page_assign(struct domain *d, struct page *pg, unsigned int order)
 {
     uint32_t nr = 1U << order;
@@ -150,7 +200,7 @@ int page_assign(struct domain *d, struct page *pg, unsigned int order)
     }
     if (!rc) {
         d->tot_pages += nr;
-        d->outstanding_pages -= MIN(d->outstanding_pages, nr);
+        domain_claim_follow(d, nr);
     }
     spin_unlock(&d->page_lock);
     return rc;
@@ -158,7 +208,7 @@ int page_assign(struct domain *d, struct page *pg, unsigned int order)
 
 struct page *page_alloc_for(struct domain *d, unsigned int order, uint32_t flags)
 {
-    struct page *pg = page_alloc(order, flags);
+    struct page *pg = page_alloc_claimed(order, flags, read_once(d->outstanding_pages));
 
     if (pg && page_assign(d, pg, order)) {
         page_free(pg, order);
@@ -176,6 +226,7 @@ static void free_owned(struct page *pg, uint64_t ref)
     spin_lock(&d->page_lock);
     page_list_del(&d->page_list, pg);
     d->tot_pages--;
+    domain_claim_follow(d, -1);
     pg->owner = DOMID_NONE;
     pg->tlb_stamp = tlb_now();
     write_once(pg->ref, PAGE_STALE);

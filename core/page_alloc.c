@@ -19,6 +19,7 @@
  */
 #include <arch/frametable.h>
 #include <arch/tlb.h>
+#include <hv/errno.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <lib/string.h>
@@ -26,11 +27,14 @@
 #define MAX_NODES 64
 #define NR_ZONES (MAX_PADDR_BITS - 20 + 1) /* zone z: addresses of z + 20 bits, the top one set */
 #define TINY_ZONE 5 /* first zone that everybody may use: 16 MiB on */
+#define TINY_END (1ULL << (TINY_ZONE + 7)) /* and the frame that it starts at */
 #define LOWEST_FRAME 0x100
 #define MAX_VIRGIN 1024
 #define HV_BITS 42 /* the direct map ends at 5 TiB */
 /* sections taken into use to serve one request larger than a section's blocks */
 #define HUGE_CARVES 8
+/* frames that a section's tables take at most: 32 bytes a frame, 8 bytes a frame, page tables */
+#define SECTION_COST (SECTION_PAGES * (32 + 8) / PAGE_SIZE + SECTION_PT_PAGES)
 
 #define FRAME_END(mfn, order) ((mfn) + (1ULL << (order)))
 
@@ -48,9 +52,13 @@ static struct node_heap heap[MAX_NODES] GUARDED_BY(heap_lock);
 static unsigned int nr_nodes = 1;
 static struct virgin virgin[MAX_VIRGIN] GUARDED_BY(heap_lock);
 static unsigned int nr_virgin GUARDED_BY(heap_lock);
+static uint64_t virgin_sections GUARDED_BY(heap_lock); /* at most: that they lie in */
+/* frames below TINY_END: in lists, virgin */
+static uint64_t tiny_free GUARDED_BY(heap_lock), virgin_tiny GUARDED_BY(heap_lock);
 static struct virgin node_range[MAX_VIRGIN]; /* what was given at boot, for node_of(); merged */
 static unsigned int nr_node_ranges;
-static uint64_t hv_used;
+static uint64_t hv_used; /* the pool below included */
+static uint64_t claimed GUARDED_BY(heap_lock); /* promised to domains, see heap_claim() */
 
 /* Page-table pages for section_build(), which runs under the lock. */
 static uint32_t pt_pool[SECTION_PT_PAGES * 2] GUARDED_BY(heap_lock);
@@ -145,6 +153,8 @@ static void block_add(uint64_t mfn, unsigned int order, unsigned int node, uint6
     struct page *pg = frame_table + mfn, *buddy;
 
     heap[node].free += 1ULL << order;
+    if (zone_of(mfn) < TINY_ZONE)
+        tiny_free += 1ULL << order;
     pg->ref = PAGE_FREE | flags;
     pg->tlb_stamp = stamp;
     while ((buddy = buddy_of(mfn, order, node))) {
@@ -178,6 +188,8 @@ static struct page *block_take(unsigned int node, unsigned int order, unsigned i
         list_push(page_to_mfn(half).n, have, node);
     }
     heap[node].free -= 1ULL << order;
+    if (zone < TINY_ZONE)
+        tiny_free -= 1ULL << order;
     return pg;
 }
 
@@ -211,6 +223,14 @@ static void add_range(uint64_t start, uint64_t end, unsigned int node, uint64_t 
 
 static void virgin_update(unsigned int node) REQUIRES(heap_lock)
 {
+    virgin_sections = virgin_tiny = 0;
+    for (unsigned int i = 0; i < nr_virgin; i++) {
+        const struct virgin *v = &virgin[i];
+
+        virgin_sections += SECTION_OF(_mfn(v->end - 1)) - SECTION_OF(_mfn(v->start)) + 1;
+        if (v->start < TINY_END)
+            virgin_tiny += MIN(v->end, TINY_END) - v->start;
+    }
     heap[node].virgin = heap[node].virgin_top = 0;
     for (unsigned int i = 0; i < nr_virgin; i++)
         if (virgin[i].node == node) {
@@ -333,6 +353,7 @@ static bool pt_pool_fill(struct pieces *p, unsigned int node) REQUIRES(heap_lock
         if (!mfn)
             return false;
         pt_pool[nr_pt_pool++] = (uint32_t)mfn;
+        hv_used++;
     }
     return true;
 }
@@ -486,7 +507,56 @@ static struct page *take(const struct request *r, uint32_t flags) REQUIRES(heap_
     return pg || near.limit == r->limit ? pg : take_anywhere(r, flags);
 }
 
+/* What can be had for sure: not the lowest memory, and virgin memory pays for its tables. */
+static uint64_t available(void) REQUIRES(heap_lock)
+{
+    uint64_t sum = 0, cost = virgin_sections * SECTION_COST + tiny_free + virgin_tiny;
+
+    for (unsigned int n = 0; n < nr_nodes; n++)
+        sum += heap[n].free + heap[n].virgin;
+    return sum > cost ? sum - cost : 0;
+}
+
+int heap_claim(uint64_t nr)
+{
+    int rc = 0;
+
+    spin_lock(&heap_lock);
+    if (nr > available() || claimed > available() - nr)
+        rc = -ENOMEM;
+    else
+        claimed += nr;
+    spin_unlock(&heap_lock);
+    return rc;
+}
+
+void heap_claim_adjust(int64_t delta)
+{
+    spin_lock(&heap_lock);
+    BUG_ON(delta < 0 && claimed < (uint64_t)-delta);
+    claimed += (uint64_t)delta;
+    spin_unlock(&heap_lock);
+}
+
+uint64_t heap_claimed_pages(void) NO_TSA
+{
+    return read_once(claimed);
+}
+
 struct page *page_alloc(unsigned int order, uint32_t flags)
+{
+    return page_alloc_claimed(order, flags, 0);
+}
+
+/* What others were promised is theirs, unless the request is within the asker's own promise. */
+static bool may_take(unsigned int order, uint32_t claim) REQUIRES(heap_lock)
+{
+    uint64_t nr = 1ULL << order;
+
+    return likely(!claimed) || claim >= nr || claimed + nr <= available();
+}
+
+struct page *page_alloc_claimed(unsigned int order, uint32_t flags, uint32_t claim)
 {
     struct request r = request_of(order, flags);
     struct page *pg;
@@ -496,7 +566,7 @@ struct page *page_alloc(unsigned int order, uint32_t flags)
     if (order > MAX_ORDER || !r.high_zone)
         return NULL;
     spin_lock(&heap_lock);
-    pg = take(&r, flags);
+    pg = may_take(order, claim) ? take(&r, flags) : NULL;
     old_flags = pg ? pg->ref : 0;
     flush_m2p = m2p_changed;
     m2p_changed = false;
@@ -640,6 +710,7 @@ void *hv_page_alloc(unsigned int order)
 
     if (unlikely(am_building())) {
         va = order ? NULL : pt_pool_take();
+        return va ? memset(va, 0, PAGE_SIZE) : NULL; /* counted when it went into the pool */
     } else {
         pg = page_alloc(order, ALLOC_BITS(HV_BITS) | ALLOC_NO_SCRUB);
         va = pg ? direct_va(mfn_to_paddr(page_to_mfn(pg))) : NULL;

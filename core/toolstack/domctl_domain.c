@@ -22,8 +22,6 @@ static int check_config(const struct xen_domctl_createdomain *c)
         return -EINVAL; /* hvm, hap, iommu, nested virtualisation, vpmu: not in this build */
     if (c->iommu_opts != 0 || c->vmtrace_size != 0 || c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
         return -EINVAL;
-    if (c->max_grant_frames < -1 || c->max_maptrack_frames < -1)
-        return -EINVAL;
     if (XEN_DOMCTL_GRANT_version(c->grant_opts) == 0 ||
         XEN_DOMCTL_GRANT_version(c->grant_opts) > 2 ||
         (c->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask))

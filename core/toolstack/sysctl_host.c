@@ -22,6 +22,7 @@ long sysctl_physinfo(struct xen_sysctl *op, uint64_t arg)
         .cpu_khz = time_tsc_khz(),
         .total_pages = heap_total_pages(),
         .free_pages = heap_free_pages(),
+        .outstanding_pages = heap_claimed_pages(),
         .max_mfn = mfn_max().n,
         .capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1 |
                         XEN_SYSCTL_PHYSCAP_gnttab_v2,

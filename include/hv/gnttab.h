@@ -32,6 +32,16 @@ void gnttab_exit(struct domain *d);
  * it.
  */
 int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *mfn);
+/* How many it may have of either: the limit given at creation. */
+uint32_t gnttab_max_frames(const struct domain *d, bool status);
+
+/* What the table and the domain's mappings take, for the account of debug key H. */
+struct gnttab_usage {
+    uint32_t version, frames, max_frames, status_frames;
+    uint32_t active_pages;                 /* our notes about references that were in use */
+    uint32_t mappings, maptrack, max_maptrack; /* maptrack: pages */
+};
+void gnttab_usage(struct domain *d, struct gnttab_usage *u);
 
 /*
  * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables at

@@ -32,7 +32,17 @@ long memory_exchange(struct vcpu *v, uint64_t arg);
 long memory_map_get(struct vcpu *v, uint64_t arg);
 long memory_map_get_machine(struct vcpu *v, uint64_t arg);
 long memory_map_set(struct vcpu *v, uint64_t arg);
-long memory_acquire_resource(struct vcpu *v, uint64_t arg);
+/* start: frames that are done */
+long memory_acquire_resource(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t start);
+
+/* The command's upper bits hold the extent to continue from: public memory.h leaves them to us. */
+#define MEMORY_CMD_MASK 0x3f
+#define MEMORY_CMD_SHIFT 6
+#define MEMORY_MAX_EXTENTS (UINT32_MAX >> MEMORY_CMD_SHIFT)
+static inline uint64_t memory_op_at(uint32_t op, uint64_t extent)
+{
+    return op | (extent << MEMORY_CMD_SHIFT);
+}
 
 /* Allocation flags of hv/page.h from the ABI's mem_flags (XENMEMF_*). */
 uint32_t memory_alloc_flags(const struct domain *d, unsigned int mem_flags);

@@ -130,12 +130,21 @@ void ram_add_range(paddr_t start, paddr_t end);
 void heap_add_range(paddr_t start, paddr_t end, unsigned int node);
 /* 2^order contiguous frames, without owner; NULL when there are none. Never blocks. */
 struct page *page_alloc(unsigned int order, uint32_t flags) must_check;
+/* The same for a domain that has been promised so many (heap_claim()): those are for it only. */
+struct page *page_alloc_claimed(unsigned int order, uint32_t flags, uint32_t claim) must_check;
 void page_free(struct page *pg, unsigned int order);
 uint64_t heap_free_pages(void); /* the virgin ones included */
 uint64_t heap_total_pages(void);
 uint64_t heap_node_free_pages(unsigned int node);
 uint64_t heap_node_total_pages(unsigned int node);
 unsigned int heap_nr_nodes(void);
+/*
+ * Promise nr frames: nobody gets them but through page_alloc_claimed(). -ENOMEM when there are not
+ * so many. domain_claim_pages() knows whose they are, and adjusts the sum.
+ */
+int heap_claim(uint64_t nr) must_check;
+void heap_claim_adjust(int64_t delta);
+uint64_t heap_claimed_pages(void);
 
 /* Frames for ourselves, mapped (direct map), zeroed. NULL when out of memory. */
 void *hv_page_alloc(unsigned int order) must_check;
@@ -144,6 +153,9 @@ void hv_page_free(void *va, unsigned int order);
 void *hv_alloc(size_t size) must_check;
 void hv_free(void *p); /* NULL is ignored */
 uint64_t hv_pages_used(void); /* frames the hypervisor keeps for itself */
+/* Objects of the size class c and the pages they are on; the last class is that of whole pages. */
+struct heap_class { uint32_t size, objects, pages; };
+bool heap_class_info(unsigned int c, struct heap_class *info); /* false: no such class */
 
 /* --- owners and references -------------------------------------------------------------------- */
 
@@ -154,6 +166,14 @@ uint64_t hv_pages_used(void); /* frames the hypervisor keeps for itself */
 int page_assign(struct domain *d, struct page *pg, unsigned int order) must_check;
 /* Allocate and assign: the common case of populate. */
 struct page *page_alloc_for(struct domain *d, unsigned int order, uint32_t flags) must_check;
+/*
+ * XENMEM_claim_pages: d is to have nr frames in all, and those that it lacks are kept for it; 0
+ * takes the promise back. -EINVAL: it has a promise, or as many, or may not have so many, or is
+ * dying. -ENOMEM.
+ */
+int domain_claim_pages(struct domain *d, uint64_t nr) must_check;
+/* Under d->page_lock: it got (lost, if negative) frames. */
+void domain_claim_follow(struct domain *d, int64_t delta);
 /*
  * Share one of our own pages (from hv_page_alloc) with d: d may map it, dropping all its maps frees
  * nothing.

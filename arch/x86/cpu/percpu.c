@@ -32,18 +32,18 @@ void *cpu_stack_top(unsigned int cpu)
     return (void *)(STACK_VIRT(cpu) + STACK_INFO);
 }
 
-/* All but the guard page, whose frame is given back. */
+/* All but the guard page, whose frame is not used. */
 static int stack_alloc(unsigned int cpu)
 {
-    struct page *pg = page_alloc(STACK_ORDER, 0);
+    void *stack = hv_page_alloc(STACK_ORDER);
     uint64_t va = STACK_VIRT(cpu);
     const unsigned long below = STACK_GUARD / PAGE_SIZE, pages = STACK_SIZE / PAGE_SIZE;
     mfn_t mfn;
     int rc;
 
-    if (pg == NULL)
+    if (stack == NULL)
         return -ENOMEM;
-    mfn = page_to_mfn(pg);
+    mfn = paddr_to_mfn(direct_pa(stack));
     rc = hv_map(va, mfn, below, HV_RW);
     if (rc == 0)
         rc = hv_map(va + STACK_GUARD + PAGE_SIZE, _mfn(mfn.n + below + 1), pages - below - 1,
