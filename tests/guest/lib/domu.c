@@ -230,7 +230,7 @@ static long make_domain(struct domu *d, const struct domu_config *c)
         .max_evtchn_port = c->max_ports ?: 1023,
         .max_grant_frames = (int32_t)(c->grant_frames ?: 32),
         .max_maptrack_frames = (int32_t)(c->maptrack_frames ?: 64),
-        .grant_opts = XEN_DOMCTL_GRANT_version(2),
+        .grant_opts = XEN_DOMCTL_GRANT_version(c->grant_version ?: 2),
     };
     rc = domctl(XEN_DOMCTL_createdomain, 0, &op);
     if (rc)
