@@ -100,6 +100,22 @@ memory_back() {
     done
 }
 
+# account: what the hypervisor has, line by line (its debug key H): domains with pages, ports and grants,
+# its own objects by size, memory by page. Equal accounts: nothing has leaked, nothing is missing.
+account() {
+    xl debug-keys H
+    xl dmesg | sed -n 's/^.*account: //p' | awk '/^d0 / { text = "" } { text = text $0 "\n" } END { printf "%s", text }'
+}
+
+# account_back FILE [SECONDS]: it is that again; the last references go some time after death.
+account_back() {
+    local end=$((SECONDS + ${2:-10}))
+    until account >/run/account.now; cmp -s "$1" /run/account.now; do
+        [ "$SECONDS" -ge "$end" ] && { diff "$1" /run/account.now | grep '^[<>]' | paste -sd '|'; return 1; }
+        sleep 0.5
+    done
+}
+
 no_zombie() {
     local rows
     rows=$(xl list | tail -n +3)
