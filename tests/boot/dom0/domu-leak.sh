@@ -7,7 +7,7 @@
 . /tests/guest.sh
 
 grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
-seconds=${GRANTA_SECONDS:-40} least=${GRANTA_CYCLES:-24}
+seconds=${GRANTA_SECONDS:-40} least=${GRANTA_CYCLES:-20}
 printf '%s\n' "name = 'leak'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' 'vcpus = 2' >$guests/leak.cfg
 
 # cycle N: one life, of the kind that the number says.
