@@ -339,7 +339,7 @@ static void segment_tests(void)
     EQ(TRAP_OF("mov %1, %%ss", "r"(0xe010)), 13, "no stack of ring 0");
     EQ(TRAP_OF("mov %1, %%es", "r"(0xe040)), 13, "the TSS is no data");
     EQ(TRAP_OF("pushf; push $0xe008; push $0; iret"), 13, "IRET does not go there");
-    __asm__ volatile("mov %0, %%fs" : : "r"(0)); /* or a switch away and back is a failsafe's case */
+    __asm__ volatile("mov %0, %%fs" : : "r"(0)); /* a switch would find it bad, later */
     EQ(CALL(set_gdt, 0, 0), 0, "give the GDT back");
     EQ(set_va((uint32_t)gdt_page, pte(pfn_of(gdt_page), P | W)), 0, "... and write it again");
 }
