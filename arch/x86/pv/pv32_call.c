@@ -33,7 +33,8 @@ static long set_callbacks(struct vcpu *v, const uint64_t arg[])
     struct pv_vcpu *pv = &v->arch.pv;
 
     pv->event = (struct pv_callback){
-        .address = arg[1], .mask_events = true, .cs = pv_kernel_selector(v->domain, (uint16_t)arg[0])
+        .address = arg[1], .mask_events = true,
+        .cs = pv_kernel_selector(v->domain, (uint16_t)arg[0]),
     };
     pv->failsafe.address = arg[3];
     pv->failsafe.cs = pv_kernel_selector(v->domain, (uint16_t)arg[2]);
