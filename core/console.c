@@ -67,6 +67,14 @@ static int parse_guest_loglvl(const char *s)
 {
     return loglvl_parse(s, &guest_always, &guest_limited);
 }
+static int show_loglvl(char *buf, size_t size)
+{
+    return loglvl_show(buf, size, loglvl_always, loglvl_limited);
+}
+static int show_guest_loglvl(char *buf, size_t size)
+{
+    return loglvl_show(buf, size, guest_always, guest_limited);
+}
 static int parse_console(const char *s) { return console_parse(s, &sinks); }
 static int parse_com1(const char *s) { return uart_config_parse(s, &com1); }
 static int parse_com2(const char *s)
@@ -74,9 +82,10 @@ static int parse_com2(const char *s)
     uart_config_default(&com1, 1);
     return uart_config_parse(s, &com1);
 }
-PARAM_CUSTOM("loglvl", parse_loglvl,
-             "which of our messages to print: <level>[/<rate-limited level>]");
-PARAM_CUSTOM("guest_loglvl", parse_guest_loglvl, "the same for messages that guests cause");
+PARAM_RUNTIME("loglvl", parse_loglvl, show_loglvl,
+              "which of our messages to print: <level>[/<rate-limited level>]");
+PARAM_RUNTIME("guest_loglvl", parse_guest_loglvl, show_guest_loglvl,
+              "the same for messages that guests cause");
 PARAM_CUSTOM("console", parse_console, "where to print: com1, com2, vga, none");
 PARAM_CUSTOM("com1", parse_com1, "first serial port: <baud>,<8n1>,<io base>,<irq>");
 PARAM_CUSTOM("com2", parse_com2, "second serial port, used instead of the first");

@@ -235,7 +235,6 @@ static void fill(struct domain *d, const struct xen_domctl_createdomain *config,
     d->is_privileged = privileged;
     d->is_hardware = privileged && d->id == 0;
     d->max_pages = privileged ? UINT32_MAX : 0;
-    d->ssidref = config->ssidref;
     memcpy(d->handle, config->handle, sizeof(d->handle));
     *d->config = *config;
     d->node_affinity = ~0ULL;
@@ -244,21 +243,15 @@ static void fill(struct domain *d, const struct xen_domctl_createdomain *config,
     domain_watchdog_init(d);
 }
 
-/* What any domain may have at most, and has that does not ask for less. */
-static uint32_t grant_frames = GNTTAB_DEFAULT_FRAMES, maptrack_frames = GNTTAB_DEFAULT_MAPTRACK;
-PARAM_UINT("gnttab_max_frames", grant_frames, "grant frames of a domain at most (default 64)");
-PARAM_UINT("gnttab_max_maptrack_frames", maptrack_frames,
-           "pages of 256 grant mappings of a domain at most (default 1024)");
-
 static int make_gnttab(struct domain *d, const struct xen_domctl_createdomain *config)
 {
     int32_t frames = config->max_grant_frames, maptrack = config->max_maptrack_frames;
 
-    if ((frames >= 0 && (uint32_t)frames > grant_frames) ||
-        (maptrack >= 0 && (uint32_t)maptrack > maptrack_frames))
+    if ((frames >= 0 && (uint32_t)frames > gnttab_default_frames()) ||
+        (maptrack >= 0 && (uint32_t)maptrack > gnttab_default_maptrack()))
         return -EINVAL;
-    return gnttab_init(d, frames < 0 ? grant_frames : (uint32_t)frames,
-                       maptrack < 0 ? maptrack_frames : (uint32_t)maptrack,
+    return gnttab_init(d, frames < 0 ? gnttab_default_frames() : (unsigned int)frames,
+                       maptrack < 0 ? gnttab_default_maptrack() : (unsigned int)maptrack,
                        XEN_DOMCTL_GRANT_version(config->grant_opts));
 }
 

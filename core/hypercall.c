@@ -60,6 +60,7 @@ const struct hypercall hypercalls[NR_HYPERCALLS] = {
     [__HYPERVISOR_physdev_op] = { hc_physdev_op, 2, GUEST_ANY },
     [__HYPERVISOR_sysctl] = { hc_sysctl, 1, GUEST_ANY },
     [__HYPERVISOR_domctl] = { hc_domctl, 1, GUEST_ANY },
+    [__HYPERVISOR_hypfs_op] = { hc_hypfs_op, 5, GUEST_ANY },
 };
 
 long hypercall_dispatch(struct vcpu *v, uint64_t nr, const uint64_t arg[])

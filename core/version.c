@@ -12,9 +12,6 @@
 #include <hv/version.h>
 #include <lib/string.h>
 
-#define ABI_MAJOR 4
-#define ABI_MINOR 17
-#define EXTRAVERSION ".7-granta"
 #define CAPABILITIES "xen-3.0-x86_64 xen-3.0-x86_32p "
 
 extern const char __note_start[], __note_end[];

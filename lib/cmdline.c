@@ -8,6 +8,7 @@
 
 #include <hv/errno.h>
 #include <lib/ctype.h>
+#include <lib/format.h>
 #include <lib/number.h>
 #include <lib/string.h>
 
@@ -114,6 +115,22 @@ int cmdline_size(const char *s, const char **end, uint64_t *bytes)
     if (end)
         *end = p;
     *bytes = value << shift;
+    return 0;
+}
+
+int cmdline_number(const char *value, uint32_t max, uint32_t *out)
+{
+    const char *end;
+    uint64_t n;
+
+    if (!char_is_digit(*value))
+        return -EINVAL;
+    n = number_parse(value, &end, 0);
+    if (*end)
+        return -EINVAL;
+    if (n > max)
+        return -ERANGE;
+    *out = (uint32_t)n;
     return 0;
 }
 
@@ -383,6 +400,14 @@ int loglvl_parse(const char *value, unsigned int *always, unsigned int *limited)
     *always = a;
     *limited = l > a ? l : a;
     return 0;
+}
+
+int loglvl_show(char *buf, size_t size, unsigned int always, unsigned int limited)
+{
+    static const char *const names[] = { "none", "error", "warning", "info", "all" };
+
+    return snprintf(buf, size, "%s/%s", names[always < 4 ? always : 4],
+                    names[limited < 4 ? limited : 4]);
 }
 
 int console_parse(const char *value, unsigned int *sinks)

@@ -110,7 +110,6 @@ void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
         .outstanding_pages = read_once(d->outstanding_pages),
         .shared_info_frame = arch_shared_info_frame(d),
         .max_vcpu_id = XEN_INVALID_MAX_VCPU_ID,
-        .ssidref = d->ssidref,
         .cpupool = d->cpupool_id,
         .gpaddr_bits = arch_gpaddr_bits(d),
     };
@@ -162,10 +161,9 @@ long domctl_getdomaininfo(struct domain *unused, struct xen_domctl *op, uint64_t
 
 long domctl_max_mem(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
-    uint64_t pages = op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+    /* ~0 is how the tools say "no limit". */
+    uint64_t pages = MIN(op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10), (uint64_t)UINT32_MAX);
 
-    if (pages > UINT32_MAX)
-        return -EINVAL;
     spin_lock(&d->page_lock);
     /* below what it has is allowed: it gets no more until it has given back */
     d->max_pages = (uint32_t)pages;

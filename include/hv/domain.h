@@ -43,7 +43,6 @@ struct domain {
     uint32_t shutdown_code; /* SHUTDOWN_*, ~0 while none */
     struct domain *next;   /* list of those that wait to be freed (core/domain.c) */
     xen_domain_handle_t handle;
-    uint32_t ssidref;
     struct xen_domctl_createdomain *config; /* as given, for getdomaininfo */
 
     spinlock_t life_lock; /* RANK_DOMAIN: state, pause, shutdown */

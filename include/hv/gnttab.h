@@ -15,6 +15,8 @@ struct gnttab; /* per domain, gnttab.c */
 
 #define GNTTAB_DEFAULT_FRAMES 64U
 #define GNTTAB_DEFAULT_MAPTRACK 1024U
+/* Those, or what the options gnttab_max_frames and gnttab_max_maptrack_frames say: pages. */
+unsigned int gnttab_default_frames(void), gnttab_default_maptrack(void);
 
 /* max_frames, max_maptrack: pages; version limit 1 or 2 */
 int gnttab_init(struct domain *d, unsigned int max_frames, unsigned int max_maptrack,

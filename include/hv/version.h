@@ -5,6 +5,11 @@
 
 #define GRANTA_VERSION "0.1"
 
+/* The Xen whose ABI this is: what xen_version and hypfs answer. */
+#define ABI_MAJOR 4
+#define ABI_MINOR 17
+#define EXTRAVERSION ".7-granta"
+
 /* from the Makefile */
 extern const char build_compiler[], build_by[], build_domain[], build_date[], build_changeset[];
 

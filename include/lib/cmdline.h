@@ -34,6 +34,9 @@ struct param {
     void *target;
     size_t size; /* of the target, bytes */
     int (*parse)(const char *value);
+    /* It may change while we run; show writes the value as text, like snprintf(). Both or none. */
+    bool runtime;
+    int (*show)(char *buf, size_t size);
     const char *help;
 };
 
@@ -64,6 +67,10 @@ extern const struct param __stop_params[] __attribute__((weak, visibility("hidde
                 .help = text)
 #define PARAM_CUSTOM(n, fn, text)                                                                  \
     PARAM_ENTRY(.name = n, .kind = PARAM_KIND_CUSTOM, .parse = fn, .help = text)
+/* `xl set-parameters` sets it, /params of hypfs has it. The parser may run on any cpu, unlocked. */
+#define PARAM_RUNTIME(n, fn, show_fn, text)                                                        \
+    PARAM_ENTRY(.name = n, .kind = PARAM_KIND_CUSTOM, .parse = fn, .runtime = true,                \
+                .show = show_fn, .help = text)
 
 typedef void cmdline_warn_fn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
@@ -139,6 +146,10 @@ uint64_t mem_amount_resolve(const struct mem_amount *amount, uint64_t total);
  * and dropped otherwise. 0 or -EINVAL.
  */
 int loglvl_parse(const char *value, unsigned int *always, unsigned int *limited);
+/* Back to text, as snprintf(). */
+int loglvl_show(char *buf, size_t size, unsigned int always, unsigned int limited);
+/* A whole unsigned number; -EINVAL: it is none, -ERANGE: above max. */
+int cmdline_number(const char *value, uint32_t max, uint32_t *out);
 
 enum console_sink {
     CONSOLE_COM1 = 1u << 0,

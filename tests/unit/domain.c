@@ -166,6 +166,8 @@ int gnttab_init(struct domain *d, unsigned int frames, unsigned int maptrack, un
     parts++;
     return 0;
 }
+unsigned int gnttab_default_frames(void) { return 64; }
+unsigned int gnttab_default_maptrack(void) { return 1024; }
 void gnttab_exit(struct domain *d) { parts--; }
 int gnttab_release_mappings(struct domain *d) { return maybe_restart(); }
 int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
