@@ -186,6 +186,9 @@ long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
         op->u.address_size.size = domain_is_32bit(d) ? 32 : 64;
         *copy_back = true;
         return 0;
+    case XEN_DOMCTL_psr_cmt_op:
+    case XEN_DOMCTL_psr_alloc:
+        return -ENODEV; /* caches and bandwidth are not monitored or shared out */
     default:
         return is_pv(d) ? pv_domctl(d, op, copy_back) : -ENOSYS;
     }
@@ -204,6 +207,9 @@ long arch_sysctl(struct xen_sysctl *op, bool *copy_back)
         op->u.cpu_levelling_caps.caps = 0; /* no masking MSRs are used */
         *copy_back = true;
         return 0;
+    case XEN_SYSCTL_psr_cmt_op:
+    case XEN_SYSCTL_psr_alloc:
+        return -ENODEV;
     default:
         return -ENOSYS;
     }

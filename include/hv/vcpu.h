@@ -14,6 +14,8 @@ void vcpu_stop_timers(struct vcpu *v); /* wait for their callbacks; v does not r
 /* Up and down, as VCPUOP_up/down and setvcpucontext do it. */
 int vcpu_up(struct vcpu *v);   /* -EINVAL: has no context */
 void vcpu_down(struct vcpu *v); /* the last one that goes down powers the domain off */
+/* An NMI made by software: v wakes up and takes it before anything else. */
+void vcpu_send_nmi(struct vcpu *v);
 bool vcpu_info_is_dummy(const struct vcpu *v);
 
 /* A guest's absolute time; what does not fit our type is merely far away. */

@@ -248,6 +248,29 @@ static long hypercall_init(struct domain *d, const struct xen_domctl *op)
     return 0;
 }
 
+/* --- triggers --------------------------------------------------------------------------------- */
+
+/* Buttons are a matter of ACPI, which a PV guest has not; INIT and RESET nobody has. */
+static long send_trigger(struct domain *d, const struct xen_domctl *op)
+{
+    const struct xen_domctl_sendtrigger *t = &op->u.sendtrigger;
+    struct vcpu *v;
+
+    v = vcpu_of(d, t->vcpu);
+    if (!v)
+        return -ESRCH;
+    switch (t->trigger) {
+    case XEN_DOMCTL_SENDTRIGGER_NMI:
+        vcpu_send_nmi(v);
+        return 0;
+    case XEN_DOMCTL_SENDTRIGGER_POWER:
+    case XEN_DOMCTL_SENDTRIGGER_SLEEP:
+        return -EINVAL;
+    default:
+        return -ENOSYS;
+    }
+}
+
 /* --- the table -------------------------------------------------------------------------------- */
 
 typedef long vcpu_domctl(struct domain *d, struct vcpu *v, struct xen_domctl *op);
@@ -281,6 +304,10 @@ long pv_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
 
     if (op->cmd == XEN_DOMCTL_hypercall_init)
         return hypercall_init(d, op);
+    if (op->cmd == XEN_DOMCTL_getpageframeinfo3)
+        return pv_get_page_info(d, op);
+    if (op->cmd == XEN_DOMCTL_sendtrigger)
+        return send_trigger(d, op);
     for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
         if (ops[i].cmd != op->cmd)
             continue;

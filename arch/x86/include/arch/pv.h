@@ -125,6 +125,7 @@ struct xen_domctl;
  * -ENOSYS: not one of these.
  */
 long pv_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back);
+long pv_get_page_info(struct domain *d, const struct xen_domctl *op); /* page_info.c */
 
 /* --- context switch (context.c) --------------------------------------------------------------- */
 
