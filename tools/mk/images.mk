@@ -52,9 +52,16 @@ $(IMAGES)/guest.cpio: $(IMAGES)/guest-root.cpio $(GUEST_FILES) tools/cpio.py
 	    sbin/reboot=tools/guest/reboot bin/wakeup=$(IMAGES)/progs/wakeup
 	@cat $(IMAGES)/guest-root.cpio $(IMAGES)/guest-init.cpio >$@.new && mv $@.new $@
 
-$(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ) tools/guest/example.cfg
+# Guests smaller than any Linux, by the library of the test kernels.
+$(IMAGES)/kernels/%.elf: tests/boot/kernels/%.c $(wildcard tests/guest/lib/*)
+	@mkdir -p $(@D)
+	@echo "  GUEST   $@"
+	@$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
+	        -Wl,--no-warn-rwx-segments -T tests/guest/lib/guest.lds tests/guest/lib/start.S $(filter %.c,$^) -o $@
+
+$(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ) $(IMAGES)/kernels/obey.elf tools/guest/example.cfg
 	@tools/cpio.py $(IMAGES)/guest-files.cpio guest/vmlinuz=$(VMLINUZ) guest/initrd=$(IMAGES)/guest.cpio \
-	    root/example.cfg=tools/guest/example.cfg
+	    guest/obey=$(IMAGES)/kernels/obey.elf root/example.cfg=tools/guest/example.cfg
 	@cat $(DOM0_CPIO) $(IMAGES)/guest-files.cpio >$@.new && mv $@.new $@
 
 $(DOM0_EXTRA_CPIO): $(DOM0_GUEST_CPIO) $(IMAGES)/extra-root.cpio
