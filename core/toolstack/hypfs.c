@@ -26,7 +26,7 @@
 #define VALUE_BYTES 64U /* of an option, with the NUL */
 
 #define CONFIG_TEXT_(cpus)                                                                         \
-    "CONFIG_64BIT=y\nCONFIG_NR_CPUS=" #cpus "\nCONFIG_PV=y\n# CONFIG_PV32 is not set\n"            \
+    "CONFIG_64BIT=y\nCONFIG_NR_CPUS=" #cpus "\nCONFIG_PV=y\nCONFIG_PV32=y\n"                       \
     "# CONFIG_HVM is not set\nCONFIG_GRANT_TABLE=y\nCONFIG_HYPFS=y\n"                              \
     "# CONFIG_KEXEC is not set\n# CONFIG_LIVEPATCH is not set\n# CONFIG_TRACEBUFFER is not set\n"  \
     "# CONFIG_XSM is not set\n"
@@ -276,7 +276,7 @@ static long read_node(const struct node *n, struct buffers *b, uint64_t to, uint
     e = describe(n, b->content);
     if (is_dir(n))
         e.content_len = dir_content(n, b->content, b->scratch);
-    if (copy_arg_back(to, &e))
+    if (guest_write(to, &e, sizeof(e))) /* the same for 32-bit callers */
         return -EFAULT;
     if (size - sizeof(e) < e.content_len)
         return -ENOBUFS;

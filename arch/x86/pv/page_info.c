@@ -19,13 +19,15 @@
 static uint32_t frame_info(struct domain *d, gfn_t gfn)
 {
     struct page *pg = arch_gfn_to_page_get(d, gfn, false);
-    uint32_t info;
+    uint32_t info = XEN_DOMCTL_PFINFO_NOTAB;
+    enum page_type type;
 
     if (!pg)
         return XEN_DOMCTL_PFINFO_XTAB;
-    /* PT_L1 ... PT_L4 are the numbers of the ABI, and of levels. */
-    info = page_table_level(pg) << XEN_DOMCTL_PFINFO_LTAB_SHIFT;
-    if (info && page_use_read(pg).pinned)
+    type = page_table_type(pg);
+    if (type != PT_NONE)
+        info = page_type_level(type) << XEN_DOMCTL_PFINFO_LTAB_SHIFT;
+    if (type != PT_NONE && page_use_read(pg).pinned)
         info |= XEN_DOMCTL_PFINFO_LPINTAB;
     arch_page_put(pg, false);
     return info;
