@@ -21,15 +21,24 @@
 DEFINE_PER_CPU(struct sched_cpu, sched_cpu);
 
 static char sched_opt[16] = "credit2";
-PARAM_STR("sched", sched_opt, "scheduling policy: credit2 (default) or null");
+PARAM_STR("sched", sched_opt, "scheduling policy: credit2 (default), credit, rtds or null");
 
-static const struct sched_ops *ops = &sched_credit2;
+static const struct sched_ops *const policies[] = {
+    &sched_credit2, &sched_credit, &sched_rtds, &sched_null
+};
+static const struct sched_ops *default_ops = &sched_credit2;
 
 /* --- locks and states ------------------------------------------------------------------------- */
 
 static spinlock_t *lock_of_cpu(unsigned int cpu)
 {
-    return per_cpu(sched_cpu, cpu).lock;
+    return read_once(per_cpu(sched_cpu, cpu).lock);
+}
+
+/* v's policy. Under its lock, which also keeps the cpu in it; without, a hint. */
+static const struct sched_ops *ops_of(const struct vcpu *v)
+{
+    return read_once(per_cpu(sched_cpu, read_once(v->sched.cpu)).ops);
 }
 
 /* NO_TSA here and below: the lock is that of the cpu that v happens to be at. */
@@ -82,7 +91,7 @@ static int asleep_state(const struct vcpu *v)
 static void fall_asleep(struct vcpu *v, ns_t now)
 {
     runstate_set(v, asleep_state(v), now);
-    ops->sleep(v);
+    ops_of(v)->sleep(v);
 }
 
 /* --- placing a vcpu that is not running ------------------------------------------------------- */
@@ -94,7 +103,8 @@ static void fall_asleep(struct vcpu *v, ns_t now)
 static unsigned int NO_TSA choose_and_lock(struct vcpu *v, spinlock_t **from, spinlock_t **to)
 {
     for (unsigned int tries = 0;; tries++) {
-        unsigned int old = read_once(v->sched.cpu), cpu = ops->pick_cpu(v);
+        unsigned int old = read_once(v->sched.cpu);
+        unsigned int cpu = read_once(per_cpu(sched_cpu, old).ops)->pick_cpu(v);
 
         /* the pool is being emptied, or masks change all the time: stay */
         if (cpu >= NR_CPUS || tries > 8)
@@ -102,7 +112,8 @@ static unsigned int NO_TSA choose_and_lock(struct vcpu *v, spinlock_t **from, sp
         *from = lock_of_cpu(old);
         *to = lock_of_cpu(cpu);
         lock_two(*from, *to);
-        if (v->sched.cpu == old && (cpumask_test(&v->sched.hard_effective, cpu) || cpu == old))
+        if (v->sched.cpu == old && *from == lock_of_cpu(old) && *to == lock_of_cpu(cpu) &&
+            (cpumask_test(&v->sched.hard_effective, cpu) || cpu == old))
             return cpu;
         unlock_two(*from, *to);
     }
@@ -115,7 +126,7 @@ static void move_locked(struct vcpu *v, unsigned int cpu)
     if (cpu == old)
         return;
     if (lock_of_cpu(old) != lock_of_cpu(cpu))
-        ops->migrate(v, old, cpu);
+        ops_of(v)->migrate(v, old, cpu);
     sched_set_cpu(v, cpu);
 }
 
@@ -134,11 +145,11 @@ static void NO_TSA vcpu_place(struct vcpu *v, bool saved)
     if (v->sched.is_running)
         goto out;
     if (v->sched.runstate.state == RUNSTATE_runnable && !saved)
-        ops->dequeue(v);
+        ops_of(v)->dequeue(v);
     if (vcpu_runnable(v)) {
         move_locked(v, cpu);
         runstate_set(v, RUNSTATE_runnable, now);
-        ops->enqueue(v);
+        ops_of(v)->enqueue(v);
     } else if (saved || v->sched.runstate.state == RUNSTATE_runnable) {
         fall_asleep(v, now);
     } else {
@@ -146,6 +157,20 @@ static void NO_TSA vcpu_place(struct vcpu *v, bool saved)
     }
 out:
     unlock_two(from, to);
+}
+
+bool NO_TSA sched_vcpu_evict(struct vcpu *v, unsigned int cpu)
+{
+    spinlock_t *from, *to;
+    unsigned int target = choose_and_lock(v, &from, &to);
+    bool gone;
+
+    if (v->sched.cpu == cpu && !v->sched.is_running &&
+        v->sched.runstate.state != RUNSTATE_runnable)
+        move_locked(v, target);
+    gone = v->sched.cpu != cpu;
+    unlock_two(from, to);
+    return gone;
 }
 
 void NO_TSA vcpu_wake(struct vcpu *v)
@@ -171,7 +196,7 @@ void NO_TSA vcpu_sleep_nosync(struct vcpu *v)
             if (per_cpu(sched_cpu, v->sched.cpu).curr == v)
                 softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
         } else if (v->sched.runstate.state == RUNSTATE_runnable) {
-            ops->dequeue(v);
+            ops_of(v)->dequeue(v);
             fall_asleep(v, time_now());
         } else {
             runstate_set(v, asleep_state(v), time_now());
@@ -221,7 +246,7 @@ long NO_TSA vcpu_yield(void)
 {
     spinlock_t *l = sched_lock_vcpu(current);
 
-    ops->yield(current);
+    ops_of(current)->yield(current);
     spin_unlock(l);
     softirq_raise(SOFTIRQ_SCHEDULE);
     return 0;
@@ -252,6 +277,7 @@ void schedule(void)
 {
     unsigned int cpu = smp_processor_id();
     struct sched_cpu *sc = &this_cpu(sched_cpu);
+    const struct sched_ops *ops = sc->ops; /* neither it nor the lock changes meanwhile */
     struct vcpu *prev = sc->curr, *next;
     ns_t now, until = NS_NEVER;
 
@@ -287,17 +313,19 @@ void sched_context_saved(struct vcpu *prev)
 /* --- affinity --------------------------------------------------------------------------------- */
 
 /*
- * Recompute what the affinities mean in the pool. An empty intersection means the whole pool. Under
- * v's lock.
+ * An empty intersection means the whole pool. The pool's cpus are looked at under v's lock: whoever
+ * changes them comes here after that, so the last word is the new one.
  */
-static void affinity_resolve(struct vcpu *v, const cpumask_t *pool)
+void sched_affinity_resolve(struct vcpu *v)
 {
     struct sched_vcpu *s = &v->sched;
     const cpumask_t *hard = s->pin_override ? &s->pinned : &s->hard;
+    cpumask_t pool;
 
-    cpumask_and(&s->hard_effective, hard, pool);
+    cpupool_cpus(read_once(v->domain->cpupool_id), &pool);
+    cpumask_and(&s->hard_effective, hard, &pool);
     if (cpumask_empty(&s->hard_effective))
-        s->hard_effective = *pool;
+        s->hard_effective = pool;
     cpumask_and(&s->soft_effective, &s->soft, &s->hard_effective);
     if (cpumask_empty(&s->soft_effective))
         s->soft_effective = s->hard_effective;
@@ -319,13 +347,10 @@ static bool affinity_moved(struct vcpu *v)
 
 void NO_TSA sched_affinity_refresh(struct vcpu *v)
 {
-    cpumask_t pool;
-    spinlock_t *l;
+    spinlock_t *l = sched_lock_vcpu(v);
     bool place;
 
-    cpupool_cpus(v->domain->cpupool_id, &pool);
-    l = sched_lock_vcpu(v);
-    affinity_resolve(v, &pool);
+    sched_affinity_resolve(v);
     place = affinity_moved(v);
     spin_unlock(l);
     if (place)
@@ -416,34 +441,65 @@ uint64_t sched_idle_time(unsigned int cpu)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-int sched_vcpu_init(struct vcpu *v, unsigned int cpu)
+unsigned int sched_first_cpu(const struct vcpu *v, const struct sched_ops *ops)
+{
+    const cpumask_t *cpus = &v->sched.hard_effective;
+    unsigned int cpu = cpumask_first(cpus);
+
+    if (ops->first_cpu)
+        return ops->first_cpu(cpus);
+    for (unsigned int n = v->id % cpumask_weight(cpus); n > 0; n--)
+        cpu = cpumask_next(cpus, cpu + 1);
+    return cpu;
+}
+
+static void idle_vcpu_init(struct sched_vcpu *s, unsigned int cpu)
+{
+    cpumask_set(&s->hard, cpu);
+    s->hard_effective = s->soft_effective = s->hard;
+    s->is_running = true;
+}
+
+int NO_TSA sched_vcpu_init(struct vcpu *v, unsigned int cpu)
 {
     struct sched_vcpu *s = &v->sched;
-    cpumask_t pool;
+    const struct sched_ops *ops;
+    spinlock_t *l;
 
     list_init(&s->runq);
-    sched_set_cpu(v, cpu);
     s->runstate.state = v->is_idle ? RUNSTATE_running : RUNSTATE_offline;
     s->runstate.state_entry_time = (uint64_t)time_now();
     cpumask_fill(&s->soft);
     if (v->is_idle) {
-        cpumask_set(&s->hard, cpu);
-        s->hard_effective = s->soft_effective = s->hard;
-        s->is_running = true;
+        sched_set_cpu(v, cpu);
+        idle_vcpu_init(s, cpu);
         return 0;
     }
     cpumask_fill(&s->hard);
-    cpupool_cpus(v->domain->cpupool_id, &pool);
-    affinity_resolve(v, &pool);
-    if (!cpumask_test(&s->hard_effective, cpu) && !cpumask_empty(&s->hard_effective))
-        sched_set_cpu(v, cpumask_first(&s->hard_effective));
-    return ops->vcpu_init(v);
+    sched_affinity_resolve(v);
+    /* No cpu leaves the pool meanwhile: such changes and domctls come one after another. */
+    ops = cpupool_ops(v->domain->cpupool_id);
+    sched_set_cpu(v, sched_first_cpu(v, ops));
+    s->priv = ops->vcpu_alloc(v, v->domain->sched_priv);
+    if (!s->priv)
+        return -ENOMEM;
+    l = sched_lock_vcpu(v);
+    ops->vcpu_arrive(v);
+    spin_unlock(l);
+    return 0;
 }
 
 void sched_vcpu_exit(struct vcpu *v)
 {
+    const struct sched_ops *ops;
+
     ASSERT(!v->sched.is_running && v->sched.runstate.state != RUNSTATE_runnable);
-    ops->vcpu_exit(v);
+    if (!v->sched.priv)
+        return;
+    ops = cpupool_ops(v->domain->cpupool_id);
+    ops->vcpu_leave(v);
+    ops->vcpu_free(v->sched.priv);
+    v->sched.priv = NULL;
 }
 
 int sched_domain_init(struct domain *d, unsigned int cpupool_id)
@@ -452,39 +508,74 @@ int sched_domain_init(struct domain *d, unsigned int cpupool_id)
 
     if (rc)
         return rc;
-    rc = ops->domain_init(d);
-    if (rc)
+    d->sched_priv = cpupool_ops(d->cpupool_id)->domain_alloc(d);
+    if (!d->sched_priv) {
         cpupool_leave(d);
-    return rc;
+        return -ENOMEM;
+    }
+    return 0;
 }
 
+/* Before its vcpus are freed: what they are to the policy ends here, as the pool may end next. */
 void sched_domain_exit(struct domain *d)
 {
+    struct vcpu *v;
+
     if (!d->sched_priv)
         return;
-    ops->domain_exit(d);
+    cpupool_ops(d->cpupool_id)->domain_free(d->sched_priv);
     d->sched_priv = NULL;
+    for_each_vcpu (d, v)
+        sched_vcpu_exit(v);
     cpupool_leave(d);
+}
+
+const struct sched_ops *sched_by_id(uint32_t id)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(policies); i++)
+        if (policies[i]->id == id)
+            return policies[i];
+    return NULL;
+}
+
+const struct sched_ops *sched_default(void)
+{
+    return default_ops;
+}
+
+static void choose_default(void)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(policies); i++) {
+        if (strcmp(sched_opt, policies[i]->name) == 0) {
+            default_ops = policies[i];
+            return;
+        }
+    }
+    log_warn("sched=%s is not known, using %s", sched_opt, default_ops->name);
 }
 
 void sched_init(void)
 {
-    if (strcmp(sched_opt, "null") == 0)
-        ops = &sched_null;
-    else if (strcmp(sched_opt, "credit2") != 0)
-        log_warn("sched=%s is not known, using credit2", sched_opt);
+    choose_default();
+    if (default_ops->pool_init(0))
+        panic("no memory for the scheduler");
     softirq_register(SOFTIRQ_SCHEDULE, schedule);
+    sched_pool_init();
     timer_init_cpu(smp_processor_id());
     sched_init_cpu(smp_processor_id());
-    log_info("scheduler: %s", ops->name);
+    log_info("scheduler: %s", default_ops->name);
 }
 
+/* A cpu comes up: it is of pool 0 from the beginning. */
 void sched_init_cpu(unsigned int cpu)
 {
     struct sched_cpu *sc = &per_cpu(sched_cpu, cpu);
     struct vcpu *idle;
 
-    if (ops->cpu_init(cpu))
+    sched_pool_init_cpu(cpu);
+    sc->ops = default_ops;
+    sc->lock = default_ops->cpu_init(cpu, 0);
+    if (!sc->lock)
         panic("cpu%u: no memory for its runqueue", cpu);
     idle = vcpu_create(idle_domain, cpu);
     if (!idle)
@@ -493,27 +584,19 @@ void sched_init_cpu(unsigned int cpu)
     sc->idle = sc->curr = idle;
     if (cpu == smp_processor_id())
         current = idle;
-    ops->cpu_online(cpu);
+    spin_lock(sc->lock);
+    default_ops->cpu_online(cpu);
+    spin_unlock(sc->lock);
     cpumask_set_atomic(&cpu_online_map, cpu);
     cpupool_cpu_up(cpu);
 }
 
 unsigned int sched_id(void)
 {
-    return ops->id;
+    return default_ops->id;
 }
 
 const char *sched_name(void)
 {
-    return ops->name;
-}
-
-int sched_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
-{
-    return ops->adjust_domain(d, op);
-}
-
-int sched_adjust_global(struct xen_sysctl_scheduler_op *op)
-{
-    return ops->adjust_global(op);
+    return default_ops->name;
 }

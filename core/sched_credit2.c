@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The default policy: proportional shares by virtual time, in the terms of the ABI's credit2
- * (weight, cap, ratelimit).
+ * (weight, cap, ratelimit). The credit policy is the same with that one's parameters, which promise
+ * no more: shares by weight, caps, a time slice, a rate limit, a delay before migration.
  *
- * Cpus form groups of up to `credit2_group=` (16) that share one queue, sorted by virtual time: a
- * vcpu's virtual time grows by its run time * 256 / weight, and the vcpu with the least goes first.
- * So within a group shares are exact for any number of vcpus and cpus; between groups only the
- * number of runnable vcpus is evened out.
+ * A pool's cpus form groups of up to `credit2_group=` (16) that share one queue, sorted by virtual
+ * time: a vcpu's virtual time grows by its run time * 256 / weight, and the vcpu with the least
+ * goes first. So within a group shares are exact for any number of vcpus and cpus; between groups
+ * only the number of runnable vcpus is evened out.
  *
  * Each cpu has a clock: the greatest virtual time at which a vcpu was chosen there. A vcpu that is
- * chosen is brought up to the clock less LAG_MAX, so that one that slept (or comes from a cpu with
+ * chosen is brought up to the clock less a slice, so that one that slept (or comes from a cpu with
  * another pace) has a small lead and no more. In the other direction, a vcpu that waited much too
  * long is chosen whatever its virtual time: nobody starves.
  *
@@ -17,7 +18,7 @@
  * idle one now, or the one whose vcpu has had most, now or when its slice ends. A cpu whose vcpu
  * has no competitor has no slice at all.
  *
- * Caps are in sched_cap.c.
+ * Caps are in sched_cap.c, parameters in sched_credit.c.
  */
 #include <hv/atomic.h>
 #include <hv/errno.h>
@@ -28,27 +29,20 @@
 
 #include "sched_credit2.h"
 
-#define SLICE_MAX MILLISECS(10)
 #define SLICE_MIN MICROSECS(500)
-#define GRAIN MILLISECS(4)       /* virtual time: how far ahead of the next one a slice goes */
 #define PREEMPT_MIN MICROSECS(500) /* virtual time: smaller leads do not preempt */
-#define LAG_MAX MILLISECS(10)
 #define BALANCE_PERIOD MILLISECS(30)
 #define STARVE_PERIOD MILLISECS(250)
 #define STARVE_AFTER SECONDS(1)
 
-#define RATELIMIT_MIN_US 100U
-#define RATELIMIT_MAX_US 500000U
-
 static uint32_t group_cpus = 16;
 PARAM_UINT("credit2_group", group_cpus, "cpus that share a run queue (default 16)");
-static uint32_t ratelimit_us = 1000;
-PARAM_UINT("sched_ratelimit_us", ratelimit_us,
-           "shortest time that a vcpu runs undisturbed, microseconds");
 
 struct c2_group {
     spinlock_t lock;   /* RANK_SCHED: all of this, its cpus' c2_cpu and its vcpus */
-    cpumask_t cpus;
+    struct c2_pool *pool;
+    unsigned int number; /* of its cpus / credit2_group */
+    cpumask_t cpus;    /* may be none: a group is there for good */
     cpumask_t idle;    /* of these, run their idle vcpu; others read it without lock */
     cpumask_t tickled; /* told to choose, have not yet; atomic */
     struct list queue; /* struct c2_vcpu, rising virtual time */
@@ -66,9 +60,6 @@ struct c2_cpu {
 };
 
 static DEFINE_PER_CPU(struct c2_cpu, c2_cpu);
-static struct c2_group *groups[NR_CPUS]; /* set once, in order */
-static uint32_t nr_groups;
-static DEFINE_SPINLOCK(groups_lock, RANK_CPUPOOL);
 
 static struct c2_group *group_of(const struct vcpu *v)
 {
@@ -112,7 +103,9 @@ static void burn(struct c2_vcpu *cv, ns_t now)
 /* Virtual time as it counts on that cpu. */
 static ns_t vtime_on(const struct c2_vcpu *cv, unsigned int cpu)
 {
-    return MAX(cv->vtime, per_cpu(c2_cpu, cpu).clock - LAG_MAX);
+    const struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
+
+    return MAX(cv->vtime, cc->clock - read_once(cc->group->pool->slice_max));
 }
 
 /* --- the queue -------------------------------------------------------------------------------- */
@@ -202,11 +195,29 @@ static void tickle_busy(struct c2_group *g, const struct c2_vcpu *cv, ns_t now)
         tickle(g, worst);
 }
 
+/* Groups of a pool are added at the end and never go, so that they are looked at without lock. */
+static uint32_t nr_groups(const struct c2_pool *p)
+{
+    return __atomic_load_n(&p->nr_groups, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * cv has run too lately to leave its group. Nobody comes back for it: it has its turn in the group.
+ */
+static bool stays(const struct c2_group *g, const struct c2_vcpu *cv)
+{
+    ns_t delay = read_once(g->pool->migrate_delay);
+
+    return delay && time_now() - cv->burned_at < delay;
+}
+
 /* An idle cpu of another group will come and take cv. */
 static bool tickle_elsewhere(const struct c2_group *g, const struct c2_vcpu *cv)
 {
-    for (uint32_t i = 0; i < nr_groups; i++) {
-        struct c2_group *other = groups[i];
+    const struct c2_pool *p = g->pool;
+
+    for (uint32_t i = 0; i < nr_groups(p); i++) {
+        struct c2_group *other = p->groups[i];
         unsigned int cpu;
 
         if (other == g)
@@ -237,10 +248,10 @@ static bool has_idle(const struct c2_group *g)
     return !cpumask_empty(&idle);
 }
 
-static bool some_group_has_idle(void)
+static bool some_group_has_idle(const struct c2_pool *p)
 {
-    for (uint32_t i = 0; i < nr_groups; i++)
-        if (has_idle(groups[i]))
+    for (uint32_t i = 0; i < nr_groups(p); i++)
+        if (has_idle(p->groups[i]))
             return true;
     return false;
 }
@@ -252,7 +263,7 @@ static bool some_group_has_idle(void)
 static void tell_for_rest(struct c2_group *g)
 {
     list_for_each (l, &g->queue) {
-        if (!some_group_has_idle())
+        if (!some_group_has_idle(g->pool))
             return;
         if (!tickle_idle(g, queue_entry(l)))
             tickle_elsewhere(g, queue_entry(l));
@@ -325,7 +336,7 @@ void NO_TSA c2_unpark(struct vcpu *v) /* the lock is the one that v belongs to *
 static struct c2_vcpu *starving(struct c2_group *g, unsigned int cpu, ns_t now)
 {
     struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
-    ns_t limit = STARVE_AFTER + 2 * SLICE_MAX * g->nr_queued;
+    ns_t limit = STARVE_AFTER + 2 * read_once(g->pool->slice_max) * g->nr_queued;
     struct c2_vcpu *oldest = NULL;
 
     if (now < cc->next_starve_scan)
@@ -359,7 +370,8 @@ static struct c2_vcpu *best_queued(struct c2_group *g, unsigned int cpu)
     }
 }
 
-static bool goes_on(struct c2_vcpu *prev, const struct c2_vcpu *best, unsigned int cpu, ns_t now)
+static bool goes_on(const struct c2_group *g, struct c2_vcpu *prev, const struct c2_vcpu *best,
+                    unsigned int cpu, ns_t now)
 {
     ns_t ran = now - prev->started_at, ahead;
 
@@ -367,7 +379,7 @@ static bool goes_on(struct c2_vcpu *prev, const struct c2_vcpu *best, unsigned i
         return true;
     if (prev->yielding)
         return false;
-    if (ran < MICROSECS(read_once(ratelimit_us)))
+    if (ran < read_once(g->pool->ratelimit))
         return true;
     ahead = prev->vtime - vtime_on(best, cpu);
     return ahead <= (now >= prev->slice_end ? 0 : PREEMPT_MIN);
@@ -378,17 +390,20 @@ static bool goes_on(struct c2_vcpu *prev, const struct c2_vcpu *best, unsigned i
  * a sleeper's lead. More is not due to it: that one has lived at another cpu, whose virtual time
  * went faster.
  */
-static ns_t least_vtime(const struct c2_vcpu *competitor)
+static ns_t least_vtime(const struct c2_pool *p, const struct c2_vcpu *competitor)
 {
-    return competitor->vtime - to_virtual(competitor, SLICE_MAX) - LAG_MAX;
+    ns_t slice_max = read_once(p->slice_max);
+
+    return competitor->vtime - to_virtual(competitor, slice_max) - slice_max;
 }
 
-static ns_t slice_of(const struct c2_vcpu *cv, const struct c2_vcpu *competitor, unsigned int cpu)
+static ns_t slice_of(const struct c2_pool *p, const struct c2_vcpu *cv,
+                     const struct c2_vcpu *competitor, unsigned int cpu)
 {
-    ns_t slice, shortest = MAX(SLICE_MIN, MICROSECS(read_once(ratelimit_us)));
+    ns_t shortest = MAX(SLICE_MIN, read_once(p->ratelimit)), longest = read_once(p->slice_max);
+    ns_t slice = to_real(cv, vtime_on(competitor, cpu) - cv->vtime + c2_grain(p));
 
-    slice = to_real(cv, vtime_on(competitor, cpu) - cv->vtime + GRAIN);
-    return MAX(MIN(slice, SLICE_MAX), MIN(shortest, SLICE_MAX));
+    return MAX(MIN(slice, longest), MIN(shortest, longest));
 }
 
 /* cv is to run from now on: its virtual time and the cpu's clock, and when to choose again. */
@@ -400,16 +415,15 @@ static ns_t start(struct c2_group *g, struct c2_vcpu *cv, unsigned int cpu, ns_t
 
     cv->vtime = vtime_on(cv, cpu);
     if (competitor)
-        cv->vtime = MAX(cv->vtime, least_vtime(competitor));
+        cv->vtime = MAX(cv->vtime, least_vtime(g->pool, competitor));
     cc->clock = MAX(cc->clock, cv->vtime);
     cc->alone = !competitor;
     cv->yielding = false;
     if (competitor)
-        until = now + slice_of(cv, competitor, cpu);
+        until = now + slice_of(g->pool, cv, competitor, cpu);
     cv->slice_end = until;
     return MIN(until, c2_cap_until(cv, now));
 }
-
 
 static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, ns_t *until)
 {
@@ -434,7 +448,7 @@ static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, 
         best = best_queued(g, cpu);
     }
 
-    if (keep && goes_on(pv, best, cpu, now)) {
+    if (keep && goes_on(g, pv, best, cpu, now)) {
         next = pv;
     } else if (best) {
         queue_remove(g, best);
@@ -456,13 +470,15 @@ static struct vcpu *c2_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now, 
 static unsigned int c2_pick_cpu(const struct vcpu *v)
 {
     const struct c2_group *own = group_of(v), *least = NULL;
+    struct c2_group **groups = own->pool->groups;
+    const uint32_t n = nr_groups(own->pool);
     unsigned int cpu = idle_cpu_for(own, v);
     uint32_t queued = UINT32_MAX;
     cpumask_t may;
 
     if (cpu < NR_CPUS)
         return cpu;
-    for (uint32_t i = 0; i < nr_groups; i++)
+    for (uint32_t i = 0; i < n; i++)
         if (groups[i] != own && (cpu = idle_cpu_for(groups[i], v)) < NR_CPUS)
             return cpu;
     cpu = v->sched.cpu;
@@ -471,7 +487,7 @@ static unsigned int c2_pick_cpu(const struct vcpu *v)
     cpumask_and(&may, &own->cpus, &v->sched.hard_effective);
     if (!cpumask_empty(&may))
         return cpumask_first(&may);
-    for (uint32_t i = 0; i < nr_groups; i++) {
+    for (uint32_t i = 0; i < n; i++) {
         if (cpumask_intersects(&groups[i]->cpus, &v->sched.hard_effective) &&
             read_once(groups[i]->nr_queued) < queued) {
             least = groups[i];
@@ -494,7 +510,7 @@ static bool move_one(struct c2_group *from, const cpumask_t *cpus)
         unsigned int cpu;
 
         cpumask_and(&may, cpus, &v->sched.hard_effective);
-        if (cpumask_empty(&may))
+        if (cpumask_empty(&may) || stays(from, cv))
             continue;
         cpu = cpumask_first(&may);
         queue_remove(from, cv);
@@ -513,8 +529,8 @@ static void steal(struct c2_group *g, unsigned int cpu)
 
     cpumask_zero(&me);
     cpumask_set(&me, cpu);
-    for (uint32_t i = 0; i < nr_groups; i++) {
-        struct c2_group *other = groups[i];
+    for (uint32_t i = 0; i < nr_groups(g->pool); i++) {
+        struct c2_group *other = g->pool->groups[i];
         bool moved;
 
         if (other == g || !read_once(other->nr_queued))
@@ -542,8 +558,8 @@ static void push(struct c2_group *g)
     uint32_t load, cpus, other_load, other_cpus;
 
     load_of(g, &load, &cpus);
-    for (uint32_t i = 0; i < nr_groups; i++) {
-        struct c2_group *other = groups[i];
+    for (uint32_t i = 0; i < nr_groups(g->pool); i++) {
+        struct c2_group *other = g->pool->groups[i];
         bool moved;
 
         if (other == g)
@@ -559,14 +575,19 @@ static void push(struct c2_group *g)
     }
 }
 
-static bool has_work_for(struct c2_group *g, unsigned int cpu)
+/* other: of another group, so that only what may leave it counts. */
+static bool has_work_for(struct c2_group *g, unsigned int cpu, bool other)
 {
-    bool has;
+    bool has = false;
 
     if (!read_once(g->nr_queued))
         return false;
     spin_lock(&g->lock);
-    has = queue_first_for(g, cpu) != NULL;
+    list_for_each (l, &g->queue)
+        if (may_run_on(queue_entry(l), cpu) && !(other && stays(g, queue_entry(l)))) {
+            has = true;
+            break;
+        }
     spin_unlock(&g->lock);
     return has;
 }
@@ -577,9 +598,9 @@ static void c2_balance(unsigned int cpu)
     struct vcpu *curr = per_cpu(sched_cpu, cpu).curr;
     ns_t now;
 
-    if (nr_groups < 2)
+    if (nr_groups(g->pool) < 2)
         return;
-    if ((curr->is_idle || !vcpu_runnable(curr)) && !has_work_for(g, cpu)) {
+    if ((curr->is_idle || !vcpu_runnable(curr)) && !has_work_for(g, cpu, false)) {
         steal(g, cpu);
         return;
     }
@@ -593,8 +614,8 @@ static void c2_balance(unsigned int cpu)
 static bool work_elsewhere(const struct c2_group *g, unsigned int cpu)
 {
     smp_mb(); /* our idle bit is set; pairs with tell_somebody() */
-    for (uint32_t i = 0; i < nr_groups; i++)
-        if (groups[i] != g && has_work_for(groups[i], cpu))
+    for (uint32_t i = 0; i < nr_groups(g->pool); i++)
+        if (g->pool->groups[i] != g && has_work_for(g->pool->groups[i], cpu, true))
             return true;
     return false;
 }
@@ -611,8 +632,8 @@ static bool c2_chosen(unsigned int cpu, const struct vcpu *next)
     if (!per_cpu(c2_cpu, cpu).was_told)
         return false;
     /* Another group may have meant us for one of its vcpus, and now we have one of our own. */
-    for (uint32_t i = 0; i < nr_groups; i++) {
-        struct c2_group *other = groups[i];
+    for (uint32_t i = 0; i < nr_groups(g->pool); i++) {
+        struct c2_group *other = g->pool->groups[i];
 
         if (other == g || !read_once(other->nr_queued))
             continue;
@@ -623,165 +644,116 @@ static bool c2_chosen(unsigned int cpu, const struct vcpu *next)
     return false;
 }
 
-/* --- life and parameters ---------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
-static int c2_cpu_init(unsigned int cpu)
+/* The pool's group for that cpu; made when it is the first one there. */
+static struct c2_group *group_for(struct c2_pool *p, unsigned int cpu)
 {
-    uint32_t size = group_cpus ? group_cpus : 1;
-    struct c2_group *g = NULL;
+    unsigned int number = cpu / (group_cpus ? group_cpus : 1);
+    struct c2_group *g;
 
-    spin_lock(&groups_lock);
-    for (uint32_t i = 0; i < nr_groups; i++)
-        if (cpumask_first(&groups[i]->cpus) / size == cpu / size)
-            g = groups[i];
-    spin_unlock(&groups_lock);
-    if (!g) {
-        /* Cpus come up one at a time: nobody else adds the same group. */
-        g = hv_alloc(sizeof(*g));
-        if (!g)
-            return -ENOMEM;
-        spin_init(&g->lock, RANK_SCHED);
-        list_init(&g->queue);
-        cpumask_set(&g->cpus, cpu);
-        spin_lock(&groups_lock);
-        groups[nr_groups] = g;
-        __atomic_store_n(&nr_groups, nr_groups + 1, __ATOMIC_RELEASE);
-        spin_unlock(&groups_lock);
-    }
-    per_cpu(c2_cpu, cpu).group = g;
-    per_cpu(sched_cpu, cpu).lock = &g->lock;
-    return 0;
+    for (uint32_t i = 0; i < p->nr_groups; i++)
+        if (p->groups[i]->number == number)
+            return p->groups[i];
+    g = hv_alloc(sizeof(*g));
+    if (!g)
+        return NULL;
+    spin_init(&g->lock, RANK_SCHED);
+    list_init(&g->queue);
+    g->pool = p;
+    g->number = number;
+    p->groups[p->nr_groups] = g;
+    __atomic_store_n(&p->nr_groups, p->nr_groups + 1, __ATOMIC_RELEASE);
+    return g;
 }
 
-/* The cpu runs its idle vcpu now and can be told. */
+/* Cpus come one at a time: at boot, each starts the next; later, the toolstack's calls do. */
+static spinlock_t *c2_cpu_init(unsigned int cpu, uint32_t pool)
+{
+    struct c2_group *g = group_for(c2_pool_of(pool), cpu);
+
+    if (!g)
+        return NULL;
+    per_cpu(c2_cpu, cpu) = (struct c2_cpu){ .group = g };
+    return &g->lock;
+}
+
+/* Its clock is the others', so that their vcpus do not come as if they had had too much. */
 static void c2_cpu_online(unsigned int cpu)
+{
+    struct c2_cpu *cc = &per_cpu(c2_cpu, cpu);
+    struct c2_group *g = cc->group;
+
+    for_each_cpu (other, &g->cpus)
+        cc->clock = MAX(cc->clock, per_cpu(c2_cpu, other).clock);
+    cpumask_set(&g->cpus, cpu);
+    cpumask_set_atomic(&g->idle, cpu);
+}
+
+static void c2_cpu_offline(unsigned int cpu)
 {
     struct c2_group *g = per_cpu(c2_cpu, cpu).group;
 
-    spin_lock(&g->lock);
-    cpumask_set(&g->cpus, cpu);
-    cpumask_set_atomic(&g->idle, cpu);
-    spin_unlock(&g->lock);
+    cpumask_clear(&g->cpus, cpu);
+    cpumask_clear_atomic(&g->idle, cpu);
+    cpumask_clear_atomic(&g->tickled, cpu);
 }
 
-static int c2_vcpu_init(struct vcpu *v)
+static void *c2_vcpu_alloc(struct vcpu *v, void *domain_priv)
 {
     struct c2_vcpu *cv = hv_alloc(sizeof(*cv));
 
     if (!cv)
-        return -ENOMEM;
+        return NULL;
     cv->vcpu = v;
-    cv->dom = v->domain->sched_priv;
+    cv->dom = domain_priv;
     list_init(&cv->link);
-    v->sched.priv = cv;
-    return 0;
+    return cv;
 }
 
-static void c2_vcpu_exit(struct vcpu *v)
+static void c2_vcpu_free(void *priv)
 {
-    hv_free(v->sched.priv);
-    v->sched.priv = NULL;
+    hv_free(priv);
 }
 
-static int c2_domain_init(struct domain *d)
+static void c2_vcpu_comes_or_goes(struct vcpu *v)
 {
-    struct c2_dom *cd = hv_alloc(sizeof(*cd));
-
-    if (!cd)
-        return -ENOMEM;
-    cd->domain = d;
-    cd->weight = C2_WEIGHT_DEFAULT;
-    c2_cap_init(cd);
-    d->sched_priv = cd;
-    return 0;
 }
 
-static void c2_domain_exit(struct domain *d)
-{
-    struct c2_dom *cd = d->sched_priv;
-
-    c2_cap_exit(cd);
-    hv_free(cd);
-}
-
-/*
- * d's weight or cap has changed: who runs may have a slice, or none, by the old ones. Under the
- * lock a choice is either not made yet, and sees the new ones, or is seen here.
- */
-static void NO_TSA choose_again(struct domain *d)
-{
-    struct vcpu *v;
-
-    for_each_vcpu (d, v) {
-        spinlock_t *l = sched_lock_vcpu(v);
-
-        if (v->sched.is_running)
-            softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE);
-        spin_unlock(l);
-    }
-}
-
-static int c2_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
-{
-    struct c2_dom *cd = d->sched_priv;
-
-    if (op->sched_id != XEN_SCHEDULER_CREDIT2 || !cd)
-        return -EINVAL;
-    switch (op->cmd) {
-    case XEN_DOMCTL_SCHEDOP_getinfo:
-        op->u.credit2.weight = (uint16_t)read_once(cd->weight);
-        op->u.credit2.cap = (uint16_t)c2_cap_get(cd);
-        return 0;
-    case XEN_DOMCTL_SCHEDOP_putinfo: /* weight 0 and cap ~0 keep what was */
-        if (op->u.credit2.weight)
-            write_once(cd->weight, op->u.credit2.weight);
-        if (op->u.credit2.cap != UINT16_MAX)
-            c2_cap_set(cd, op->u.credit2.cap);
-        choose_again(d);
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
-
-static int c2_adjust_global(struct xen_sysctl_scheduler_op *op)
-{
-    uint32_t us = op->u.sched_credit2.ratelimit_us;
-
-    if (op->sched_id != XEN_SCHEDULER_CREDIT2)
-        return -EINVAL;
-    switch (op->cmd) {
-    case XEN_SYSCTL_SCHEDOP_getinfo:
-        op->u.sched_credit2.ratelimit_us = read_once(ratelimit_us);
-        return 0;
-    case XEN_SYSCTL_SCHEDOP_putinfo: /* 0 turns it off */
-        if (us && (us < RATELIMIT_MIN_US || us > RATELIMIT_MAX_US))
-            return -EINVAL;
-        write_once(ratelimit_us, us);
-        return 0;
-    default:
-        return -EINVAL;
-    }
-}
+#define C2_OPS \
+    .cpu_init = c2_cpu_init, \
+    .cpu_online = c2_cpu_online, \
+    .cpu_offline = c2_cpu_offline, \
+    .vcpu_alloc = c2_vcpu_alloc, \
+    .vcpu_free = c2_vcpu_free, \
+    .domain_alloc = c2_domain_alloc, \
+    .domain_free = c2_domain_free, \
+    .vcpu_arrive = c2_vcpu_comes_or_goes, \
+    .vcpu_leave = c2_vcpu_comes_or_goes, \
+    .pick_cpu = c2_pick_cpu, \
+    .enqueue = c2_enqueue, \
+    .dequeue = c2_dequeue, \
+    .sleep = c2_sleep, \
+    .migrate = c2_migrate, \
+    .yield = c2_yield, \
+    .pick_next = c2_pick_next, \
+    .balance = c2_balance, \
+    .chosen = c2_chosen
 
 const struct sched_ops sched_credit2 = {
     .name = "credit2",
     .id = XEN_SCHEDULER_CREDIT2,
-    .cpu_init = c2_cpu_init,
-    .cpu_online = c2_cpu_online,
-    .vcpu_init = c2_vcpu_init,
-    .vcpu_exit = c2_vcpu_exit,
-    .domain_init = c2_domain_init,
-    .domain_exit = c2_domain_exit,
-    .pick_cpu = c2_pick_cpu,
-    .enqueue = c2_enqueue,
-    .dequeue = c2_dequeue,
-    .sleep = c2_sleep,
-    .migrate = c2_migrate,
-    .yield = c2_yield,
-    .pick_next = c2_pick_next,
-    .balance = c2_balance,
-    .chosen = c2_chosen,
+    .pool_init = c2_pool_init,
+    C2_OPS,
     .adjust_domain = c2_adjust_domain,
-    .adjust_global = c2_adjust_global,
+    .adjust_pool = c2_adjust_pool,
+};
+
+const struct sched_ops sched_credit = {
+    .name = "credit",
+    .id = XEN_SCHEDULER_CREDIT,
+    .pool_init = credit_pool_init,
+    C2_OPS,
+    .adjust_domain = credit_adjust_domain,
+    .adjust_pool = credit_adjust_pool,
 };

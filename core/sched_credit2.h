@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the credit2 policy keeps per domain and vcpu, and its caps (sched_cap.c). */
+/*
+ * What the credit2 policy keeps per pool, domain and vcpu, its parameters (sched_credit.c), and its
+ * caps (sched_cap.c).
+ */
 #ifndef CORE_SCHED_CREDIT2_H
 #define CORE_SCHED_CREDIT2_H
 
@@ -13,6 +16,17 @@
 #include "sched_policy.h"
 
 #define C2_WEIGHT_DEFAULT 256
+
+struct c2_group;
+
+/* A cpupool's: those of credit2 and of credit alike. Changed by the toolstack at any time. */
+struct c2_pool {
+    ns_t slice_max;     /* credit's tslice_ms */
+    ns_t ratelimit;     /* shortest time that a vcpu runs undisturbed; 0: none */
+    ns_t migrate_delay; /* a vcpu that ran less than this ago stays in its group */
+    struct c2_group **groups; /* NR_CPUS, set once, in order; kept when the pool ends */
+    uint32_t nr_groups;
+};
 
 struct c2_dom {
     struct domain *domain;
@@ -44,7 +58,19 @@ struct c2_vcpu {
 
 static inline struct c2_vcpu *c2_of(const struct vcpu *v) { return v->sched.priv; }
 
+static inline ns_t c2_grain(const struct c2_pool *p) { return read_once(p->slice_max) * 2 / 5; }
+
 void c2_unpark(struct vcpu *v);
+
+struct c2_pool *c2_pool_of(uint32_t pool);
+int c2_pool_init(uint32_t pool);     /* credit2's defaults */
+int credit_pool_init(uint32_t pool); /* credit's */
+void *c2_domain_alloc(struct domain *d);
+void c2_domain_free(void *priv);
+int c2_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op);
+int c2_adjust_pool(uint32_t pool, struct xen_sysctl_scheduler_op *op);
+int credit_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op);
+int credit_adjust_pool(uint32_t pool, struct xen_sysctl_scheduler_op *op);
 
 void c2_cap_init(struct c2_dom *cd);
 void c2_cap_exit(struct c2_dom *cd);

@@ -2,7 +2,8 @@
 /*
  * The null policy, for hosts with at least as many cpus as vcpus: each vcpu gets a cpu of its own
  * when it is created, runs there whenever it can, and nothing else is decided. Vcpus beyond the
- * number of cpus share: first come, first served, and the second runs only while the first blocks.
+ * number of cpus share: first come, first served, and the second runs only while the first blocks,
+ * until a cpu of nobody takes it.
  */
 #include <abi.h>
 #include <hv/errno.h>
@@ -16,23 +17,32 @@
 
 struct null_cpu {
     spinlock_t lock; /* RANK_SCHED */
+    bool is_made;
     struct list queue;
     uint32_t assigned; /* vcpus that live here; atomic */
 };
 
 static DEFINE_PER_CPU(struct null_cpu, null_cpu);
 
-static int null_cpu_init(unsigned int cpu)
+static int null_pool_init(uint32_t pool)
 {
-    struct null_cpu *nc = &per_cpu(null_cpu, cpu);
-
-    spin_init(&nc->lock, RANK_SCHED);
-    list_init(&nc->queue);
-    per_cpu(sched_cpu, cpu).lock = &nc->lock;
     return 0;
 }
 
-static void null_cpu_online(unsigned int cpu)
+/* The lock is initialised once: others may be about to take it, late, from the last time here. */
+static spinlock_t *null_cpu_init(unsigned int cpu, uint32_t pool)
+{
+    struct null_cpu *nc = &per_cpu(null_cpu, cpu);
+
+    if (!nc->is_made) {
+        spin_init(&nc->lock, RANK_SCHED);
+        list_init(&nc->queue);
+        nc->is_made = true;
+    }
+    return &nc->lock;
+}
+
+static void null_cpu_change(unsigned int cpu)
 {
 }
 
@@ -52,37 +62,48 @@ static void assigned_add(unsigned int cpu, int n)
     __atomic_fetch_add(&per_cpu(null_cpu, cpu).assigned, (uint32_t)n, __ATOMIC_RELAXED);
 }
 
-static int null_vcpu_init(struct vcpu *v)
-{
-    unsigned int cpu = least_assigned(&v->sched.hard_effective);
+static int nothing; /* to keep; what stands for it is not NULL */
 
-    if (cpu < NR_CPUS)
-        sched_set_cpu(v, cpu);
-    assigned_add(v->sched.cpu, 1);
-    return 0;
+static void *null_vcpu_alloc(struct vcpu *v, void *domain_priv)
+{
+    return &nothing;
 }
 
-static void null_vcpu_exit(struct vcpu *v)
+static void *null_domain_alloc(struct domain *d)
+{
+    return &nothing;
+}
+
+static void null_free(void *priv)
+{
+}
+
+static void null_vcpu_arrive(struct vcpu *v)
+{
+    assigned_add(v->sched.cpu, 1);
+}
+
+static void null_vcpu_leave(struct vcpu *v)
 {
     assigned_add(v->sched.cpu, -1);
+    softirq_raise_on(v->sched.cpu, SOFTIRQ_SCHEDULE); /* for one that shares a cpu elsewhere */
 }
 
-static int null_domain_init(struct domain *d)
+static uint32_t assigned(unsigned int cpu)
 {
-    d->sched_priv = &null_cpu_init; /* nothing to keep; not NULL */
-    return 0;
+    return read_once(per_cpu(null_cpu, cpu).assigned);
 }
 
-static void null_domain_exit(struct domain *d)
-{
-}
-
+/* Its own cpu; one of nobody if it shares its own. */
 static unsigned int null_pick_cpu(const struct vcpu *v)
 {
-    unsigned int cpu = v->sched.cpu;
+    unsigned int cpu = read_once(v->sched.cpu), other;
+    bool may = cpumask_test(&v->sched.hard_effective, cpu);
 
-    return cpumask_test(&v->sched.hard_effective, cpu) ? cpu
-                                                       : least_assigned(&v->sched.hard_effective);
+    if (may && assigned(cpu) <= 1)
+        return cpu;
+    other = least_assigned(&v->sched.hard_effective);
+    return may && (other >= NR_CPUS || assigned(other) > 0) ? cpu : other;
 }
 
 static void null_enqueue(struct vcpu *v)
@@ -128,8 +149,40 @@ static struct vcpu *null_pick_next(unsigned int cpu, struct vcpu *prev, ns_t now
     return per_cpu(sched_cpu, cpu).idle;
 }
 
+/* Both locked: the first that waits there and may come here. */
+static bool take_one(struct null_cpu *from, unsigned int cpu)
+{
+    list_for_each (l, &from->queue) {
+        struct vcpu *v = list_entry(l, struct vcpu, sched.runq);
+
+        if (!cpumask_test(&v->sched.hard_effective, cpu))
+            continue;
+        list_del(l);
+        null_migrate(v, v->sched.cpu, cpu);
+        sched_set_cpu(v, cpu);
+        list_add_tail(&per_cpu(null_cpu, cpu).queue, &v->sched.runq);
+        return true;
+    }
+    return false;
+}
+
+/* A cpu of nobody (it has come to the pool, or its vcpu is gone) takes one that waits elsewhere. */
 static void null_balance(unsigned int cpu)
 {
+    struct null_cpu *nc = &per_cpu(null_cpu, cpu);
+    bool took = false;
+
+    if (assigned(cpu) > 0)
+        return;
+    for_each_cpu (other, &cpu_online_map) {
+        struct null_cpu *from = &per_cpu(null_cpu, other);
+
+        if (took || !from->is_made || assigned(other) < 2)
+            continue;
+        lock_two(&nc->lock, &from->lock);
+        took = take_one(from, cpu);
+        unlock_two(&nc->lock, &from->lock);
+    }
 }
 
 static bool null_chosen(unsigned int cpu, const struct vcpu *next)
@@ -137,25 +190,21 @@ static bool null_chosen(unsigned int cpu, const struct vcpu *next)
     return false;
 }
 
-static int null_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op)
-{
-    return -EINVAL; /* no parameters */
-}
-
-static int null_adjust_global(struct xen_sysctl_scheduler_op *op)
-{
-    return -EINVAL;
-}
-
+/* It has no parameters. */
 const struct sched_ops sched_null = {
     .name = "null",
     .id = XEN_SCHEDULER_NULL,
+    .pool_init = null_pool_init,
     .cpu_init = null_cpu_init,
-    .cpu_online = null_cpu_online,
-    .vcpu_init = null_vcpu_init,
-    .vcpu_exit = null_vcpu_exit,
-    .domain_init = null_domain_init,
-    .domain_exit = null_domain_exit,
+    .cpu_online = null_cpu_change,
+    .cpu_offline = null_cpu_change,
+    .vcpu_alloc = null_vcpu_alloc,
+    .vcpu_free = null_free,
+    .domain_alloc = null_domain_alloc,
+    .domain_free = null_free,
+    .first_cpu = least_assigned,
+    .vcpu_arrive = null_vcpu_arrive,
+    .vcpu_leave = null_vcpu_leave,
     .pick_cpu = null_pick_cpu,
     .enqueue = null_enqueue,
     .dequeue = null_dequeue,
@@ -165,6 +214,4 @@ const struct sched_ops sched_null = {
     .pick_next = null_pick_next,
     .balance = null_balance,
     .chosen = null_chosen,
-    .adjust_domain = null_adjust_domain,
-    .adjust_global = null_adjust_global,
 };

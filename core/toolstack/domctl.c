@@ -41,13 +41,13 @@ static const struct domctl_op ops[] = {
 };
 
 /*
- * 1 while a domctl runs. Not a spinlock: the work under it copies from guests and may take
- * spinlocks of every rank.
+ * 1 while a domctl runs, or a sysctl that changes what they rely on. Not a spinlock: the work under
+ * it copies from guests and may take spinlocks of every rank.
  */
 static uint32_t busy;
 
-static bool busy_try(void) { return __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE) == 0; }
-static void busy_release(void) { __atomic_store_n(&busy, 0, __ATOMIC_RELEASE); }
+bool toolstack_try(void) { return __atomic_exchange_n(&busy, 1, __ATOMIC_ACQUIRE) == 0; }
+void toolstack_done(void) { __atomic_store_n(&busy, 0, __ATOMIC_RELEASE); }
 
 static const struct domctl_op *find(uint32_t cmd)
 {
@@ -96,9 +96,9 @@ long hc_domctl(struct vcpu *v, const uint64_t arg[])
         return -EFAULT;
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
-    if (!busy_try())
+    if (!toolstack_try())
         return hypercall_continue(v, 1, arg[0]);
     rc = run(&op, arg[0]);
-    busy_release();
+    toolstack_done();
     return rc == -ERESTART ? hypercall_continue(v, 1, arg[0]) : rc;
 }

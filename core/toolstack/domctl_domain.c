@@ -9,6 +9,7 @@
 #include <hv/percpu.h>
 #include <hv/platform.h>
 #include <hv/rangeset.h>
+#include <hv/softirq.h>
 #include <hv/time.h>
 #include <lib/string.h>
 
@@ -182,9 +183,38 @@ long domctl_max_vcpus(struct domain *d, struct xen_domctl *op, uint64_t arg)
     return 0;
 }
 
+/* Parameters of vcpus, an array of them. The tools come again for those beyond nr_vcpus. */
+static long vcpu_params(struct domain *d, struct xen_domctl_scheduler_op *s)
+{
+    uint32_t n = 0;
+    int rc = 0;
+
+    while (n < s->u.v.nr_vcpus && rc == 0 && !(n > 0 && preempt_wanted())) {
+        struct xen_domctl_schedparam_vcpu p;
+
+        if (copy_from_guest_i(&p, s->u.v.vcpus, n))
+            return -EFAULT;
+        rc = sched_adjust_vcpu(d, s, &p);
+        if (rc == 0 && s->cmd == XEN_DOMCTL_SCHEDOP_getvcpuinfo &&
+            copy_to_guest_i(s->u.v.vcpus, n, &p))
+            return -EFAULT;
+        n += rc == 0;
+    }
+    s->u.v.nr_vcpus = n;
+    return rc;
+}
+
 long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
-    return sched_adjust_domain(d, &op->u.scheduler_op);
+    struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
+
+    switch (s->cmd) {
+    case XEN_DOMCTL_SCHEDOP_getvcpuinfo:
+    case XEN_DOMCTL_SCHEDOP_putvcpuinfo:
+        return vcpu_params(d, s);
+    default:
+        return sched_adjust_domain(d, s);
+    }
 }
 
 long domctl_setdomainhandle(struct domain *d, struct xen_domctl *op, uint64_t arg)

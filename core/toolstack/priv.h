@@ -16,6 +16,10 @@
 #include <hv/cpumask.h>
 #include <hv/domain.h>
 
+/* One at a time: domctls, and changes of cpu pools. False: make a continuation. */
+bool toolstack_try(void);
+void toolstack_done(void);
+
 /* Fill the getdomaininfo record of d. */
 void domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info);
 

@@ -72,7 +72,7 @@ long sysctl_sched_id(struct xen_sysctl *op, uint64_t arg)
 
 long sysctl_scheduler_op(struct xen_sysctl *op, uint64_t arg)
 {
-    return sched_adjust_global(&op->u.scheduler_op);
+    return sched_adjust_pool(&op->u.scheduler_op);
 }
 
 long sysctl_debug_keys(struct xen_sysctl *op, uint64_t arg)
@@ -126,16 +126,18 @@ static long cpupool_move(uint32_t domid, uint32_t pool)
 
 static long cpupool_describe(struct xen_sysctl_cpupool_op *p)
 {
-    cpumask_t cpus;
-    int rc = cpupool_info(p->cpupool_id, &p->cpupool_id, &p->n_dom, &cpus);
+    struct cpupool_info info;
+    int rc = cpupool_info(p->cpupool_id, &p->cpupool_id, &info);
 
-    p->sched_id = sched_id();
-    return rc ? rc : bitmap_to_guest(&p->cpumap, cpus.w, NR_CPUS);
+    if (rc)
+        return rc;
+    p->sched_id = info.sched_id;
+    p->n_dom = info.nr_domains;
+    return bitmap_to_guest(&p->cpumap, info.cpus.w, NR_CPUS);
 }
 
-long sysctl_cpupool_op(struct xen_sysctl *op, uint64_t arg)
+static long cpupool_one_op(struct xen_sysctl_cpupool_op *p)
 {
-    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
     cpumask_t cpus;
 
     switch (p->op) {
@@ -157,4 +159,15 @@ long sysctl_cpupool_op(struct xen_sysctl *op, uint64_t arg)
     default:
         return -ENOSYS;
     }
+}
+
+long sysctl_cpupool_op(struct xen_sysctl *op, uint64_t arg)
+{
+    long rc;
+
+    if (!toolstack_try())
+        return -ERESTART;
+    rc = cpupool_one_op(&op->u.cpupool_op);
+    toolstack_done();
+    return rc;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The scheduler: which vcpu runs on which cpu. Policies (credit2 by default) stand behind struct
- * sched_ops. Weights, caps, hard and soft affinity, per-cpu runqueues with load balancing.
+ * The scheduler: which vcpu runs on which cpu. Policies (credit2 by default; credit, rtds, null)
+ * stand behind struct sched_ops, one for each cpupool: docs/scheduling.md.
  *
  * A vcpu's runstate is RUNNING on exactly one cpu, or RUNNABLE, BLOCKED or OFFLINE; it changes
  * under its runqueue's lock only.
@@ -20,6 +20,7 @@ struct domain;
 struct vcpu;
 struct xen_sysctl_scheduler_op;
 struct xen_domctl_scheduler_op;
+struct xen_domctl_schedparam_vcpu;
 
 /* vcpu->pause_flags: any bit set keeps it off the cpus. Bits change atomically. */
 #define VPF_BLOCKED 0   /* SCHEDOP_block, until an event */
@@ -32,6 +33,7 @@ struct xen_domctl_scheduler_op;
 struct sched_vcpu {
     struct list runq;          /* linked when queued */
     void *priv;                /* policy's own */
+    void *incoming;            /* the next policy's, while its domain moves to another pool */
     uint32_t cpu;              /* the cpu it runs on or last ran on, or is queued at */
     bool is_running;           /* its registers are on a cpu (also while being switched away) */
     cpumask_t hard, soft;      /* affinity */
@@ -68,10 +70,15 @@ void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *out); /* times
 uint64_t vcpu_cpu_time(struct vcpu *v);                                 /* ns run */
 uint64_t sched_idle_time(unsigned int cpu);
 
-unsigned int sched_id(void);
+unsigned int sched_id(void); /* the host's default policy, which pool 0 has */
 const char *sched_name(void);
+/* -EINVAL: another policy than the pool's, or a bad value; -EOPNOTSUPP: it has no parameters. */
 int sched_adjust_domain(struct domain *d, struct xen_domctl_scheduler_op *op);
-int sched_adjust_global(struct xen_sysctl_scheduler_op *op);
+/* XEN_DOMCTL_SCHEDOP_getvcpuinfo, _putvcpuinfo; p->vcpuid says which. */
+int sched_adjust_vcpu(struct domain *d, const struct xen_domctl_scheduler_op *op,
+                      struct xen_domctl_schedparam_vcpu *p);
+/* of the pool that op names; -ESRCH: no such pool */
+int sched_adjust_pool(struct xen_sysctl_scheduler_op *op);
 
 /* Runs in the SCHEDULE softirq: picks the next vcpu, and does not return if it is another one. */
 void schedule(void);

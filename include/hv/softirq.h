@@ -15,6 +15,7 @@ enum softirq {
     SOFTIRQ_TASKLET,
     SOFTIRQ_RCU,
     SOFTIRQ_NMI,
+    SOFTIRQ_CPUPOOL,
     NR_SOFTIRQS
 };
 
