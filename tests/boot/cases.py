@@ -131,6 +131,13 @@ def bad(name, what, **kw):
                                         "allow": (XEN_PANIC, OUR_PANIC), **kw})
 
 
+def two_nodes(size):
+    """QEMU's arguments for two nodes of two processors and so many MiB each."""
+    nodes = (("-object", f"memory-backend-ram,id=node{n},size={size}M",
+              "-numa", f"node,nodeid={n},cpus={2 * n}-{2 * n + 1},memdev=node{n}") for n in range(2))
+    return [*(word for node in nodes for word in node), "-numa", "dist,src=0,dst=1,val=21"]
+
+
 CTRL_A = b"\x01\x01\x01"
 CTRL_CLOSE = b"\x1d"              # leaves xl console
 
@@ -171,6 +178,8 @@ CASES = [
          initrd="dom0-guest.cpio", limit=170),
     Case("domu-sched", "weights, caps, pins, starvation and wake-ups of guests on 2 CPUs", "domu-sched",
          initrd="dom0-guest.cpio", vcpus=1, threads=True, limit=175),
+    Case("domu-pools", "pools of all policies: cpus and a working guest move between them", "domu-pools",
+         initrd="dom0-guest.cpio", cpus=4, vcpus=2, limit=120, qemu_args=two_nodes(1024)),
     Case("domu-disk", "PV guests with disks on files and block devices, plugged in use", "domu-disk",
          initrd="dom0-guest.cpio", disks=True, limit=170),
     Case("domu-net", "PV guests on a bridge: pings, transfers, interfaces plugged in use", "domu-net",
@@ -242,11 +251,8 @@ CASES = [
     Case("cpus-255", "255 CPUs", "machine", cpus=255, vcpus=2, mem=4096, limit=170,
          kernel_args=["watchdog_thresh=60"],
          skip={"xen": "known: no boot in 400 s"}),
-    Case("numa", "two nodes of two CPUs and 1 GiB each", "numa", cpus=4, dom0_mem="512M", qemu_args=[
-        *(word for n in range(2) for word in (
-            "-object", f"memory-backend-ram,id=node{n},size=1024M",
-            "-numa", f"node,nodeid={n},cpus={2 * n}-{2 * n + 1},memdev=node{n}")),
-        "-numa", "dist,src=0,dst=1,val=21"]),
+    Case("numa", "two nodes of two CPUs and 1 GiB each", "numa", cpus=4, dom0_mem="512M",
+         qemu_args=two_nodes(1024)),
     Case("mem-1g", "1 GiB of memory", "machine", mem=1024, dom0_mem="512M"),
     Case("mem-16g", "16 GiB of memory", "machine", mem=16 << 10),
     Case("mem-1t", "1 TiB of memory", "machine", mem=1 << 20, vcpus=2, cpu_more=",phys-bits=48",

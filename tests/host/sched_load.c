@@ -11,6 +11,7 @@
 #include <xen/domctl.h>
 
 #include "../../core/sched_credit2.h"
+#include "../../core/sched_rtds.h"
 #include "sim.h"
 
 #define MAX_DOMAINS 12
@@ -71,15 +72,24 @@ static int fail(const char *what, const struct plan *p, double got, double want)
     return 1;
 }
 
+static const struct sched_ops *policy_of(const struct domain *d)
+{
+    return cpupool_ops(d->cpupool_id);
+}
+
+/* As far as the domain's policy has them; credit has credit2's. */
 static void set_params(const struct plan *p)
 {
     struct xen_domctl_scheduler_op op = {
-        .sched_id = XEN_SCHEDULER_CREDIT2,
+        .sched_id = policy_of(p->d)->id,
         .cmd = XEN_DOMCTL_SCHEDOP_putinfo,
         .u.credit2 = { (uint16_t)p->weight, (uint16_t)p->cap },
     };
 
-    if (sched_adjust_domain(p->d, &op))
+    if (op.sched_id == XEN_SCHEDULER_RTDS)
+        op.u.rtds = (struct xen_domctl_sched_rtds){ 1000 + p->weight % 30000, 10 + p->weight % 900,
+                                                    XEN_DOMCTL_SCHEDRT_extra };
+    if (op.sched_id != XEN_SCHEDULER_NULL && sched_adjust_domain(p->d, &op))
         abort();
 }
 
@@ -334,7 +344,8 @@ static void give_birth(struct plan *p)
 {
     if (p->d)
         return;
-    p->d = sim_domain(1 + take(4));
+    p->d = sim_domain_in(one_in(3) ? take(3) : 0, 1 + take(4));
+    p->d = p->d ?: sim_domain(1 + take(4)); /* there is no such pool, or it is empty */
     p->weight = 256;
     if ((unsigned int)(p - plans) >= nr_plans)
         nr_plans = (unsigned int)(p - plans) + 1;
@@ -353,16 +364,22 @@ static void pause_or_not(struct vcpu *v, unsigned int *n)
             vcpu_wake(v);
 }
 
-static void change_pools(struct domain *d)
+static void change_pools(struct plan *p)
 {
+    static const uint32_t policies[] = { XEN_SCHEDULER_CREDIT2, XEN_SCHEDULER_CREDIT,
+                                         XEN_SCHEDULER_RTDS, XEN_SCHEDULER_NULL };
     uint32_t id = take(3);
 
-    switch (take(5)) {
-    case 0: cpupool_create(&id, sched_id()); break;
+    switch (take(6)) {
+    case 0: cpupool_create(&id, policies[take(4)]); break;
     case 1: cpupool_destroy(id); break;
-    case 2: cpupool_add_cpu(id, take(sim_cpus)); break;
-    case 3: cpupool_remove_cpu(id, take(sim_cpus)); break;
-    case 4: cpupool_move_domain(d, id); break;
+    case 2: sim_add_cpu(id, take(sim_cpus)); break;
+    case 3: sim_remove_cpu(id, take(sim_cpus)); break;
+    default:
+        if (id == p->d->cpupool_id || sim_move(p->d, id) != 0)
+            break;
+        p->cap = 0;         /* parameters are the policy's defaults */
+        sim_forget_waits(); /* in a pool of the null policy they may have been long */
     }
 }
 
@@ -383,7 +400,7 @@ static void change_something(bool params)
     case 0: case 1: pause_or_not(v, &pauses[p - plans][k]); break;
     case 2: case 3: confine(v, 1 + take((1U << sim_cpus) - 1)); break;
     case 4: vcpu_pin_override(v, (int)take(sim_cpus + 1) - 1); break;
-    case 5: change_pools(p->d); break;
+    case 5: change_pools(p); break;
     case 6: if (one_in(3)) bury(p); break;
     case 7: case 8:
         sim_workload(v, one_in(2) ? 0 : MICROSECS(20 + take(5000)), MICROSECS(20 + take(5000)));
@@ -397,29 +414,33 @@ static void change_something(bool params)
     }
 }
 
-/* A cap may keep a domain waiting; then the count starts again. */
+/* A cap may keep a domain waiting, and the null policy does not share. */
 static int starved(void)
 {
     for (unsigned int i = 0; i < nr_plans; i++) {
+        const struct sched_ops *ops = plans[i].d ? policy_of(plans[i].d) : NULL;
+        ns_t most = ops == &sched_credit ? LOAD_STARVE_MAX_CREDIT : LOAD_STARVE_MAX;
         struct vcpu *v;
 
-        if (!plans[i].d || plans[i].cap)
+        if (!plans[i].d || plans[i].cap || ops == &sched_null)
             continue;
         for_each_vcpu (plans[i].d, v)
-            if (sim_longest_wait(v) > LOAD_STARVE_MAX)
-                return fail("starves", &plans[i], (double)sim_longest_wait(v), LOAD_STARVE_MAX);
+            if (sim_longest_wait(v) > most)
+                return fail("starves", &plans[i], (double)sim_longest_wait(v), (double)most);
     }
     return 0;
 }
 
 static int play_life(bool null)
 {
-    static const char *const options[] = { "", "credit2_group=2", "credit2_group=1" };
+    static const char *const options[] = {
+        "", "credit2_group=2", "credit2_group=1", "sched=credit", "sched=rtds"
+    };
     const unsigned int cpus = 1 + take(8), births = 2 + take(MAX_DOMAINS - 2);
     bool params = !null;
     ns_t start;
 
-    sim_start(cpus, null ? "sched=null" : options[take(3)]);
+    sim_start(cpus, null ? "sched=null" : options[take(5)]);
     sim_lazy = one_in(2);
     start = sim_now;
     for (unsigned int i = 0; i < births; i++)
@@ -471,9 +492,80 @@ static int play_null(void)
     return 0;
 }
 
+/* --- rtds ------------------------------------------------------------------------------------- */
+
+static void add_rt_hog(struct plan *p, uint32_t period, uint32_t budget, bool extra)
+{
+    struct xen_domctl_scheduler_op op = {
+        .sched_id = XEN_SCHEDULER_RTDS,
+        .cmd = XEN_DOMCTL_SCHEDOP_putinfo,
+        .u.rtds = { period, budget, extra ? XEN_DOMCTL_SCHEDRT_extra : 0 },
+    };
+
+    p->d = sim_domain(1);
+    nr_plans++;
+    if (!p->d || sched_adjust_domain(p->d, &op))
+        abort();
+}
+
+/*
+ * In each period from its first deadline on, a hog has its budget, not less, and without extra time
+ * not more either. The ends of the periods are the policy's; the moments when they are looked at
+ * are ours, so that a period may lack what the next one has had of it.
+ */
+static int judge_period(struct plan *p, uint32_t period, uint32_t budget)
+{
+    const struct rt_vcpu *rv = rt_of(p->d->vcpu[0]);
+    uint64_t now = time_of(p->d);
+    ns_t got = (ns_t)(now - p->before), late = sim_lazy ? LOAD_RTDS_LATE : 0;
+
+    p->before = now;
+    if (got < MICROSECS(budget) - late)
+        return fail("less than its budget", p, (double)got, (double)MICROSECS(budget));
+    if (!rv->p.extra && got > MICROSECS(budget) + late)
+        return fail("more than its budget", p, (double)got, (double)MICROSECS(budget));
+    return 0;
+}
+
+/*
+ * Utilisations of at most n - (n-1) * the greatest on n cpus: then global EDF serves them all. The
+ * periods begin at one moment; a whole number of them passes between two looks.
+ */
+static int play_rtds(void)
+{
+    static const uint32_t periods[] = { 1000, 2000, 5000, 10000, 20000 };
+    const unsigned int cpus = 1 + take(8);
+    const double most = (5 + take(95)) / 100.0, bound = cpus - (cpus - 1) * most;
+    uint32_t period[MAX_DOMAINS], budget[MAX_DOMAINS];
+    double sum = 0;
+
+    sim_start(cpus, "sched=rtds");
+    sim_lazy = one_in(2);
+    while (nr_plans < MAX_DOMAINS) {
+        const unsigned int i = nr_plans;
+        double u = most * (1 + take(100)) / 100;
+
+        if (sum + u > (sim_lazy ? bound * 0.9 : bound))
+            break;
+        period[i] = periods[take(5)];
+        budget[i] = MAX((uint32_t)(u * period[i]), 10U);
+        sum += (double)budget[i] / period[i];
+        add_rt_hog(&plans[i], period[i], budget[i], one_in(3));
+    }
+    for (unsigned int i = 0; i < nr_plans; i++)
+        plans[i].before = time_of(plans[i].d);
+    for (uint32_t t = 1000; t <= 300000; t += 1000) {
+        sim_run(MILLISECS(1));
+        for (unsigned int i = 0; i < nr_plans; i++)
+            if (t % period[i] == 0 && judge_period(&plans[i], period[i], budget[i]))
+                return 1;
+    }
+    return 0;
+}
+
 int sched_load_play(enum load_kind kind, const uint8_t *bytes, size_t n)
 {
-    static const char *const names[LOAD_KINDS] = { "shares", "wakers", "life", "null" };
+    static const char *const names[LOAD_KINDS] = { "shares", "wakers", "life", "null", "rtds" };
 
     at = bytes;
     left = n;
@@ -482,6 +574,7 @@ int sched_load_play(enum load_kind kind, const uint8_t *bytes, size_t n)
     case LOAD_SHARES: return play_shares();
     case LOAD_WAKERS: return play_wakers();
     case LOAD_LIFE: return play_life(false);
+    case LOAD_RTDS: return play_rtds();
     default: return play_null();
     }
 }

@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include <hv/atomic.h>
 #include <hv/cpupool.h>
+#include <hv/errno.h>
 #include <hv/log.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
@@ -19,6 +20,7 @@
 #include <lib/cmdline.h>
 
 #include "../../core/sched_credit2.h"
+#include "../../core/sched_rtds.h"
 
 ns_t sim_now = 1000;
 unsigned int sim_cpus, sim_switches;
@@ -66,7 +68,6 @@ ns_t time_now(void) { return sim_now; }
 void arch_timer_program(ns_t deadline) { hw_timer[host_cpu] = deadline; }
 void smp_kick(unsigned int cpu) {}
 void smp_serve(void) {}
-void cpu_wait(void) { panic("cpu%u waits, and nobody else moves", host_cpu); }
 void arch_sync_vcpu(struct vcpu *v) {}
 void vcpu_periodic_enter(struct vcpu *v) {}
 void vcpu_periodic_leave(struct vcpu *v) {}
@@ -74,11 +75,32 @@ void evtchn_poll_stop(struct vcpu *v) {}
 bool vcpu_event_deliverable(const struct vcpu *v) { return false; }
 void domain_put(struct domain *d) {}
 
+void domain_pause(struct domain *d)
+{
+    struct vcpu *v;
+
+    count_inc(&d->pause_count);
+    for_each_vcpu (d, v)
+        vcpu_sleep_nosync(v);
+    for_each_vcpu (d, v)
+        vcpu_sleep_sync(v);
+}
+
+void domain_unpause(struct domain *d)
+{
+    struct vcpu *v;
+
+    if (count_dec(&d->pause_count) != 0)
+        return;
+    for_each_vcpu (d, v)
+        vcpu_wake(v);
+}
+
 struct domain *domain_get_at_or_after(domid_t id)
 {
-    for (; id < nr_domains; id++)
-        if (domains[id])
-            return domains[id];
+    for (unsigned int i = id; i < nr_domains; i++)
+        if (domains[i])
+            return domains[i];
     return NULL;
 }
 
@@ -195,14 +217,22 @@ static unsigned int nr_vcpus(void)
 
 struct domain *sim_domain(unsigned int vcpus)
 {
+    return sim_domain_in(0, vcpus);
+}
+
+struct domain *sim_domain_in(uint32_t pool, unsigned int vcpus)
+{
     const unsigned int id = free_domain();
     struct domain *d;
 
     if (id >= SIM_VCPUS || nr_vcpus() + vcpus > SIM_VCPUS)
         return NULL;
     d = make_domain((domid_t)id, vcpus);
-    if (sched_domain_init(d, 0))
-        panic("no domain");
+    if (sched_domain_init(d, pool)) {
+        free(d->vcpu);
+        free(d);
+        return NULL;
+    }
     domains[id] = d;
     nr_domains = MAX(nr_domains, id + 1);
     for (unsigned int i = 0; i < vcpus; i++)
@@ -230,6 +260,36 @@ void sim_domain_end(struct domain *d)
     domains[d->id] = NULL;
     free(d->vcpu);
     free(d);
+}
+
+static int until_done(int (*fn)(uint32_t pool, uint32_t cpu), uint32_t pool, uint32_t cpu)
+{
+    int rc;
+
+    for (unsigned int i = 0; (rc = fn(pool, cpu)) == -ERESTART; i++) {
+        if (i > 1000)
+            panic("a cpu never moves");
+        sim_settle();
+    }
+    return rc;
+}
+
+int sim_add_cpu(uint32_t pool, uint32_t cpu) { return until_done(cpupool_add_cpu, pool, cpu); }
+
+int sim_remove_cpu(uint32_t pool, uint32_t cpu)
+{
+    return until_done(cpupool_remove_cpu, pool, cpu);
+}
+
+/* Asked for from another domain. */
+int sim_move(struct domain *d, uint32_t pool)
+{
+    for (host_cpu = 0; host_cpu < sim_cpus && current->domain == d; host_cpu++)
+        ;
+    if (host_cpu < sim_cpus)
+        return cpupool_move_domain(d, pool);
+    host_cpu = 0;
+    return -EPERM;
 }
 
 ns_t sim_longest_wait(const struct vcpu *v)
@@ -274,6 +334,23 @@ static void play(unsigned int cpu)
     while (pending(cpu))
         if (!setjmp(on_new_stack))
             softirq_process();
+}
+
+/* Who waits for another cpu: the others go on. */
+void cpu_wait(void)
+{
+    unsigned int self = host_cpu;
+    bool moved = false;
+
+    for (unsigned int cpu = 0; cpu < sim_cpus; cpu++) {
+        if (cpu == self || !pending(cpu))
+            continue;
+        play(cpu);
+        moved = true;
+    }
+    host_cpu = self;
+    if (!moved)
+        panic("cpu%u waits, and nobody else moves", self);
 }
 
 void sim_settle(void)
@@ -372,6 +449,38 @@ void sim_run(ns_t duration)
 
 /* --- invariants ------------------------------------------------------------------------------- */
 
+/* v waits, and rightly so. */
+static const char *waiter_broken(struct vcpu *v, const struct sched_ops *ops)
+{
+    const bool rt = ops == &sched_rtds;
+
+    if (ops == &sched_null || (rt ? rt_of(v)->parked : c2_of(v)->parked))
+        return NULL;
+    for (unsigned int c = 0; c < sim_cpus; c++) {
+        if (!cpumask_test(&v->sched.hard_effective, c))
+            continue;
+        if (host_current[c]->is_idle)
+            return "a cpu is idle that could run a waiting vcpu";
+        if (rt && rt_before(rt_of(v), rt_of(host_current[c])))
+            return "a vcpu waits for one with a later deadline";
+    }
+    return NULL;
+}
+
+static const char *cpu_broken(unsigned int cpu)
+{
+    const struct vcpu *v = host_current[cpu];
+    cpumask_t pool;
+
+    if (v->is_idle)
+        return NULL;
+    cpupool_cpus(v->domain->cpupool_id, &pool);
+    if (!cpumask_test(&pool, cpu))
+        return "a cpu runs a vcpu of another pool";
+    return per_cpu(sched_cpu, cpu).ops != cpupool_ops(v->domain->cpupool_id)
+               ? "a cpu has another policy than its pool" : NULL;
+}
+
 static const char *vcpu_broken(struct vcpu *v)
 {
     struct vcpu_runstate_info r;
@@ -388,12 +497,7 @@ static const char *vcpu_broken(struct vcpu *v)
         return vcpu_runnable(v) && r.state != RUNSTATE_running ? "runnable, but asleep" : NULL;
     if (!vcpu_runnable(v))
         return "queued, but not runnable";
-    if (sched_id() == XEN_SCHEDULER_CREDIT2 && c2_of(v)->parked)
-        return NULL;
-    for (unsigned int c = 0; c < sim_cpus && sched_id() == XEN_SCHEDULER_CREDIT2; c++)
-        if (host_current[c]->is_idle && cpumask_test(&v->sched.hard_effective, c))
-            return "a cpu is idle that could run a waiting vcpu";
-    return NULL;
+    return waiter_broken(v, cpupool_ops(v->domain->cpupool_id));
 }
 
 const char *sim_broken(void)
@@ -403,5 +507,7 @@ const char *sim_broken(void)
     for (unsigned int i = 0; i < nr_loads && !broken; i++)
         if (load[i].v)
             broken = vcpu_broken(load[i].v);
+    for (unsigned int c = 0; c < sim_cpus && !broken; c++)
+        broken = cpu_broken(c);
     return broken;
 }

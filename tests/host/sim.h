@@ -20,8 +20,13 @@ extern uint32_t sim_seed;
 void sim_start(unsigned int cpus, const char *options); /* options: as on the command line */
 uint32_t sim_random(uint32_t below);
 
-/* hogs, all awake; NULL: no room for as many */
+/* hogs, all awake; NULL: no room for as many, or no such pool */
 struct domain *sim_domain(unsigned int vcpus);
+struct domain *sim_domain_in(uint32_t pool, unsigned int vcpus);
+/* As the toolstack does it, which asks again until the cpu has come or gone. */
+int sim_add_cpu(uint32_t pool, uint32_t cpu);
+int sim_remove_cpu(uint32_t pool, uint32_t cpu);
+int sim_move(struct domain *d, uint32_t pool);
 void sim_domain_end(struct domain *d); /* it dies; never played again */
 /* Longest time that v was runnable until it ran, since sim_forget_waits(). Being capped counts. */
 ns_t sim_longest_wait(const struct vcpu *v);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: tests/host/sim.c core/sched.c core/sched_credit2.c core/sched_cap.c core/sched_null.c */
-/* links: core/cpupool.c core/timer.c core/softirq.c core/lock.c lib/cmdline.c lib/number.c */
+/* links: tests/host/sim.c core/sched.c core/sched_credit2.c core/sched_cap.c */
+/* links: core/sched_credit.c core/sched_rtds.c core/sched_null.c core/sched_pool.c */
+/* links: core/sched_params.c core/cpupool.c core/timer.c core/softirq.c core/lock.c */
+/* links: lib/cmdline.c lib/number.c */
 /*
  * The scheduler over simulated cpus and time. Each case runs in a process of its own, since cpus
  * cannot be taken away again. sim_run() checks after each event that no cpu idles while a vcpu
@@ -354,14 +356,14 @@ static void parameters(void)
            op.u.credit2.cap == 30);
     op.cmd = XEN_DOMCTL_SCHEDOP_getvcpuinfo;
     EXPECT(sched_adjust_domain(d, &op) == -EINVAL);
-    EXPECT(sched_adjust_global(&g) == 0 && g.u.sched_credit2.ratelimit_us == 1000);
+    EXPECT(sched_adjust_pool(&g) == 0 && g.u.sched_credit2.ratelimit_us == 1000);
     g.cmd = XEN_SYSCTL_SCHEDOP_putinfo;
     g.u.sched_credit2.ratelimit_us = 99;
-    EXPECT(sched_adjust_global(&g) == -EINVAL);
+    EXPECT(sched_adjust_pool(&g) == -EINVAL);
     g.u.sched_credit2.ratelimit_us = 500001;
-    EXPECT(sched_adjust_global(&g) == -EINVAL);
+    EXPECT(sched_adjust_pool(&g) == -EINVAL);
     g.u.sched_credit2.ratelimit_us = 0;
-    EXPECT(sched_adjust_global(&g) == 0);
+    EXPECT(sched_adjust_pool(&g) == 0);
 }
 
 static void few_switches(void)
@@ -381,45 +383,6 @@ static void few_switches(void)
     pin(d->vcpu[1], 1);
     sim_run(SECONDS(10));
     EXPECT(sim_switches > 1000 && sim_switches < 4000);
-}
-
-static void pools(void)
-{
-    struct domain *a, *b;
-    uint32_t id = CPUPOOL_ANY, nr, got;
-    cpumask_t m;
-
-    sim_start(4, "");
-    a = sim_domain(4);
-    b = sim_domain(2);
-    sim_run(MILLISECS(50));
-    EXPECT(cpupool_create(&id, XEN_SCHEDULER_NULL) == -EINVAL);
-    EXPECT(cpupool_create(&id, XEN_SCHEDULER_CREDIT2) == 0 && id == 1);
-    EXPECT(cpupool_create(&id, XEN_SCHEDULER_CREDIT2) == -EEXIST);
-    EXPECT(cpupool_move_domain(b, 1) == -EBUSY);
-    EXPECT(cpupool_add_cpu(1, 2) == -EBUSY);
-    EXPECT(cpupool_add_cpu(1, 9) == -ENODEV);
-    EXPECT(cpupool_remove_cpu(0, 2) == 0);
-    sim_run(MILLISECS(50));
-    EXPECT(host_current[2]->is_idle);
-    cpupool_free_cpus(&m);
-    EXPECT(m.w[0] == 4);
-    EXPECT(cpupool_add_cpu(1, CPUPOOL_ANY) == 0);
-    EXPECT(cpupool_move_domain(b, 1) == 0);
-    sim_run(MILLISECS(50));
-    EXPECT(host_current[2]->domain == b && host_current[0]->domain == a);
-    EXPECT(cpupool_info(1, &got, &nr, &m) == 0 && got == 1 && nr == 1 && m.w[0] == 4);
-    EXPECT(cpupool_info(2, &got, &nr, &m) == -ENOENT);
-    EXPECT(cpupool_remove_cpu(1, 2) == -EBUSY);
-    EXPECT(cpupool_destroy(1) == -EBUSY && cpupool_destroy(0) == -EBUSY &&
-           cpupool_destroy(5) == -ENOENT);
-    EXPECT(cpupool_move_domain(b, 0) == 0);
-    EXPECT(cpupool_remove_cpu(1, 2) == 0 && cpupool_destroy(1) == 0);
-    sim_run(MILLISECS(50));
-    EXPECT(host_current[2]->is_idle);
-    EXPECT(cpupool_add_cpu(0, 2) == 0);
-    sim_run(MILLISECS(50));
-    EXPECT(!host_current[2]->is_idle);
 }
 
 static void null_policy(void)
@@ -551,7 +514,6 @@ int main(void)
         { "yield lets the other one go first", yielding },
         { "parameters are checked and read back", parameters },
         { "no needless switches", few_switches },
-        { "cpu pools confine their domains", pools },
         { "null policy: a cpu for each vcpu", null_policy },
         { "random operations, one queue", random_shared },
         { "random operations, cpus react late", random_lazy },

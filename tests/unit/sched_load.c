@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: tests/host/sched_load.c tests/host/sim.c core/sched.c core/sched_credit2.c */
-/* links: core/sched_cap.c core/sched_null.c core/cpupool.c core/timer.c core/softirq.c */
+/* links: core/sched_cap.c core/sched_credit.c core/sched_rtds.c core/sched_null.c */
+/* links: core/sched_pool.c core/sched_params.c core/cpupool.c core/timer.c core/softirq.c */
 /* links: core/lock.c lib/cmdline.c lib/number.c */
 /*
  * The scheduler under thousands of random workloads (tests/host/sched_load.h), each in a process of
@@ -56,6 +57,7 @@ int main(void)
         [LOAD_WAKERS] = { "random wakers beside hogs run within 2 ms", 400 },
         [LOAD_LIFE] = { "random lives: time is conserved, nobody waits 3 s", 1000 },
         [LOAD_NULL] = { "random lives under the null policy", 500 },
+        [LOAD_RTDS] = { "random real-time sets: each budget in each period", 400 },
     };
     const char *only_kind = getenv("KIND"), *only_seed = getenv("SEED"), *runs = getenv("RUNS");
 

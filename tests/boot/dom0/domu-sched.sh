@@ -40,7 +40,7 @@ start_guests() {
         xl create "$file" >"$guests/$name.out" 2>&1 || fail "$name-create" "$(tail -n 1 "$guests/$name.out")"
     done
     for name in light heavy many; do
-        check "$name-up" guest_says "$name" 'guest: up' 60
+        check "$name-up" guest_says "$name" 'guest: up' "$([ "$name" = many ] && echo 100 || echo 60)"
     done
 }
 
