@@ -179,7 +179,7 @@ CASES = [
     Case("domu-sched", "weights, caps, pins, starvation and wake-ups of guests on 2 CPUs", "domu-sched",
          initrd="dom0-guest.cpio", vcpus=1, threads=True, limit=175),
     Case("domu-pools", "pools of all policies: cpus and a working guest move between them", "domu-pools",
-         initrd="dom0-guest.cpio", cpus=4, vcpus=2, limit=120, qemu_args=two_nodes(1024)),
+         initrd="dom0-guest.cpio", cpus=4, vcpus=2, limit=170, qemu_args=two_nodes(1024)),
     Case("domu-disk", "PV guests with disks on files and block devices, plugged in use", "domu-disk",
          initrd="dom0-guest.cpio", disks=True, limit=170),
     Case("domu-net", "PV guests on a bridge: pings, transfers, interfaces plugged in use", "domu-net",
