@@ -121,10 +121,10 @@ static bool param_child(const char *after, struct node *out)
 
 static bool pool_child(uint32_t from, struct node *out)
 {
-    uint32_t id, nr_domains;
-    cpumask_t cpus;
+    struct cpupool_info info;
+    uint32_t id;
 
-    if (cpupool_info(from, &id, &nr_domains, &cpus))
+    if (cpupool_info(from, &id, &info))
         return false;
     *out = (struct node){ .kind = POOL, .number = id };
     snprintf(out->name, sizeof(out->name), "%u", id);
