@@ -184,6 +184,8 @@ CASES = [
          initrd="dom0-guest.cpio", disks=True, limit=170),
     Case("domu-net", "PV guests on a bridge: pings, transfers, interfaces plugged in use", "domu-net",
          initrd="dom0-guest.cpio", limit=170),
+    Case("domu-driver", "a guest's disk and network from a driver domain, which crashes and returns",
+         "domu-driver", initrd="dom0-guest.cpio", limit=170),
     Case("domu-image", "PV guests boot from a disk by GRUB and pygrub; a device model's disks", "domu-image",
          initrd="dom0-extra.cpio", limit=170),
     Case("domu-sizes", "PV guests of 96 MiB to 3 GiB, of 1 to 32 vcpus, growing and shrinking", "domu-sizes",
