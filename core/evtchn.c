@@ -264,10 +264,20 @@ int evtchn_close_all(struct domain *d)
     if (rc)
         return rc;
     spin_lock(&d->evtchn.lock);
-    evtchn_fifo_exit(d);
+    if (d->evtchn.nr_active) {
+        /*
+         * The toolstack made a port that the search had passed: it had the lock, and had seen the
+         * domain alive. There are no more to come.
+         */
+        d->evtchn.close_next = 0;
+        rc = -ERESTART;
+    } else {
+        evtchn_fifo_exit(d);
+    }
     spin_unlock(&d->evtchn.lock);
-    virq_forget_handler(d);
-    return 0;
+    if (!rc)
+        virq_forget_handler(d);
+    return rc;
 }
 
 /* Called again after -ERESTART it goes on; a caller that starts anew sets reset_next to 0. */

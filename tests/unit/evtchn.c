@@ -536,6 +536,29 @@ static void test_life(void)
         CHECK_EQ(a.alloc.port, 1);
         end();
     }
+    TEST("a port made by somebody who saw the domain alive is closed, behind the search too") {
+        unsigned int calls = 0;
+        port_t p1;
+
+        start();
+        for (unsigned int i = 0; i < 60; i++)
+            CHECK_EQ(alloc(d1, DOMID_SELF, 0), 0);
+        d1->state = DOM_DYING;
+        world.preempt_at = 1;
+        CHECK_EQ(evtchn_close_all(d1), -ERESTART);
+        d1->state = DOM_ALIVE;
+        CHECK_EQ(alloc(d0, 1, 0), 0);
+        p1 = a.alloc.port;
+        CHECK_EQ(p1, 1);
+        d1->state = DOM_DYING;
+        CHECK_EQ(bind(d0, 1, p1), 0);
+        while (evtchn_close_all(d1) == -ERESTART && calls < 100)
+            calls++;
+        CHECK_EQ(d1->evtchn.nr_active, 0);
+        CHECK_EQ(status(d0, 0, a.inter.local_port), 0);
+        CHECK_EQ(a.status.status, EVTCHNSTAT_unbound);
+        end();
+    }
     TEST("ports of ours: the guest can neither send on, close, move nor see them") {
         port_t mine, other;
 
