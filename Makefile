@@ -22,8 +22,8 @@ CFLAGS += $(LTO)
 endif
 endif
 
-C_SRC := $(sort $(wildcard lib/*.c core/*.c core/toolstack/*.c drivers/*/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*/*.c))
-S_SRC := $(filter-out %.lds.S,$(sort $(wildcard arch/$(ARCH)/*/*.S)))
+C_SRC := $(sort $(wildcard lib/*.c core/*.c core/toolstack/*.c drivers/*/*.c arch/$(ARCH)/*.c arch/$(ARCH)/*/*.c arch/$(ARCH)/*/*/*.c))
+S_SRC := $(filter-out %.lds.S,$(sort $(wildcard arch/$(ARCH)/*/*.S arch/$(ARCH)/*/*/*.S)))
 OBJ := $(C_SRC:%.c=$(BUILD)/obj/%.o) $(S_SRC:%.S=$(BUILD)/obj/%.S.o)
 
 # The host programs; before the fragments, whose targets depend on them.

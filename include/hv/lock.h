@@ -30,6 +30,10 @@ enum lock_rank {
     RANK_XHEAP,      /* the small-object allocator */
     RANK_EVTCHN_FIFO,
     RANK_VIRQ,
+    RANK_HVM_DEV,    /* one timer device of an HVM domain */
+    RANK_HVM_IRQ,    /* interrupt wires, PICs and IO-APIC of an HVM domain */
+    RANK_VLAPIC,
+    RANK_HVM_TICK,   /* one platform timer's ticks */
     RANK_POLL,
     RANK_SCHED,      /* one runqueue */
     RANK_BUDGET,     /* a capped domain's remaining cpu time */

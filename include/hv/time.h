@@ -26,6 +26,7 @@ void time_update_wallclock(struct domain *d);
 /* dom0 set the clock: UTC seconds and nanoseconds at system_time; updates every domain. */
 void time_set_wallclock(uint64_t secs, uint32_t nsecs, ns_t at_system_time);
 uint64_t time_wallclock_secs(void); /* UTC now */
+uint64_t time_wallclock_ns(void);
 uint32_t time_tsc_khz(void);
 bool time_tsc_is_stable(void);
 

@@ -237,9 +237,14 @@ void time_update_vcpu(struct vcpu *v)
 static DEFINE_SPINLOCK(wallclock_lock, RANK_LEAF); /* the base, and the writing of guests' copies */
 static uint64_t wallclock_base_ns;                 /* UTC since 1970 at system time 0 */
 
+uint64_t time_wallclock_ns(void)
+{
+    return read_once(wallclock_base_ns) + (uint64_t)time_now();
+}
+
 uint64_t time_wallclock_secs(void)
 {
-    return (read_once(wallclock_base_ns) + (uint64_t)time_now()) / NS_PER_SEC;
+    return time_wallclock_ns() / NS_PER_SEC;
 }
 
 static void write_wallclock(const struct domain *d, uint32_t *wc_version, uint32_t *sec,

@@ -9,6 +9,8 @@
 #include <hv/types.h>
 
 struct cpu_policy; /* CPUID and MSR policy, arch/x86/cpu/policy.h */
+struct hvm_domain;
+struct hvm_vcpu;
 struct pirq_table;
 struct rangeset;
 
@@ -59,6 +61,7 @@ struct arch_vcpu {
     struct cpu_user_regs regs;
     struct pv_vcpu pv;
     pte_t *pv32_l4;            /* 32-bit guests: ours, over theirs (pv32_domain.c) */
+    struct hvm_vcpu *hvm;      /* arch/hvm.h; NULL: PV */
     paddr_t cr3;               /* what the hardware gets: kernel or user L4 by pv.in_kernel */
     void *xsave;               /* XSAVE or FXSAVE area, 64-byte aligned */
     uint64_t xcr0, xcr0_accum;
@@ -72,6 +75,7 @@ struct arch_domain {
     spinlock_t pt_lock;        /* RANK_PT: page-table updates of this domain */
     struct rangeset *ioport_caps;
     struct cpu_policy *policy;
+    struct hvm_domain *hvm;    /* arch/hvm.h; NULL: PV */
     struct pirq_table *pirqs;
     uint32_t pci_cf8;          /* latched config address */
     uint8_t cmos_index;
