@@ -184,7 +184,7 @@ int hvm_msi(struct domain *d, uint64_t addr, uint32_t data)
         .level = data & 0x8000,
     };
 
-    if (addr >> 20 != VLAPIC_BASE >> 20 || m.vector == 0)
+    if (addr >> 20 != VLAPIC_BASE >> 20 || (m.vector == 0 && m.mode <= LAPIC_LOWEST))
         return -EINVAL;
     if (m.mode == LAPIC_FIXED || m.mode == LAPIC_LOWEST || m.mode == LAPIC_NMI)
         vlapic_deliver(d, &m);
