@@ -324,7 +324,7 @@ static void test_init_sipi(void)
         CHECK_EQ(hw.sipis[2] + hw.resets[2] + hw.resets[0], 0);
         end();
     }
-    TEST("a vcpu that the toolstack started ignores a SIPI; one that waits from its creation starts")
+    TEST("a SIPI starts what waits since its creation, not what the toolstack started")
     {
         start(3);
         vlapic_started(hw_dom->vcpu[1]);

@@ -430,7 +430,7 @@ static void count_source(struct hvm_irq *i, unsigned int device, unsigned int in
     i->link_count[pci_intx_link(device, intx)]++;
 }
 
-/* All counts and lines from the wires. Nothing rises by that: edges were seen where it was saved. */
+/* All counts and lines from the wires. Nothing rises by that: edges were seen before the save. */
 static void recount(struct hvm_irq *i)
 {
     for (unsigned int gsi = 0; gsi < HVM_GSIS; gsi++)

@@ -230,7 +230,7 @@ static void counter_write(struct vhpet *h, uint64_t val) REQUIRES(h->lock)
     arm_all(h);
 }
 
-/* "If software writes an unsupported value, the value read back will not match": it is not taken. */
+/* A route that is not supported is not taken: "the value read back will not match". */
 static void timer_config_write(struct vhpet *h, unsigned int i, uint64_t val) REQUIRES(h->lock)
 {
     struct vhpet_timer *t = &h->timer[i];
@@ -251,8 +251,8 @@ static void timer_config_write(struct vhpet *h, unsigned int i, uint64_t val) RE
 }
 
 /*
- * Of a periodic timer a write sets the period; with SETVAL also the comparator, once. half: the bits
- * that the access covers.
+ * Of a periodic timer a write sets the period; with SETVAL also the comparator, once. half: the
+ * bits that the access covers.
  */
 static void timer_cmp_write(struct vhpet *h, unsigned int i, uint64_t val, uint64_t half)
     REQUIRES(h->lock)

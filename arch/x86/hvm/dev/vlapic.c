@@ -4,8 +4,8 @@
  * "Local APIC" and "Extended XAPIC (x2APIC)".
  *
  * Always: no vector below 16 is in IRR or ISR, bits of TMR are those of the last acceptance, and
- * the registers hold only what lapic_regs[] lets a guest write. IRR is set from any cpu; ISR changes
- * on the vcpu's own.
+ * the registers hold only what lapic_regs[] lets a guest write. IRR is set from any cpu; ISR
+ * changes on the vcpu's own.
  */
 #include <hv/atomic.h>
 #include <hv/log.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The two 8259A interrupt controllers of an HVM domain, the second at the first's input 2, and their
- * edge/level registers. Intel 8259A data sheet; ELCR as in the 82371 (PIIX) data sheet. The state
+ * The two 8259A interrupt controllers of an HVM domain, the second at the first's input 2, and
+ * their edge/level registers. Intel 8259A data sheet; ELCR as in the 82371 (PIIX) data sheet. The state
  * is the public save record, beside the lines' levels.
  *
  * Always: pic[0].irr has bit 2 exactly while pic[1].int_output is set; int_output is what the
@@ -36,8 +36,8 @@ static unsigned int priority_of(const struct hvm_hw_vpic *p, uint8_t lines)
 }
 
 /*
- * The line to serve, or -1. In special mask mode masked lines in service hold nobody back; in special
- * fully nested mode the master lets the slave through again.
+ * The line to serve, or -1. In special mask mode masked lines in service hold nobody back; in
+ * special fully nested mode the master lets the slave through again.
  */
 static int line_to_serve(const struct hvm_hw_vpic *p)
 {
