@@ -160,7 +160,7 @@ int hvm_pci_link_route(struct domain *d, unsigned int link, unsigned int isa_irq
 
     if (link > 3 || isa_irq >= ISA_IRQS || isa_irq == 2)
         return -EINVAL;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     old = i->link_route[link];
     i->link_route[link] = (uint8_t)isa_irq;
     if (old != isa_irq && i->link_count[link]) {
@@ -169,7 +169,7 @@ int hvm_pci_link_route(struct domain *d, unsigned int link, unsigned int isa_irq
         if (isa_irq)
             gsi_up(d, isa_irq);
     }
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return 0;
 }
 
@@ -268,11 +268,11 @@ bool hvm_gsi_is_masked(struct domain *d, unsigned int gsi)
     const int irq = gsi_isa_irq(gsi);
     bool masked;
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     masked = (!has(d, XEN_X86_EMU_IOAPIC) || i->ioapic.redirtbl[gsi].fields.mask) &&
              (irq < 0 || !has(d, XEN_X86_EMU_PIC) || vpic_is_masked(i, (unsigned int)irq) ||
               !pic_listener(d));
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return masked;
 }
 
@@ -332,12 +332,11 @@ static bool callback_is_valid(uint64_t val)
 
 static void callback_update(struct vcpu *v)
 {
-    struct hvm_irq *i = irq_of(v->domain);
+    struct domain *d = v->domain;
 
-    spin_lock(&i->lock);
-    callback_change(v->domain,
-                    !v->arch.hvm->upcall_vector && read_once(v->info->evtchn_upcall_pending));
-    spin_unlock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
+    callback_change(d, !v->arch.hvm->upcall_vector && read_once(v->info->evtchn_upcall_pending));
+    spin_unlock(&irq_of(d)->lock);
 }
 
 int hvm_callback_set(struct domain *d, uint64_t val)
@@ -346,10 +345,10 @@ int hvm_callback_set(struct domain *d, uint64_t val)
 
     if (!callback_is_valid(val))
         return -EINVAL;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     callback_change(d, false);
     write_once(i->callback, val);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     if (d->vcpu[0])
         callback_update(d->vcpu[0]);
     return 0;
@@ -391,7 +390,7 @@ void hvm_irq_init(struct domain *d)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_init(&i->lock, RANK_HVM_IRQ);
+    spin_init(&irq_of(d)->lock, RANK_HVM_IRQ);
     vpic_init(i);
     vioapic_init(i);
 }
@@ -400,28 +399,28 @@ void hvm_irq_save_pci(struct domain *d, struct hvm_hw_pci_irqs *r)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     *r = (struct hvm_hw_pci_irqs){ .pad = { i->pci_wire[0], i->pci_wire[1] } };
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 void hvm_irq_save_isa(struct domain *d, struct hvm_hw_isa_irqs *r)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     *r = (struct hvm_hw_isa_irqs){ .pad = { i->isa_wire } };
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 void hvm_irq_save_link(struct domain *d, struct hvm_hw_pci_link *r)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     *r = (struct hvm_hw_pci_link){ .route = { i->link_route[0], i->link_route[1],
                                               i->link_route[2], i->link_route[3] } };
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 static void count_source(struct hvm_irq *i, unsigned int device, unsigned int intx)
@@ -459,11 +458,11 @@ int hvm_irq_load_pci(struct domain *d, const struct hvm_hw_pci_irqs *r)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     i->pci_wire[0] = r->pad[0];
     i->pci_wire[1] = r->pad[1];
     recount(i);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return 0;
 }
 
@@ -473,10 +472,10 @@ int hvm_irq_load_isa(struct domain *d, const struct hvm_hw_isa_irqs *r)
 
     if (r->pad[0] & ~(uint64_t)VALID_ISA)
         return -EINVAL;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     i->isa_wire = (uint16_t)r->pad[0];
     recount(i);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return 0;
 }
 
@@ -487,10 +486,10 @@ int hvm_irq_load_link(struct domain *d, const struct hvm_hw_pci_link *r)
     for (unsigned int link = 0; link < 4; link++)
         if (r->route[link] >= ISA_IRQS || r->route[link] == 2)
             return -EINVAL;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     for (unsigned int link = 0; link < 4; link++)
         i->link_route[link] = r->route[link];
     recount(i);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return 0;
 }

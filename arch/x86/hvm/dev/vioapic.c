@@ -74,11 +74,9 @@ void vioapic_rise(struct domain *d, unsigned int pin)
 
 void vioapic_eoi(struct domain *d, unsigned int vector)
 {
-    struct hvm_irq *i = irq_of(d);
-
     if (!(d->arch.hvm->emulation & XEN_X86_EMU_IOAPIC))
         return;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     for (unsigned int pin = 0; pin < HVM_GSIS; pin++) {
         union vioapic_redir_entry *e = entry_of(d, pin);
 
@@ -87,7 +85,7 @@ void vioapic_eoi(struct domain *d, unsigned int vector)
         e->fields.remote_irr = 0;
         try_level(d, pin);
     }
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 /* --- registers -------------------------------------------------------------------------------- */
@@ -113,12 +111,12 @@ uint32_t vioapic_read(struct domain *d, unsigned int offset)
     struct hvm_irq *i = irq_of(d);
     uint32_t val = 0;
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     if (offset == REG_SELECT)
         val = i->ioapic.ioregsel;
     else if (offset == REG_WINDOW)
         val = window_read(&i->ioapic);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return val;
 }
 
@@ -158,12 +156,12 @@ void vioapic_write(struct domain *d, unsigned int offset, uint32_t val)
         vioapic_eoi(d, val & 0xff);
         return;
     }
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     if (offset == REG_SELECT)
         i->ioapic.ioregsel = val & 0xff;
     else if (offset == REG_WINDOW)
         window_write(d, val);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 void vioapic_init(struct hvm_irq *i)
@@ -179,9 +177,9 @@ void vioapic_save(struct domain *d, struct hvm_hw_vioapic *r)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     *r = i->ioapic;
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 static bool entry_is_valid(union vioapic_redir_entry e)
@@ -202,10 +200,10 @@ int vioapic_load(struct domain *d, const struct hvm_hw_vioapic *r)
     for (unsigned int pin = 0; pin < HVM_GSIS; pin++)
         if (!entry_is_valid(r->redirtbl[pin]))
             return -EINVAL;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     i->ioapic = *r;
     for (unsigned int pin = 0; pin < HVM_GSIS; pin++)
         i->ioapic.redirtbl[pin].fields.delivery_status = 0;
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return 0;
 }

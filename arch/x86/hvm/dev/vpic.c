@@ -260,7 +260,7 @@ void vpic_write(struct domain *d, unsigned int port, uint8_t val)
     const unsigned int chip = elcr ? port & 1 : port >> 7 & 1;
     struct hvm_hw_vpic *p = &i->pic[chip];
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     if (elcr) {
         p->elcr = val & elcr_mask(chip);
         p->irr |= i->pic_line[chip] & p->elcr;
@@ -274,7 +274,7 @@ void vpic_write(struct domain *d, unsigned int port, uint8_t val)
         ocw2(p, val);
     }
     update(d);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 /* A poll acknowledges as the CPU would; bit 7 says whether there was a request. */
@@ -295,7 +295,7 @@ uint8_t vpic_read(struct domain *d, unsigned int port)
     struct hvm_hw_vpic *p = &i->pic[chip];
     uint8_t val;
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     if (elcr)
         val = p->elcr;
     else if (p->poll)
@@ -305,7 +305,7 @@ uint8_t vpic_read(struct domain *d, unsigned int port)
     else
         val = p->readsel_isr ? p->isr : p->irr;
     update(d);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return val;
 }
 
@@ -321,9 +321,9 @@ void vpic_save(struct domain *d, unsigned int nr, struct hvm_hw_vpic *r)
 {
     struct hvm_irq *i = irq_of(d);
 
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     *r = i->pic[nr];
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
 }
 
 /* What a line's level adds to IRR comes with the wires' records. */
@@ -336,9 +336,9 @@ int vpic_load(struct domain *d, unsigned int nr, const struct hvm_hw_vpic *r)
         (r->irq_base & 7) || (r->elcr & ~elcr_mask(nr)) || r->int_output > 1 ||
         (step == 0 && r->init_state != 0))
         return -EINVAL;
-    spin_lock(&i->lock);
+    spin_lock(&irq_of(d)->lock);
     i->pic[nr] = *r;
     update(d);
-    spin_unlock(&i->lock);
+    spin_unlock(&irq_of(d)->lock);
     return 0;
 }
