@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* links: core/timer.c core/lock.c core/softirq.c tests/host/hvm_world.c */
+/* links: arch/x86/hvm/dev/vlapic.c arch/x86/hvm/dev/vlapic_ipi.c arch/x86/hvm/dev/vlapic_msr.c */
+/* links: arch/x86/hvm/dev/vlapic_timer.c arch/x86/hvm/dev/vlapic_save.c arch/x86/hvm/dev/vtick.c */
+/* links: arch/x86/hvm/dev/hvm_irq.c arch/x86/hvm/dev/vioapic.c arch/x86/hvm/dev/vpic.c */
+/* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
+/* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
+/*
+ * Accesses, wires and time steps over all devices of an HVM domain. Input: 4 bytes a step: what,
+ * where, two of data. What always holds is checked after each step, and host timers stay few: one
+ * for each step, and each source's floor.
+ */
+#include <stdlib.h>
+
+#include "../host/hvm_world.h"
+
+#define SOURCES 12U /* 2 LAPICs, PIT, RTC's two, 3 HPET, PM; and some for stopped ones */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint16_t port[] = { 0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, 0x40, 0x41, 0x42, 0x43,
+                                 0x61, 0x70, 0x71, 0xb000, 0xb002, 0xb008 };
+
+static void step(const uint8_t *b)
+{
+    const unsigned int v = b[0] >> 4 & 1;
+    const uint32_t val = b[2] | (uint32_t)b[3] << 8;
+
+    switch (b[0] & 15) {
+    case 0: hw_out(port[b[1] & 15], b[2]); break;
+    case 1: hw_in(port[b[1] & 15]); break;
+    case 2: hw_apic_write(v, (b[1] & 63) * 16, val | (uint32_t)b[3] << 24); break;
+    case 3: hw_apic_read(v, (b[1] & 63) * 16); break;
+    case 4: hw_write(VIOAPIC_BASE + (b[1] & 7) * 16, 4, val); break;
+    case 5: hw_write(VHPET_BASE + (b[1] & 63) * 8, b[0] & 32 ? 8 : 4, val); break;
+    case 6: hw_read(VHPET_BASE + (b[1] & 63) * 8, 8); break;
+    case 7: (b[2] & 1 ? hvm_isa_irq_assert : hvm_isa_irq_deassert)(hw_dom, b[1] & 15); break;
+    case 8: (void)!hvm_pci_intx(hw_dom, b[1] & 31, b[2] & 3, b[3] & 1); break;
+    case 9: (void)!hvm_pci_link_route(hw_dom, b[1] & 7, b[2]); break;
+    case 10: (void)!hvm_msi(hw_dom, VLAPIC_BASE | (uint32_t)b[1] << 12, val); break;
+    case 11: (void)!vlapic_msr_write(hw_dom->vcpu[v], 0x800 + b[1], val); break;
+    case 12: (void)!vlapic_msr_write(hw_dom->vcpu[v], 0x1b, VLAPIC_BASE | (val & 0xf00)); break;
+    case 13: (b[1] & 1 ? vtick_leave : vtick_enter)(hw_dom->vcpu[v]); break;
+    case 14:
+        hw_take(v);
+        break;
+    case 15: hw_run((ns_t)val * 1000); break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    hw_start(2, HW_HVM);
+    hw_apic_on(0);
+    for (size_t i = 0; i + 4 <= size && i < 1024; i += 4) {
+        const ns_t before = hw_now;
+
+        hw.expiries = 0;
+        step(&data[i]);
+        if (hw_broken())
+            abort();
+        if (hw.expiries > 64 + SOURCES * (unsigned int)((hw_now - before) / VTICK_MIN_PERIOD + 1))
+            abort();
+    }
+    if (hw_end())
+        abort();
+    return 0;
+}
