@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The two 8259A interrupt controllers of an HVM domain, the second at the first's input 2, and
- * their edge/level registers. Intel 8259A data sheet; ELCR as in the 82371 (PIIX) data sheet. The state
- * is the public save record, beside the lines' levels.
+ * their edge/level registers. Intel 8259A data sheet; ELCR as in the 82371 (PIIX) data sheet. The
+ * state is the public save record, beside the lines' levels.
  *
  * Always: pic[0].irr has bit 2 exactly while pic[1].int_output is set; int_output is what the
  * registers say.
