@@ -88,6 +88,7 @@ class Case:
     lines: tuple = ()              # waited for in order: "@name" of HYPERVISORS' lines, a regular
     #                                expression, or (either of them, bytes to send then)
     ends: bool = False             # QEMU has to end by itself after the last line
+    alone: bool = False            # nothing else runs beside it: it measures how soon and how much
     threads: bool = False          # a host thread for each processor: truly at once, but slower
     disks: bool = False
     release: bool = False          # Granta as a release is built: no assertions, small functions in line
@@ -177,7 +178,7 @@ CASES = [
     Case("domu-ends", "guests that end, and what on_poweroff ... on_soft_reset make of it", "domu-ends",
          initrd="dom0-guest.cpio", limit=170),
     Case("domu-sched", "weights, caps, pins, starvation and wake-ups of guests on 2 CPUs", "domu-sched",
-         initrd="dom0-guest.cpio", vcpus=1, threads=True, limit=175),
+         initrd="dom0-guest.cpio", vcpus=1, threads=True, alone=True, limit=175),
     Case("domu-pools", "pools of all policies: cpus and a working guest move between them", "domu-pools",
          initrd="dom0-guest.cpio", cpus=4, vcpus=2, limit=170, qemu_args=two_nodes(1024)),
     Case("domu-disk", "PV guests with disks on files and block devices, plugged in use", "domu-disk",

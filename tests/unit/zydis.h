@@ -11,6 +11,7 @@
  *  - Several segment prefixes in 64-bit code: Zydis takes the last one and ignores it if it is not
  *    FS or GS; for cpus CS, DS, ES, SS are null prefixes (AMD APM vol. 3 §1.2.4 "Segment-Override
  *    Prefixes"), so an FS before them stays.
+ *  - DS before an indirect near branch is NOTRACK to Zydis, and then no segment.
  *  - LEA has no segment, whatever its prefixes say.
  *  - Zydis refuses ARPL, LAR, LSL, SLDT, SYSRET, SYSENTER and GETSEC in real mode, where they are
  *    decoded but #UD: the emulator's to say.
@@ -79,6 +80,15 @@ static inline unsigned int zydis_segment_prefixes(const ZydisDecodedInstruction 
     return n;
 }
 
+/* DS before an indirect near branch: NOTRACK, and to cpus still the segment. */
+static inline bool zydis_notrack(const struct insn *insn)
+{
+    const unsigned int reg = insn->modrm >> 3 & 7;
+
+    return insn->encoding == INSN_LEGACY && insn->map == MAP_ONE && insn->opcode == 0xff &&
+           (reg == 2 || reg == 4) && insn->segment == INSN_DS;
+}
+
 static inline const char *zydis_memory(const struct insn *insn, const ZydisDecodedInstruction *z,
                                        const ZydisDecodedOperand *op)
 {
@@ -100,7 +110,7 @@ static inline const char *zydis_memory(const struct insn *insn, const ZydisDecod
     if (!vector && insn->index != INSN_NO_REG && op->mem.scale != insn->scale)
         return "scale";
     if (op->mem.segment != ZYDIS_REGISTER_NONE && op->mem.type != ZYDIS_MEMOP_TYPE_AGEN &&
-        zydis_segment_prefixes(z) < 2 &&
+        zydis_segment_prefixes(z) < 2 && !zydis_notrack(insn) &&
         zydis_segment(op->mem.segment) != insn->segment &&
         !(insn_is_long64(insn) && insn->segment < INSN_FS))
         return "segment";
@@ -178,6 +188,14 @@ static inline bool zydis_only(const ZydisDecodedInstruction *z)
             z->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE);
 }
 
+/* Knights Corner's branches with VEX: of a truncated one only ours says what it was. */
+static inline bool knights_corner_branch(const struct insn *insn)
+{
+    const uint8_t opcode = insn->opcode & 0xfe;
+
+    return insn->encoding == INSN_VEX && insn->map == MAP_0F && (opcode == 0x74 || opcode == 0x84);
+}
+
 /* NULL, or what differs. */
 static inline const char *zydis_differs(const ZydisDecoder *d, const uint8_t *bytes, size_t n,
                                         enum insn_mode mode, bool amd_branches)
@@ -189,7 +207,7 @@ static inline const char *zydis_differs(const ZydisDecoder *d, const uint8_t *by
     enum insn_error error = insn_decode(&insn, bytes, n, mode, amd_branches);
 
     if (status == ZYDIS_STATUS_NO_MORE_DATA)
-        return error == INSN_TRUNCATED || error == INSN_INVALID ? NULL : "truncated";
+        return error != INSN_DECODED || knights_corner_branch(&insn) ? NULL : "truncated";
     if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
         return error != INSN_DECODED ? NULL : "too long"; /* it sees that before the last byte */
     if (!ZYAN_SUCCESS(status) || zydis_only(&z))

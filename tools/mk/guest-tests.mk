@@ -14,8 +14,8 @@ PAYLOAD_CFLAGS := -m32 -std=gnu17 -O1 -ffreestanding -fno-stack-protector -fno-p
 $(PAYLOAD).bin: $(wildcard tests/guest/pv32/payload/*)
 	@mkdir -p $(@D)
 	@$(CC) $(PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-	        -T tests/guest/pv32/payload/payload.lds $(filter %.S %.c,$^) -o $(PAYLOAD).elf
-	@objcopy -O binary $(PAYLOAD).elf $@
+	        -T tests/guest/pv32/payload/payload.lds $(filter %.S %.c,$^) -o $(PAYLOAD).out
+	@objcopy -O binary $(PAYLOAD).out $@
 $(BUILD)/guest/pv32.elf: $(PAYLOAD).bin
 $(BUILD)/guest/pv32.elf: GUEST_CFLAGS += -DPAYLOAD='"$(PAYLOAD).bin"'
 

@@ -150,8 +150,8 @@ void pv32_fill_hypercall_page(void *page)
     memset(p, 0xcc, PAGE_SIZE);
     for (uint32_t i = 0; i < NR_STUBS; i++) {
         if (i == __HYPERVISOR_iret)
-            fill_iret_stub(p + i * STUB_BYTES);
+            fill_iret_stub(p + (size_t)i * STUB_BYTES);
         else
-            fill_stub(p + i * STUB_BYTES, i);
+            fill_stub(p + (size_t)i * STUB_BYTES, i);
     }
 }

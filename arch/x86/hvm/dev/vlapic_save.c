@@ -33,14 +33,14 @@ void vlapic_save(struct vcpu *v, struct hvm_hw_lapic *r)
 
 static void put(struct hvm_hw_lapic_regs *out, unsigned int r, uint32_t val)
 {
-    memcpy(&out->data[r * 16], &val, sizeof(val));
+    memcpy(&out->data[(size_t)r * 16], &val, sizeof(val));
 }
 
 static uint32_t get(const struct hvm_hw_lapic_regs *in, unsigned int r)
 {
     uint32_t val;
 
-    memcpy(&val, &in->data[r * 16], sizeof(val));
+    memcpy(&val, &in->data[(size_t)r * 16], sizeof(val));
     return val;
 }
 

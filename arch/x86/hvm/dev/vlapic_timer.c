@@ -31,7 +31,7 @@ uint32_t vlapic_timer_count(const struct vlapic *l)
     if (l->count_from == NS_NEVER || initial == 0)
         return 0;
     passed = (uint64_t)(vtick_now(l->v) - l->count_from) /
-             (vlapic_timer_divisor(l) * VLAPIC_TICK_NS);
+             ((uint64_t)vlapic_timer_divisor(l) * VLAPIC_TICK_NS);
     if ((l->reg[R_LVTT] & LVTT_MODE) == LVTT_PERIODIC)
         return initial - (uint32_t)(passed % initial);
     return passed < initial ? initial - (uint32_t)passed : 0;
@@ -100,15 +100,13 @@ void vlapic_timer_deadline(struct vlapic *l, uint64_t tsc)
     if ((l->reg[R_LVTT] & LVTT_MODE) != LVTT_DEADLINE)
         return; /* the MSR reads 0 and ignores writes */
     l->deadline_msr = tsc;
-    if (tsc == 0)
+    if (tsc == 0 || (tsc > now && (tsc - now) >> 60 != 0)) /* none, or not in this century */
         vtick_stop(&l->tick);
     else if (tsc <= now)
         vtick_set(&l->tick, 0, 0);
-    else if ((tsc - now) >> 60 == 0) /* at 100 MHz or more a 64-bit number of ns */
+    else /* at 100 MHz or more a 64-bit number of ns */
         vtick_set(&l->tick, (ns_t)MIN(mul_div(tsc - now, 1000000, hvm_guest_tsc_khz(l->v)),
                                       (uint64_t)INT64_MAX), 0);
-    else
-        vtick_stop(&l->tick);
 }
 
 void vlapic_timer_fired(struct vtick *t)

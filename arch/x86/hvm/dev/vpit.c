@@ -135,10 +135,10 @@ static void set_gate(struct vpit *p, struct vpit_channel *c, bool open) REQUIRES
         return;
     }
     c->hw.gate = 1;
-    if (c->hw.mode == 1 || c->hw.mode == 5)
-        start(p, c); /* triggers */
-    else if (is_started(c) && (c->hw.mode == 2 || c->hw.mode == 3))
-        start(p, c); /* reloads */
+    /* modes 1 and 5 are triggered, 2 and 3 reload */
+    if (c->hw.mode == 1 || c->hw.mode == 5 ||
+        (is_started(c) && (c->hw.mode == 2 || c->hw.mode == 3)))
+        start(p, c);
     else if (is_started(c))
         c->from = now(p);
 }

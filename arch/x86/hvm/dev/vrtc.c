@@ -57,8 +57,8 @@ static int64_t days_of(int64_t year, int64_t month, int64_t day)
 
 static int64_t secs_of(const struct moment *m)
 {
-    return days_of(m->year, m->month, m->day) * SECS_PER_DAY + m->hour * 3600 + m->minute * 60 +
-           m->second;
+    return days_of(m->year, m->month, m->day) * SECS_PER_DAY + (int64_t)m->hour * 3600 +
+           (int64_t)m->minute * 60 + m->second;
 }
 
 static struct moment moment_of(int64_t secs)
