@@ -18,6 +18,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 from run import BUILD, TOP, judge, report
@@ -89,14 +90,34 @@ def stuck(lines):
     return any("PANIC" in l or "halted" in l for l in lines)
 
 
+# The display takes the first free port of some fifty; two that start at once can find the same one free,
+# bind it both, and only one may listen. So they start one after the other.
+STARTING = threading.Lock()
+
+
+def start(cmd, workdir):
+    with STARTING, open(f"{workdir}/output", "w") as out:
+        p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        while p.poll() is None and not has_display(workdir):
+            time.sleep(0.05)
+    return p
+
+
+def has_display(workdir):
+    try:
+        with open(f"{workdir}/bochs.log", errors="replace") as f:
+            return "listening for connections on port" in f.read()
+    except FileNotFoundError:
+        return False
+
+
 def boot(workdir):
     """The lines of the serial port, and Bochs's status: None if it had to be stopped."""
     limit = LIMIT * float(os.environ.get("TIME_SCALE", "1"))
     wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
     cmd = [*wrapper, "timeout", "--foreground", str(limit), "bochs-bin", "-q", "-f", f"{workdir}/rc",
            "-rc", f"{workdir}/debugger"]
-    with open(f"{workdir}/output", "w") as out:
-        p = subprocess.Popen(cmd, stdin=subprocess.PIPE, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+    p = start(cmd, workdir)
     while p.poll() is None and not stuck(serial(workdir)):
         time.sleep(0.5)
     status = p.poll()
