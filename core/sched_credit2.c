@@ -136,21 +136,9 @@ static struct c2_vcpu *queue_first_for(const struct c2_group *g, unsigned int cp
 
 /* --- telling cpus ----------------------------------------------------------------------------- */
 
-/*
- * An idle cpu of the set, not told yet: near, then in the soft affinity, then any. NR_CPUS: none.
- */
 static unsigned int idle_cpu_for(const struct c2_group *g, const struct vcpu *v)
 {
-    cpumask_t idle, soft;
-
-    cpumask_andnot(&idle, &g->idle, &g->tickled);
-    cpumask_and(&idle, &idle, &v->sched.hard_effective);
-    if (cpumask_empty(&idle))
-        return NR_CPUS;
-    cpumask_and(&soft, &idle, &v->sched.soft_effective);
-    if (!cpumask_empty(&soft))
-        idle = soft;
-    return cpumask_test(&idle, v->sched.cpu) ? v->sched.cpu : cpumask_first(&idle);
+    return sched_idle_cpu(&g->idle, &g->tickled, v);
 }
 
 static void tickle(struct c2_group *g, unsigned int cpu)

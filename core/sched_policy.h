@@ -100,6 +100,25 @@ const struct sched_ops *sched_by_id(uint32_t id); /* NULL: not known */
 const struct sched_ops *sched_default(void);      /* of pool 0, sched= */
 
 /*
+ * An idle cpu for v, of these and not told yet: near, then in the soft affinity, then any. NR_CPUS:
+ * none.
+ */
+static inline unsigned int sched_idle_cpu(const cpumask_t *all_idle, const cpumask_t *told,
+                                          const struct vcpu *v)
+{
+    cpumask_t idle, soft;
+
+    cpumask_andnot(&idle, all_idle, told);
+    cpumask_and(&idle, &idle, &v->sched.hard_effective);
+    if (cpumask_empty(&idle))
+        return NR_CPUS;
+    cpumask_and(&soft, &idle, &v->sched.soft_effective);
+    if (!cpumask_empty(&soft))
+        idle = soft;
+    return cpumask_test(&idle, v->sched.cpu) ? v->sched.cpu : cpumask_first(&idle);
+}
+
+/*
  * Lock the runqueue that v belongs to now. Unlock what it returns. Which lock that is only run time
  * knows, so callers are NO_TSA.
  */

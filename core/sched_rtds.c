@@ -185,21 +185,6 @@ static void tickle(struct rt_pool *p, unsigned int cpu)
     softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
 }
 
-/* An idle cpu, not told yet: near, then in the soft affinity, then any. NR_CPUS: none. */
-static unsigned int idle_cpu_for(const struct rt_pool *p, const struct vcpu *v)
-{
-    cpumask_t idle, soft;
-
-    cpumask_andnot(&idle, &p->idle, &p->tickled);
-    cpumask_and(&idle, &idle, &v->sched.hard_effective);
-    if (cpumask_empty(&idle))
-        return NR_CPUS;
-    cpumask_and(&soft, &idle, &v->sched.soft_effective);
-    if (!cpumask_empty(&soft))
-        idle = soft;
-    return cpumask_test(&idle, v->sched.cpu) ? v->sched.cpu : cpumask_first(&idle);
-}
-
 /* The busy cpu, not told yet, whose vcpu goes last; all: of any affinity. NR_CPUS: none. */
 static unsigned int last_cpu_for(const struct rt_pool *p, const struct rt_vcpu *rv, bool all)
 {
@@ -221,7 +206,7 @@ static unsigned int last_cpu_for(const struct rt_pool *p, const struct rt_vcpu *
 
 static void tell_somebody(struct rt_pool *p, const struct rt_vcpu *rv)
 {
-    unsigned int cpu = idle_cpu_for(p, rv->vcpu);
+    unsigned int cpu = sched_idle_cpu(&p->idle, &p->tickled, rv->vcpu);
 
     if (cpu >= NR_CPUS)
         cpu = last_cpu_for(p, rv, false);
@@ -291,7 +276,8 @@ static void rt_yield(struct vcpu *v)
 
 static unsigned int rt_pick_cpu(const struct vcpu *v)
 {
-    unsigned int own = read_once(v->sched.cpu), cpu = idle_cpu_for(pool_of(v), v);
+    const struct rt_pool *p = pool_of(v);
+    unsigned int own = read_once(v->sched.cpu), cpu = sched_idle_cpu(&p->idle, &p->tickled, v);
 
     if (cpu < NR_CPUS)
         return cpu;

@@ -10,8 +10,6 @@
  * lost. SEED=n in the environment takes the random cases elsewhere.
  */
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <hv/atomic.h>
 #include <hv/cpupool.h>
@@ -20,40 +18,7 @@
 #include "../../core/sched_credit2.h"
 #include "../host/sim.h"
 #include "check.h"
-
-#define EXPECT(cond)                                                        \
-    do {                                                                    \
-        if (!(cond)) {                                                      \
-            printf("# line %d: %s\n", __LINE__, #cond);                     \
-            fflush(stdout);                                                 \
-            _exit(1);                                                       \
-        }                                                                   \
-    } while (0)
-
-static bool passes(void (*fn)(void))
-{
-    int status;
-    pid_t pid;
-
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        alarm(60);
-        fn();
-        _exit(0);
-    }
-    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static uint64_t domain_time(struct domain *d)
-{
-    uint64_t sum = 0;
-    struct vcpu *v;
-
-    for_each_vcpu (d, v)
-        sum += vcpu_cpu_time(v);
-    return sum;
-}
+#include "sched_case.h"
 
 static bool near(uint64_t got, uint64_t want, unsigned int percent)
 {

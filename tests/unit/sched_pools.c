@@ -8,10 +8,6 @@
  * cpus and domains that move, and what the rtds and credit policies promise. As in sched.c, each
  * case is a process, and sim_run() checks after each event what must hold always.
  */
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <hv/atomic.h>
 #include <hv/cpupool.h>
 #include <hv/errno.h>
@@ -22,40 +18,7 @@
 #include "../../core/sched_rtds.h"
 #include "../host/sim.h"
 #include "check.h"
-
-#define EXPECT(cond)                                                        \
-    do {                                                                    \
-        if (!(cond)) {                                                      \
-            printf("# line %d: %s\n", __LINE__, #cond);                     \
-            fflush(stdout);                                                 \
-            _exit(1);                                                       \
-        }                                                                   \
-    } while (0)
-
-static bool passes(void (*fn)(void))
-{
-    int status;
-    pid_t pid;
-
-    fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        alarm(60);
-        fn();
-        _exit(0);
-    }
-    return waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-static uint64_t domain_time(struct domain *d)
-{
-    uint64_t sum = 0;
-    struct vcpu *v;
-
-    for_each_vcpu (d, v)
-        sum += vcpu_cpu_time(v);
-    return sum;
-}
+#include "sched_case.h"
 
 /* Percent of one cpu that d gets in so long. */
 static double percent_in(struct domain *d, ns_t t)
