@@ -89,7 +89,7 @@ void hv_page_free(void *p, unsigned int order)
     free(p);
 }
 
-int cpupool_info(uint32_t from, uint32_t *id, uint32_t *nr_domains, cpumask_t *cpus)
+int cpupool_info(uint32_t from, uint32_t *id, struct cpupool_info *info)
 {
     if (from >= nr_pools)
         return -ENOENT;
