@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* runs: 600000 */
 /* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c */
 /* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
 /*

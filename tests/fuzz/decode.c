@@ -3,6 +3,7 @@
  * Any bytes as an instruction, in each mode: our decoder against Zydis. The first input byte
  * selects mode and vendor.
  */
+/* runs: 1500000 */
 /* links: arch/x86/emul/decode.c arch/x86/emul/decode_tables.c */
 /* libs: -lZydis */
 #include <stdio.h>

@@ -4,6 +4,7 @@
  * output; both buffers are of their exact size, so that the sanitizer sees a byte too far. The
  * header checksums of xz are put right, or hardly a mutation would get past them.
  */
+/* runs: 100000 */
 /* links: lib/decompress.c lib/decompress_bcj.c lib/decompress_gzip.c lib/decompress_lz4.c */
 /* links: lib/decompress_lzma2.c lib/decompress_xz.c lib/decompress_zstd.c lib/zstd_entropy.c */
 /* links: lib/crc32.c lib/xxh64.c */

@@ -3,6 +3,7 @@
  * Any bytes as an ELF image: parsed, walked over, its notes and sections read, and, if it is not
  * too large, loaded. Checks that what was accepted lies where elf_image says.
  */
+/* runs: 1500000 */
 /* links: lib/elf.c lib/xen_notes.c lib/number.c lib/string.c */
 #include <stdint.h>
 #include <stdlib.h>

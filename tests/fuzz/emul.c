@@ -4,6 +4,7 @@
  * once where each access and port answers RETRY before it answers. Both must end alike, and what is
  * not done must have changed nothing.
  */
+/* runs: 200000 */
 /* links: arch/x86/emul/[a-z]*.c */
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* runs: 6000 */
 /* links: core/evtchn.c core/evtchn_2l.c core/evtchn_2l_32.c core/evtchn_fifo.c core/evtchn_op.c */
 /* links: core/virq.c */
 /* links: core/lock.c tests/host/world.c */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* runs: 2000000 */
 /* links: lib/multiboot.c lib/e820.c */
 /*
  * The loader's information block from the fuzzer. Input: 1 byte choosing the protocol, then the

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* runs: 100 */
 /* links: tests/host/sched_load.c tests/host/sim.c core/sched.c core/sched_credit2.c */
 /* links: core/sched_cap.c core/sched_credit.c core/sched_rtds.c core/sched_null.c */
 /* links: core/sched_pool.c core/sched_params.c core/cpupool.c core/timer.c core/softirq.c */

@@ -188,7 +188,7 @@ static inline bool zydis_only(const ZydisDecodedInstruction *z)
             z->meta.branch_type != ZYDIS_BRANCH_TYPE_NONE);
 }
 
-/* Knights Corner's branches with VEX: of a truncated one only ours says what it was. */
+/* Knights Corner's branches with VEX: of a truncated or too long one only ours says what it was. */
 static inline bool knights_corner_branch(const struct insn *insn)
 {
     const uint8_t opcode = insn->opcode & 0xfe;
@@ -209,7 +209,7 @@ static inline const char *zydis_differs(const ZydisDecoder *d, const uint8_t *by
     if (status == ZYDIS_STATUS_NO_MORE_DATA)
         return error != INSN_DECODED || knights_corner_branch(&insn) ? NULL : "truncated";
     if (status == ZYDIS_STATUS_INSTRUCTION_TOO_LONG)
-        return error != INSN_DECODED ? NULL : "too long"; /* it sees that before the last byte */
+        return error != INSN_DECODED || knights_corner_branch(&insn) ? NULL : "too long";
     if (!ZYAN_SUCCESS(status) || zydis_only(&z))
         return NULL;
     if (error != INSN_DECODED)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Tests in the order of their cost, and the static checks. Each writes build/results/NAME.txt; tools/summary adds them up.
 
-FUZZ_SECONDS ?= 8
+FUZZ_SECONDS ?= 600
 RESULTS := $(BUILD)/results
 
 .PHONY: proof check unit fuzz-short fuzz static test-guest test-bochs test ci-clean-results
@@ -15,11 +15,11 @@ unit: $(UNIT:%=$(BUILD)/unit/%) ## Unit tests: the core as ordinary programs, un
 
 fuzz-short: $(FUZZ:%=$(BUILD)/fuzz/%)
 	@mkdir -p $(RESULTS)
-	@tools/run-fuzz $(FUZZ_SECONDS) $(RESULTS)/fuzz.txt $(FUZZ)
+	@tools/run-fuzz $(RESULTS)/fuzz.txt $(FUZZ)
 
-fuzz: $(FUZZ:%=$(BUILD)/fuzz/%) ## Fuzz for long: FUZZ_SECONDS=600 a target; keeps what it finds in the corpus
+fuzz: $(FUZZ:%=$(BUILD)/fuzz/%) ## Fuzz for long: FUZZ_SECONDS=600 a target, each time anew; keeps what it finds in the corpus
 	@mkdir -p $(RESULTS)
-	@tools/run-fuzz --keep $(FUZZ_SECONDS) $(RESULTS)/fuzz.txt $(FUZZ)
+	@tools/run-fuzz --long $(FUZZ_SECONDS) $(RESULTS)/fuzz.txt $(FUZZ)
 
 static: ## clang with thread-safety analysis, clang-tidy, cppcheck
 	@mkdir -p $(RESULTS)
