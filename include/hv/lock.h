@@ -25,6 +25,7 @@ enum lock_rank {
     RANK_GNTTAB_ENTRY,
     RANK_EVENT,      /* a domain's event channels */
     RANK_PT,         /* a domain's page-table updates */
+    RANK_P2M,        /* a translated domain's physmap */
     RANK_PAGE_LIST,  /* a domain's page list and totals */
     RANK_HEAP,       /* the page allocator */
     RANK_XHEAP,      /* the small-object allocator */

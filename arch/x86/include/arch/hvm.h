@@ -6,14 +6,23 @@
 #ifndef ARCH_HVM_H
 #define ARCH_HVM_H
 
+#include <arch/hvm_cpu.h>
 #include <arch/hvm_irq.h>
+#include <arch/p2m.h>
 #include <arch/vhpet.h>
 #include <arch/vlapic.h>
 #include <arch/vpit.h>
 #include <arch/vpm.h>
 #include <arch/vrtc.h>
 
+struct svm_vcpu;
+struct hvm_ioreq_domain;
+struct hvm_ioreq_vcpu;
+
 struct hvm_domain {
+    struct p2m p2m;
+    uint64_t param[HVM_NR_PARAMS]; /* HVM_PARAM_* as set (params.c) */
+    struct hvm_ioreq_domain *ioreq; /* ioreq.c */
     uint32_t emulation;      /* XEN_X86_EMU_*: which of these it has */
     uint8_t timer_mode;      /* HVMPTM_* */
     bool align_ticks;        /* HVM_PARAM_VPT_ALIGN */
@@ -27,6 +36,10 @@ struct hvm_domain {
 };
 
 struct hvm_vcpu {
+    struct hvm_cpu cpu;
+    struct svm_vcpu *svm;    /* the extension's */
+    struct hvm_ioreq_vcpu *ioreq;
+    struct emul emul;        /* of an instruction that waits for an answer, too */
     struct vlapic lapic;
     uint8_t upcall_vector;   /* HVMOP_set_evtchn_upcall_vector; 0 none */
     ns_t lag;                /* vtick_now() is behind by this; delay_for_missed_ticks only */
