@@ -263,8 +263,8 @@ static int make_parts(struct domain *d)
     d->shared_info = hv_page_alloc(0);
     if (!d->iomem_caps || !d->irq_caps || !d->shared_info)
         return -ENOMEM;
-    for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
-        /* those of vcpus that will never be, too */
+    for (unsigned int i = 0; is_pv(d) && i < XEN_LEGACY_MAX_VCPUS; i++)
+        /* those of vcpus that will never be, too; HVM guests mask their interrupts */
         d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;
     return 0;
 }

@@ -28,6 +28,8 @@ void vcpu_mark_events_pending(struct vcpu *v)
 {
     if (__atomic_exchange_n(&v->info->evtchn_upcall_pending, 1, __ATOMIC_SEQ_CST))
         return;
+    if (is_hvm(v->domain))
+        arch_event_upcall(v); /* by an interrupt, which wakes it by itself when it is one */
     /*
      * Pairs with vcpu_block(), which sets the flag and then looks at upcall_pending. The current
      * vcpu may have blocked and still be current, when a timer of its own goes off on the way to
@@ -39,8 +41,10 @@ void vcpu_mark_events_pending(struct vcpu *v)
         vcpu_kick(v);
 }
 
-bool vcpu_event_deliverable(const struct vcpu *v)
+bool vcpu_event_deliverable(struct vcpu *v)
 {
+    if (is_hvm(v->domain))
+        return arch_interrupt_pending(v);
     return read_once(v->info->evtchn_upcall_pending) && !read_once(v->info->evtchn_upcall_mask);
 }
 
@@ -423,11 +427,22 @@ int evtchn_init(struct domain *d, port_t max_port)
     return 0;
 }
 
+void evtchn_set_width(struct domain *d, bool is_32bit)
+{
+    bool two_level;
+
+    spin_lock(&d->evtchn.lock);
+    two_level = d->evtchn.ops == evtchn_2l(d);
+    d->is_32bit = is_32bit;
+    if (two_level)
+        d->evtchn.ops = evtchn_2l(d);
+    spin_unlock(&d->evtchn.lock);
+}
+
 void evtchn_set_32bit(struct domain *d)
 {
+    evtchn_set_width(d, true);
     spin_lock(&d->evtchn.lock);
-    d->is_32bit = true;
-    d->evtchn.ops = evtchn_2l(d);
     memset(d->shared_info, 0, PAGE_SIZE);
     for (unsigned int i = 0; i < XEN_LEGACY_MAX_VCPUS; i++)
         d->shared_info->vcpu_info[i].evtchn_upcall_mask = 1;

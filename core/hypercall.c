@@ -86,7 +86,7 @@ long hypercall_continue(struct vcpu *v, unsigned int nr_args, ...)
     for (unsigned int i = 0; i < nr_args; i++)
         arg[i] = va_arg(ap, uint64_t);
     va_end(ap);
-    if (domain_is_32bit(v->domain))
+    if (caller_is_32bit())
         for (unsigned int i = 0; i < nr_args; i++)
             if (arg[i] > UINT32_MAX)
                 return -EFAULT; /* the rest of an array that goes on beyond its address space */
@@ -111,7 +111,7 @@ static long run_entry(struct vcpu *v, struct multicall_entry *e)
 
     mc->entry = e;
     mc->restarted = false;
-    rc = domain_is_32bit(v->domain) ? arch_hypercall_32(v, e->op, e->args)
+    rc = caller_is_32bit() ? arch_hypercall_32(v, e->op, e->args)
                                     : hypercall_dispatch(v, e->op, e->args);
     mc->entry = NULL;
     return rc;

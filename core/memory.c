@@ -140,7 +140,7 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
 /* As the result of a call. A 32-bit caller's register ends earlier: as much as it can say. */
 static long quantity(const struct vcpu *v, uint64_t n)
 {
-    return (long)(domain_is_32bit(v->domain) ? MIN(n, (uint64_t)INT32_MAX) : n);
+    return (long)(caller_is_32bit() ? MIN(n, (uint64_t)INT32_MAX) : n);
 }
 
 static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)

@@ -200,7 +200,7 @@ long hc_sched_op(struct vcpu *v, const uint64_t arg[])
 long hc_set_timer_op(struct vcpu *v, const uint64_t arg[])
 {
     /* the one 64-bit argument of a call: of a 32-bit caller, two, the low half first */
-    const uint64_t at = domain_is_32bit(v->domain) ? arg[0] | arg[1] << 32 : arg[0];
+    const uint64_t at = caller_is_32bit() ? arg[0] | arg[1] << 32 : arg[0];
 
     if (at == 0)
         timer_stop(&v->singleshot);

@@ -136,7 +136,7 @@ struct vcpu *vcpu_create(struct domain *d, unsigned int id)
     v->info = &dummy_info;
     if (!v->is_idle && id < XEN_LEGACY_MAX_VCPUS) {
         v->info = &d->shared_info->vcpu_info[id];
-        v->info->evtchn_upcall_mask = 1;
+        v->info->evtchn_upcall_mask = is_pv(d);
     }
     vcpu_timers_init(v);
     if (!v->is_idle && is_pv(d))
@@ -216,7 +216,7 @@ int vcpu_map_info(struct vcpu *v, gfn_t gfn, unsigned int offset)
     info = (struct vcpu_info *)(void *)(va + offset);
     if (vcpu_info_is_dummy(v)) {
         memset(info, 0, sizeof(*info));
-        info->evtchn_upcall_mask = 1;
+        info->evtchn_upcall_mask = is_pv(v->domain);
     } else {
         memcpy(info, v->info, sizeof(*info));
     }

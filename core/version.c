@@ -9,10 +9,12 @@
 #include <hv/guest.h>
 #include <hv/hypercall.h>
 #include <hv/percpu.h>
+#include <hv/platform.h>
 #include <hv/version.h>
 #include <lib/string.h>
 
 #define CAPABILITIES "xen-3.0-x86_64 xen-3.0-x86_32p "
+#define HVM_CAPABILITIES "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 "
 
 extern const char __note_start[], __note_end[];
 
@@ -33,6 +35,9 @@ static int feature_submap(uint64_t arg)
                      (1U << XENFEAT_gnttab_map_avail_bits) | (1U << XENFEAT_direct_mapped);
         if (d->vm_assist & BIT(VMASST_TYPE_pae_extended_cr3))
             fi.submap |= 1U << XENFEAT_pae_pgdir_above_4gb;
+    } else {
+        fi.submap |= (1U << XENFEAT_writable_page_tables) | (1U << XENFEAT_auto_translated_physmap) |
+                     (1U << XENFEAT_hvm_callback_vector) | (1U << XENFEAT_hvm_safe_pvclock);
     }
     return copy_arg_back(arg, &fi) ? -EFAULT : 0;
 }
@@ -90,7 +95,8 @@ long hc_xen_version(struct vcpu *v, const uint64_t arg[])
     case XENVER_compile_info:
         return compile_info(arg[1]);
     case XENVER_capabilities:
-        return answer_string(arg[1], CAPABILITIES, sizeof(xen_capabilities_info_t));
+        return answer_string(arg[1], arch_hvm_available() ? CAPABILITIES HVM_CAPABILITIES : CAPABILITIES,
+                             sizeof(xen_capabilities_info_t));
     case XENVER_changeset:
         return answer_string(arg[1], trusted ? build_changeset : "<denied>",
                              sizeof(xen_changeset_info_t));

@@ -90,7 +90,7 @@ long hc_domctl(struct vcpu *v, const uint64_t arg[])
     struct xen_domctl op;
     long rc;
 
-    if (!v->domain->is_privileged || domain_is_32bit(v->domain))
+    if (!v->domain->is_privileged || caller_is_32bit())
         return -EPERM;
     if (copy_arg(&op, arg[0]))
         return -EFAULT;

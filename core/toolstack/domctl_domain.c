@@ -18,9 +18,13 @@
 /* What the tools ask for and we can do; the rest is -EINVAL as the ABI has it. */
 static int check_config(const struct xen_domctl_createdomain *c)
 {
+    const uint32_t hvm = arch_hvm_available() ? XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap : 0;
+
     if (c->flags & ~(uint32_t)(XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity |
-                               XEN_DOMCTL_CDF_oos_off))
-        return -EINVAL; /* hvm, hap, iommu, nested virtualisation, vpmu: not in this build */
+                               XEN_DOMCTL_CDF_oos_off | hvm))
+        return -EINVAL; /* iommu, nested virtualisation, vpmu: not in this build */
+    if ((c->flags & hvm) && (c->flags & hvm) != hvm)
+        return -EINVAL; /* one without the other: a PV domain has no second stage, HVM needs it */
     if (c->iommu_opts != 0 || c->vmtrace_size != 0 || c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
         return -EINVAL;
     if (XEN_DOMCTL_GRANT_version(c->grant_opts) == 0 ||

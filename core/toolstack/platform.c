@@ -35,7 +35,7 @@ long hc_platform_op(struct vcpu *v, const uint64_t arg[])
     struct xen_platform_op op;
     long rc;
 
-    if (!v->domain->is_hardware || domain_is_32bit(v->domain))
+    if (!v->domain->is_hardware || caller_is_32bit())
         return -EPERM;
     if (copy_arg(&op, arg[0]))
         return -EFAULT;

@@ -40,7 +40,7 @@ long hc_sysctl(struct vcpu *v, const uint64_t arg[])
     bool copy_back = false;
     long rc;
 
-    if (!v->domain->is_privileged || domain_is_32bit(v->domain))
+    if (!v->domain->is_privileged || caller_is_32bit())
         return -EPERM;
     if (copy_arg(&op, arg[0]))
         return -EFAULT;

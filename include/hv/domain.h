@@ -35,7 +35,7 @@ struct domain {
     bool is_shutting_down, is_shut_down;
     bool creation_finished; /* first unpause */
     bool is_made;          /* domain_create() succeeded: all parts are there */
-    bool is_32bit;         /* its hypercalls and shared pages are in the 32-bit layout */
+    bool is_32bit;         /* its shared pages (PV: and hypercalls) are in the 32-bit layout */
     bool auto_node_affinity;
     uint32_t refs;         /* atomic; the list of domains holds one while the domain is not DEAD */
     uint32_t pause_count;  /* atomic: all reasons together; 0 lets its vcpus run */
@@ -83,6 +83,7 @@ struct vcpu {
     struct domain *domain;
     bool is_initialised; /* has a context */
     bool is_idle;
+    bool call_is_32bit; /* HVM: the hypercall that it makes comes from 32-bit code */
     uint32_t pause_flags; /* VPF_* bits, atomic */
     uint32_t pause_count; /* atomic */
 
@@ -177,6 +178,9 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
 void arch_domain_destroy(struct domain *d); /* last reference: free arch memory */
 /* page tables, mappings, frames: preemptible like domain_kill */
 int arch_domain_relinquish(struct domain *d);
+/* HVM: v's evtchn_upcall_pending was set. And: is there an interrupt that v would take? */
+void arch_event_upcall(struct vcpu *v);
+bool arch_interrupt_pending(struct vcpu *v); /* v is current */
 int arch_vcpu_create(struct vcpu *v);
 void arch_vcpu_destroy(struct vcpu *v);
 void arch_vcpu_reset(struct vcpu *v);

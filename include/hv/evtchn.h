@@ -81,6 +81,8 @@ struct evtchn_domain {
 };
 
 int evtchn_init(struct domain *d, port_t max_port);
+/* Of an HVM domain: its shared pages are in that layout from now on. */
+void evtchn_set_width(struct domain *d, bool is_32bit);
 /* Make it a 32-bit domain, with such a shared_info. It has not run, so no event has a reader. */
 void evtchn_set_32bit(struct domain *d);
 /*
@@ -130,7 +132,7 @@ bool evtchn_port_is_pending(struct domain *d, port_t port);
  * hooks.
  */
 void vcpu_mark_events_pending(struct vcpu *v);
-bool vcpu_event_deliverable(const struct vcpu *v); /* upcall_pending && !upcall_mask */
+bool vcpu_event_deliverable(struct vcpu *v); /* upcall_pending && !upcall_mask */
 /* VCPUOP_register_vcpu_info moved v's vcpu_info: raise everything in it (evtchn_2l) */
 void evtchn_2l_vcpu_info_moved(struct vcpu *v);
 

@@ -35,7 +35,12 @@ static inline uint64_t guest_elem(uint64_t addr, uint64_t i, size_t size)
 /* --- structures, of callers of both widths ---------------------------------------------------- */
 
 /* The memory is current's, so what it holds is in current's layout. */
-static inline bool caller_is_32bit(void) { return domain_is_32bit(current->domain); }
+static inline bool caller_is_32bit(void)
+{
+    const struct vcpu *v = current;
+
+    return is_pv(v->domain) ? domain_is_32bit(v->domain) : v->call_is_32bit;
+}
 
 /*
  * size is that of the 64-bit structure; with l, a 32-bit caller's is translated (hv/compat.h), and

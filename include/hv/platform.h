@@ -21,4 +21,7 @@ uint64_t arch_shared_info_frame(struct domain *d); /* PV: machine frame of share
 /* width of the addresses that it may use for memory */
 uint8_t arch_gpaddr_bits(struct domain *d);
 
+/* Can this machine run HVM guests? */
+bool arch_hvm_available(void);
+
 #endif

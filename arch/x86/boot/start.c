@@ -22,6 +22,7 @@
 #include <arch/percpu.h>
 #include <arch/pv_mmu.h>
 #include <arch/smpboot.h>
+#include <arch/svm.h>
 #include <arch/xpti.h>
 #include <arch/topology.h>
 #include <drivers/acpi.h>
@@ -229,6 +230,8 @@ static void noreturn start_on_own_stack(void)
     timer_init_cpu(0);
     sched_init();
     cpumask_set(&cpu_online_map, 0);
+    svm_init();
+    svm_cpu_init();
     smp_boot_start();
     nmi_init();
     dom0_create();

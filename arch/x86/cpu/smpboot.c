@@ -17,6 +17,7 @@
 #include <arch/irq.h>
 #include <arch/paging.h>
 #include <arch/smpboot.h>
+#include <arch/svm.h>
 #include <arch/xpti.h>
 #include <drivers/acpi.h>
 #include <hv/log.h>
@@ -150,6 +151,7 @@ void ap_entry(unsigned int cpu)
     apic_timer_init_cpu();
     timer_init_cpu(cpu);
     sched_init_cpu(cpu);
+    svm_cpu_init();
     cpumask_set_atomic(&cpu_online_map, cpu);
     write_once(ap_state[cpu], AP_ONLINE);
     start_next();

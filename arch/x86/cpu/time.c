@@ -11,6 +11,7 @@
 #include <arch/apic.h>
 #include <arch/clock.h>
 #include <arch/cpu.h>
+#include <arch/hvm.h>
 #include <arch/timescale.h>
 #include <hv/cpumask.h>
 #include <hv/domain.h>
@@ -226,6 +227,8 @@ void time_update_vcpu(struct vcpu *v)
 {
     struct vcpu_time_info t = time_info();
 
+    if (is_hvm(v->domain))
+        t.tsc_timestamp += v->arch.hvm->cpu.tsc_offset;
     if (v->info != NULL && !same_time(&v->info->time, &t))
         write_shared(&v->info->time, t);
     if (v->time_guest && v == current)

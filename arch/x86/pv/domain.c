@@ -9,7 +9,6 @@
 #include <arch/fpu.h>
 #include <arch/layout.h>
 #include <arch/paging.h>
-#include <arch/pirq.h>
 #include <arch/policy.h>
 #include <arch/pv.h>
 #include <arch/pv_mmu.h>
@@ -18,7 +17,6 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
-#include <hv/log.h>
 #include <hv/page.h>
 #include <hv/rangeset.h>
 #include <lib/string.h>
@@ -35,13 +33,11 @@
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
-int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
+int pv_domain_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
     struct arch_domain *a = &d->arch;
     int rc;
 
-    if (!is_pv(d))
-        return -EOPNOTSUPP; /* Not yet: HVM and PVH guests. */
     if ((config->arch.emulation_flags & ~XEN_X86_EMU_PIT) ||
         (config->arch.misc_flags & ~XEN_X86_MSR_RELAXED))
         return -EINVAL;
@@ -63,7 +59,7 @@ int arch_domain_create(struct domain *d, const struct xen_domctl_createdomain *c
     return rc;
 }
 
-void arch_domain_destroy(struct domain *d)
+void pv_domain_destroy(struct domain *d)
 {
     if (!d->arch.policy)
         return; /* never got that far */
@@ -71,21 +67,6 @@ void arch_domain_destroy(struct domain *d)
     rangeset_free(d->arch.ioport_caps);
     d->arch.ioport_caps = NULL;
     domain_policy_destroy(d);
-}
-
-enum { STEP_SYNC, STEP_TABLES };
-
-int arch_domain_relinquish(struct domain *d)
-{
-    struct vcpu *v;
-
-    if (d->arch.relinquish_step == STEP_SYNC) {
-        for_each_vcpu(d, v)
-            arch_sync_vcpu(v); /* an idle cpu may have its page table loaded */
-        pirq_release(d);
-        d->arch.relinquish_step = STEP_TABLES;
-    }
-    return pv_domain_relinquish(d);
 }
 
 /* --- vcpus ------------------------------------------------------------------------------------ */
@@ -110,13 +91,10 @@ static void reset_pv(struct vcpu *v)
         pv32_reset(v);
 }
 
-int arch_vcpu_create(struct vcpu *v)
+int pv_vcpu_create(struct vcpu *v)
 {
     int rc;
 
-    v->dirty_cpu = -1;
-    if (v->is_idle || v->domain == idle_domain)
-        return 0;
     reset_pv(v);
     rc = fpu_vcpu_create(v);
     if (rc)
@@ -131,14 +109,14 @@ int arch_vcpu_create(struct vcpu *v)
     return rc;
 }
 
-void arch_vcpu_destroy(struct vcpu *v)
+void pv_vcpu_destroy(struct vcpu *v)
 {
     pv32_vcpu_destroy(v);
     fpu_vcpu_destroy(v);
 }
 
 /* v is down and not loaded anywhere: forget its context. */
-void arch_vcpu_reset(struct vcpu *v)
+void pv_vcpu_reset(struct vcpu *v)
 {
     arch_sync_vcpu(v);
     pv_drop_ldt(v);
@@ -148,23 +126,6 @@ void arch_vcpu_reset(struct vcpu *v)
     fpu_set_legacy(v, NULL);
     v->async_exception_mask = 0;
     v->is_initialised = false;
-}
-
-void arch_dump_vcpu(struct vcpu *v)
-{
-    const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
-
-    log_info("d%uv%u: %s rip %#06x:%016lx flags %08lx rsp %#06x:%016lx", v->domain->id, v->id,
-             pv_kernel_mode(v) ? "kernel" : "user", r->cs, (unsigned long)r->rip,
-             (unsigned long)r->rflags, r->ss, (unsigned long)r->rsp);
-    log_info("  rax %016lx rbx %016lx rcx %016lx rdx %016lx", (unsigned long)r->rax,
-             (unsigned long)r->rbx, (unsigned long)r->rcx, (unsigned long)r->rdx);
-    log_info("  rsi %016lx rdi %016lx rbp %016lx r8  %016lx", (unsigned long)r->rsi,
-             (unsigned long)r->rdi, (unsigned long)r->rbp, (unsigned long)r->r8);
-    log_info("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", (unsigned long)r->r9,
-             (unsigned long)r->r10, (unsigned long)r->r11, (unsigned long)r->r12);
-    log_info("  r13 %016lx r14 %016lx r15 %016lx cr3 %016lx", (unsigned long)r->r13,
-             (unsigned long)r->r14, (unsigned long)r->r15, (unsigned long)v->arch.cr3);
 }
 
 /* --- contexts --------------------------------------------------------------------------------- */
@@ -326,7 +287,7 @@ void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c)
 }
 
 /* -ERESTART: validating the page tables takes longer; the same call goes on. */
-int arch_vcpu_initialise(struct vcpu *v, uint64_t arg)
+int pv_vcpu_initialise(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_guest_context *c;
     bool online;

@@ -6,6 +6,7 @@
  */
 #include <abi.h>
 #include <arch/cpu.h>
+#include <arch/hvm.h>
 #include <arch/hypercall.h>
 #include <arch/pv32.h>
 #include <arch/pv_hypercall.h>
@@ -88,6 +89,10 @@ void arch_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t 
 {
     struct cpu_user_regs *regs = guest_regs();
 
+    if (is_hvm(v->domain)) {
+        hvm_hypercall_rewind(v, nr_args, arg);
+        return;
+    }
     for (unsigned int i = 0; i < nr_args; i++)
         *(domain_is_32bit(v->domain) ? pv32_argument(regs, i) : argument(regs, i)) = arg[i];
     regs->rip -= SYSCALL_LENGTH;

@@ -419,8 +419,10 @@ static struct page *next_frame(struct domain *d)
 }
 
 /* Every frame once: those that others still map stay on the list until they let go. */
-static int release_frames(struct domain *d)
+int pv_release_frames(struct domain *d)
 {
+    if (d->arch.relinquish_left == 0)
+        d->arch.relinquish_left = d->page_list.nr;
     for (unsigned int n = 1; d->arch.relinquish_left > 0; n++) {
         struct page *pg = next_frame(d);
 
@@ -455,7 +457,5 @@ int pv_domain_relinquish(struct domain *d)
         if (rc)
             return rc;
     }
-    if (d->arch.relinquish_left == 0)
-        d->arch.relinquish_left = d->page_list.nr;
-    return release_frames(d);
+    return pv_release_frames(d);
 }

@@ -15,12 +15,17 @@
 #include <arch/vpm.h>
 #include <arch/vrtc.h>
 
+enum { HVM_IO_NONE, HVM_IO_SENT, HVM_IO_ANSWERED };
+
 struct svm_vcpu;
 struct hvm_ioreq_domain;
 struct hvm_ioreq_vcpu;
 
 struct hvm_domain {
     struct p2m p2m;
+    spinlock_t debug_lock;   /* RANK_LEAF: the two below */
+    char debug_line[80];     /* what came through port 0xe9 and has no end yet */
+    unsigned int debug_length;
     uint64_t param[HVM_NR_PARAMS]; /* HVM_PARAM_* as set (params.c) */
     struct hvm_ioreq_domain *ioreq; /* ioreq.c */
     uint32_t emulation;      /* XEN_X86_EMU_*: which of these it has */
@@ -39,6 +44,14 @@ struct hvm_vcpu {
     struct hvm_cpu cpu;
     struct svm_vcpu *svm;    /* the extension's */
     struct hvm_ioreq_vcpu *ioreq;
+    struct hvm_io {
+        uint8_t state;       /* HVM_IO_* */
+        bool emulating;      /* the emulator waits for the answer; else an IN of in_size bytes */
+        uint8_t in_size;     /* 0: an OUT */
+        uint64_t data;
+    } io;
+    bool init_pending;       /* INIT (and then SIPI) came: it takes its state before it enters */
+    uint32_t sipi;           /* vector; above 0xff: none yet */
     struct emul emul;        /* of an instruction that waits for an answer, too */
     struct vlapic lapic;
     uint8_t upcall_vector;   /* HVMOP_set_evtchn_upcall_vector; 0 none */
@@ -63,5 +76,52 @@ bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint6
 
 /* HVM_PARAM_TIMER_MODE, before any timer runs: 0 to 3, else -EINVAL. */
 int hvm_timer_mode_set(struct domain *d, uint64_t mode) must_check;
+
+/* --- life (domain.c, vcpu.c): as the functions arch_*() of hv/domain.h say ---------------------- */
+
+struct xen_domctl_createdomain;
+int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *config) must_check;
+void hvm_domain_destroy(struct domain *d);
+int hvm_domain_relinquish(struct domain *d) must_check;
+int hvm_vcpu_create(struct vcpu *v) must_check;
+void hvm_vcpu_destroy(struct vcpu *v);
+void hvm_vcpu_forget(struct vcpu *v);
+int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
+void hvm_vcpu_apply_init(struct vcpu *v); /* of current: an INIT that came, before it enters */
+void hvm_emulate_init(struct vcpu *v);
+
+/* Hypercalls (hypercall.c). */
+void hvm_fill_hypercall_page(void *page);
+int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check; /* 0, or -1: #GP */
+void hvm_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t arg[]);
+/* current says by its code how wide its domain's shared pages are */
+void hvm_latch_width(struct vcpu *v);
+
+/* --- between the extension and the rest (arch/x86/hvm) ----------------------------------------- */
+
+/*
+ * Before each entry of current: softirqs, answers of device models, events. May switch away and not
+ * return.
+ */
+void hvm_entry_work(struct vcpu *v);
+
+void hvm_inject_pending(struct vcpu *v); /* inject.c: part of it */
+
+/* Past an instruction that was done for the guest; ends the interrupt shadow, takes a trap by TF. */
+void hvm_advance(struct vcpu *v, unsigned int length);
+/* Of the instruction at RIP, if it is that one; else an exception is injected, and 0. */
+unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode);
+enum insn_mode hvm_insn_mode(struct vcpu *v);
+/* Do the instruction at RIP by the emulator. */
+void hvm_emulate(struct vcpu *v);
+void hvm_hlt(struct vcpu *v);
+int hvm_xsetbv(struct vcpu *v, uint32_t reg, uint64_t val) must_check; /* 0, or -1: #GP */
+void hvm_triple_fault(struct vcpu *v);
+/* IN or OUT with a register, which is behind us already. */
+void hvm_port_exit(struct vcpu *v, uint16_t port, unsigned int size, bool write);
+/* An access that the physmap does not allow; table: made by the walk of the guest's tables. */
+void hvm_nested_fault(struct vcpu *v, uint64_t gpa, bool write, bool table);
+/* False: it is to be made again, with arguments that have changed. */
+bool hvm_hypercall(struct vcpu *v);
 
 #endif

@@ -119,6 +119,14 @@ void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
 int pv_set_context(struct vcpu *v, const struct vcpu_guest_context *c) must_check;
 void pv_get_context(struct vcpu *v, struct vcpu_guest_context *c);
 
+/* Life of PV domains and vcpus, as the functions arch_*() of hv/domain.h say. */
+int pv_domain_create(struct domain *d, const struct xen_domctl_createdomain *config) must_check;
+void pv_domain_destroy(struct domain *d);
+int pv_vcpu_create(struct vcpu *v) must_check;
+void pv_vcpu_destroy(struct vcpu *v);
+void pv_vcpu_reset(struct vcpu *v);
+int pv_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
+
 struct xen_domctl;
 /*
  * Contexts, XSAVE state and MSRs of vcpus, the hypercall page: for the toolstack (domctl.c).

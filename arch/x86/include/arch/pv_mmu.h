@@ -142,6 +142,8 @@ int pv_mmu_adopt_l4(struct domain *d, mfn_t l4) must_check;
  * -ERESTART: again.
  */
 int pv_domain_relinquish(struct domain *d) must_check;
+/* Give back all of d's frames, of whatever use: 0, or -ERESTART. */
+int pv_release_frames(struct domain *d) must_check;
 /* Finish what an earlier call left half undone. -ERESTART. Without locks. */
 int pv_finish_old_table(struct vcpu *v) must_check;
 void pv_park_old_table(struct vcpu *v, struct page *pg); /* for the above; under the pt_lock */

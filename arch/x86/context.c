@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The context switch. this_cpu(loaded) is the vcpu whose address space, segments and FPU are in the
- * cpu: current, or the one before while the cpu idles (lazy: it often comes back). v->dirty_cpu
- * says the same from the other side.
+ * The context switch, of PV and HVM vcpus. this_cpu(loaded) is the vcpu whose address space,
+ * segments and FPU are in the cpu: current, or the one before while the cpu idles (lazy: it often
+ * comes back). v->dirty_cpu says the same from the other side.
  *
  * Order matters twice: a domain's bit in dirty_cpus is set before its page table is loaded and
  * cleared after another one is, so that a TLB flush reaches every cpu that may need it; and GDTR
@@ -12,6 +12,7 @@
 #include <arch/boot.h>
 #include <arch/desc.h>
 #include <arch/fpu.h>
+#include <arch/hvm.h>
 #include <arch/msr.h>
 #include <arch/paging.h>
 #include <arch/percpu.h>
@@ -25,12 +26,18 @@
 #include <hv/smp.h>
 #include <hv/time.h>
 
-
-
 static DEFINE_PER_CPU(struct vcpu *, loaded);
 static DEFINE_PER_CPU(uint64_t, hw_cr4);
 
 static paddr_t own_cr3(void) { return (uintptr_t)hv_l4 - IMAGE_VIRT_START; }
+
+static void load_cr4(uint64_t cr4)
+{
+    if (cr4 != this_cpu(hw_cr4)) {
+        write_cr4(cr4);
+        this_cpu(hw_cr4) = cr4;
+    }
+}
 
 void pv_load_cr4(const struct vcpu *v)
 {
@@ -39,16 +46,16 @@ void pv_load_cr4(const struct vcpu *v)
     /* Ring 1 is the supervisor to these, and would be kept from its own user's pages. */
     if (domain_is_32bit(v->domain))
         cr4 &= ~(X86_CR4_SMEP | X86_CR4_SMAP);
-    if (cr4 != this_cpu(hw_cr4)) {
-        write_cr4(cr4);
-        this_cpu(hw_cr4) = cr4;
-    }
+    load_cr4(cr4);
 }
 
 /* The registers of the vcpu that is loaded, to memory. They stay in the cpu as well. */
 static void save_state(struct vcpu *v)
 {
-    pv_save_segments(v);
+    if (is_pv(v->domain))
+        pv_save_segments(v);
+    else
+        hvm_ops->leave(v);
     clts();
     fpu_save(v);
     v->arch.fpu_loaded = false;
@@ -85,6 +92,16 @@ static void load_address_space(struct vcpu *v, unsigned int cpu)
     ldt_load(v);
 }
 
+/* HVM: the tables that it runs on are the extension's to load, and ours are enough for us. */
+static void load_own_address_space(struct vcpu *v, unsigned int cpu)
+{
+    cpumask_set_atomic(&v->domain->dirty_cpus, cpu);
+    gdt_load_own(cpu);
+    __asm__ volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs; lldt %w0" ::"r"(0));
+    write_cr3(own_cr3());
+    xpti_load(NULL);
+}
+
 static void load_fpu(struct vcpu *v)
 {
     clts();
@@ -95,16 +112,11 @@ static void load_fpu(struct vcpu *v)
 }
 
 /* False: a selector was bad. */
-static bool load_state(struct vcpu *v, struct vcpu *old)
+static bool load_pv(struct vcpu *v, struct vcpu *old)
 {
-    const unsigned int cpu = smp_processor_id();
     bool ok;
 
-    if (old)
-        save_state(old);
-    write_once(v->dirty_cpu, (int32_t)cpu);
-    this_cpu(loaded) = v;
-    load_address_space(v, cpu);
+    load_address_space(v, smp_processor_id());
     if (old)
         note_unloaded(old, v->domain);
     ok = pv_load_segments(v);
@@ -117,13 +129,37 @@ static bool load_state(struct vcpu *v, struct vcpu *old)
     return ok;
 }
 
+static void load_hvm(struct vcpu *v, struct vcpu *old)
+{
+    load_own_address_space(v, smp_processor_id());
+    if (old)
+        note_unloaded(old, v->domain);
+    load_fpu(v);
+    load_cr4(cpu_base_cr4());
+    if (cpu_features.rdtscp)
+        wrmsr(MSR_TSC_AUX, v->arch.hvm->cpu.tsc_aux);
+    hvm_ops->enter(v);
+}
+
+static bool load_state(struct vcpu *v, struct vcpu *old)
+{
+    if (old)
+        save_state(old);
+    write_once(v->dirty_cpu, (int32_t)smp_processor_id());
+    this_cpu(loaded) = v;
+    if (is_pv(v->domain))
+        return load_pv(v, old);
+    load_hvm(v, old);
+    return true;
+}
+
 /*
  * Time and runstate, where the guest's kernel wants them: at addresses that its user's table may
  * not have.
  */
 static void update_guest_areas(struct vcpu *v)
 {
-    const bool borrow = !v->arch.pv.in_kernel && (v->runstate_guest || v->time_guest);
+    const bool borrow = is_pv(v->domain) && !v->arch.pv.in_kernel && (v->runstate_guest || v->time_guest);
 
     if (borrow)
         write_cr3(mfn_to_paddr(v->arch.pv.kernel_l4));
@@ -133,13 +169,22 @@ static void update_guest_areas(struct vcpu *v)
         write_cr3(v->arch.cr3);
 }
 
+/* It could go on, but another has the cpu: its clocks may have to stand still. */
+static void note_left(struct vcpu *v)
+{
+    if (is_hvm(v->domain) && !read_once(v->pause_flags))
+        vtick_leave(v);
+}
+
 void arch_context_switch(struct vcpu *prev, struct vcpu *next)
 {
     struct cpu_info *info = get_cpu_info();
     bool selectors_ok = true;
 
-    if (!prev->is_idle)
+    if (!prev->is_idle) {
         prev->arch.regs = info->regs;
+        note_left(prev);
+    }
     if (next->is_idle) {
         info->running = next;
         sched_context_saved(prev);
@@ -154,6 +199,10 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     info->regs = next->arch.regs;
     sched_context_saved(prev);
     update_guest_areas(next);
+    if (is_hvm(next->domain)) {
+        vtick_enter(next);
+        hvm_ops->resume();
+    }
     /*
      * SYSRET on AMD takes the hidden part of SS from here, and an interrupt out of ring 3 has left
      * it null.

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Control registers of an HVM vcpu: which values the processor takes, and what follows from a change. AMD
+ * APM vol. 2 §3.1 "System-Control Registers", §14.6 "Enabling and Activating Long Mode".
+ */
+#include <arch/cpu.h>
+#include <arch/fpu.h>
+#include <arch/hvm.h>
+#include <arch/msr.h>
+#include <arch/policy.h>
+#include <arch/regs.h>
+#include <hv/domain.h>
+#include <xen/arch-x86/cpufeatureset.h>
+
+#define F(name) XEN_X86_FEATURE_##name
+#define CR0_VALID (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | \
+                   X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
+
+static struct hvm_cpu *cpu_of(struct vcpu *v) { return &v->arch.hvm->cpu; }
+
+static bool has(const struct vcpu *v, unsigned int feature)
+{
+    return cpu_policy_has(v->domain->arch.policy, feature);
+}
+
+static bool code_is_64bit(struct vcpu *v)
+{
+    struct emul_segment cs;
+
+    hvm_ops->get_segment(v, INSN_CS, &cs);
+    return cs.attr & EMUL_ATTR_L;
+}
+
+static void changed(struct vcpu *v)
+{
+    hvm_ops->update(v);
+    hvm_ops->forget_tlb(v);
+}
+
+/* Long mode begins and ends with paging. */
+static int set_long_mode(struct vcpu *v, bool paging)
+{
+    struct hvm_cpu *c = cpu_of(v);
+
+    if (!(c->efer & EFER_LME))
+        return 0;
+    if (paging && (!(c->cr4 & X86_CR4_PAE) || code_is_64bit(v)))
+        return -1;
+    if (!paging && code_is_64bit(v))
+        return -1;
+    c->efer = paging ? c->efer | EFER_LMA : c->efer & ~EFER_LMA;
+    return 0;
+}
+
+int hvm_set_cr0(struct vcpu *v, uint64_t val)
+{
+    struct hvm_cpu *c = cpu_of(v);
+    const uint64_t old = c->cr0;
+
+    if (val >> 32 || ((val & X86_CR0_PG) && !(val & X86_CR0_PE)) ||
+        ((val & X86_CR0_NW) && !(val & X86_CR0_CD)))
+        return -1;
+    val = (val & CR0_VALID) | X86_CR0_ET;
+    if (((old ^ val) & X86_CR0_PG) && set_long_mode(v, val & X86_CR0_PG))
+        return -1;
+    c->cr0 = val;
+    changed(v);
+    return 0;
+}
+
+int hvm_set_cr3(struct vcpu *v, uint64_t val)
+{
+    struct hvm_cpu *c = cpu_of(v);
+
+    if (c->efer & EFER_LMA) {
+        if (val >> p2m_gpa_bits())
+            return -1;
+    } else {
+        val = (uint32_t)val;
+    }
+    c->cr3 = val;
+    changed(v);
+    return 0;
+}
+
+uint64_t hvm_cr4_valid(const struct vcpu *v)
+{
+    static const struct { unsigned int feature; uint64_t bits; } bits[] = {
+        { F(VME), X86_CR4_VME | X86_CR4_PVI },
+        { F(TSC), X86_CR4_TSD },
+        { F(DE), X86_CR4_DE },
+        { F(PSE), X86_CR4_PSE },
+        { F(PAE), X86_CR4_PAE },
+        { F(MCE), X86_CR4_MCE },
+        { F(PGE), X86_CR4_PGE },
+        { F(FXSR), X86_CR4_OSFXSR },
+        { F(SSE), X86_CR4_OSXMMEXCPT },
+        { F(UMIP), X86_CR4_UMIP },
+        { F(LA57), X86_CR4_LA57 },
+        { F(FSGSBASE), X86_CR4_FSGSBASE },
+        { F(PCID), X86_CR4_PCIDE },
+        { F(XSAVE), X86_CR4_OSXSAVE },
+        { F(SMEP), X86_CR4_SMEP },
+        { F(SMAP), X86_CR4_SMAP },
+        { F(PKU), X86_CR4_PKE },
+    };
+    uint64_t valid = X86_CR4_PCE;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(bits); i++)
+        if (has(v, bits[i].feature))
+            valid |= bits[i].bits;
+    return valid;
+}
+
+int hvm_set_cr4(struct vcpu *v, uint64_t val)
+{
+    struct hvm_cpu *c = cpu_of(v);
+    const bool long_mode = c->efer & EFER_LMA;
+
+    if (val & ~hvm_cr4_valid(v))
+        return -1;
+    if (long_mode && (!(val & X86_CR4_PAE) || ((val ^ c->cr4) & X86_CR4_LA57)))
+        return -1;
+    if ((val & X86_CR4_PCIDE) && !(c->cr4 & X86_CR4_PCIDE) &&
+        (!long_mode || (c->cr3 & 0xfff)))
+        return -1;
+    c->cr4 = val;
+    changed(v);
+    return 0;
+}
+
+int hvm_set_efer(struct vcpu *v, uint64_t val)
+{
+    struct hvm_cpu *c = cpu_of(v);
+    uint64_t valid = EFER_LMA;
+
+    if (has(v, F(SYSCALL)))
+        valid |= EFER_SCE;
+    if (has(v, F(LM)))
+        valid |= EFER_LME;
+    if (has(v, F(NX)))
+        valid |= EFER_NX;
+    if (has(v, F(FFXSR)))
+        valid |= EFER_FFXSR;
+    if (val & ~valid)
+        return -1;
+    if (((val ^ c->efer) & EFER_LME) && (c->cr0 & X86_CR0_PG))
+        return -1;
+    /* LMA is the processor's: what is written there does not matter */
+    c->efer = (val & ~EFER_LMA) | (c->efer & EFER_LMA);
+    changed(v);
+    return 0;
+}
+
+int hvm_xsetbv(struct vcpu *v, uint32_t reg, uint64_t val)
+{
+    const struct cpuid_regs *leaf = &v->domain->arch.policy->xstate[0];
+    const uint64_t allowed = (uint64_t)leaf->d << 32 | leaf->a;
+
+    if (reg != 0 || (val & ~allowed) || fpu_set_xcr0(v, val))
+        return -1;
+    return 0;
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The emulator at work for current: its state from and to the vcpu, its callbacks onto guest memory,
+ * devices and registers, and what its answers mean (docs/emul.md). Only code that the processor cannot
+ * run by itself comes here: accesses to devices, string I/O, writes of control registers.
+ */
+#include <arch/cpu.h>
+#include <arch/features.h>
+#include <arch/hvm.h>
+#include <arch/hvm_io.h>
+#include <arch/msr.h>
+#include <arch/regs.h>
+#include <hv/domain.h>
+#include <hv/log.h>
+#include <lib/string.h>
+
+#define DR6_SINGLE_STEP (1ULL << 14)
+
+static struct vcpu *owner(struct emul *e) { return e->owner; }
+
+/* --- memory ----------------------------------------------------------------------------------- */
+
+static uint32_t rights(const struct emul *e, enum emul_access access)
+{
+    return access == EMUL_DATA && e->state.cpl == 3 ? PFEC_USER : 0;
+}
+
+/* What a copy that did not succeed means; RAM on one page and a device on the next are too much. */
+static enum emul_result failed(struct emul *e, enum hvm_copy r, const struct hvm_fault *f)
+{
+    if (r == HVM_COPY_FAULT)
+        return emul_page_fault(e, f->error, f->linear);
+    return EMUL_UNHANDLED;
+}
+
+static bool one_page(uint64_t linear, unsigned int size)
+{
+    return (linear & PAGE_OFFSET_MASK) + size <= PAGE_SIZE;
+}
+
+static enum emul_result fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
+                              unsigned int *got)
+{
+    struct hvm_fault f;
+    const enum hvm_copy r = hvm_copy_from_linear(owner(e), buf, linear, size,
+                                                 PFEC_FETCH | rights(e, EMUL_DATA), &f);
+
+    *got = size;
+    return r == HVM_COPY_OK ? EMUL_OK : failed(e, r, &f);
+}
+
+static enum emul_result read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
+                             enum emul_access access)
+{
+    struct hvm_fault f;
+    const enum hvm_copy r = hvm_copy_from_linear(owner(e), buf, linear, size, rights(e, access), &f);
+
+    if (r == HVM_COPY_OK)
+        return EMUL_OK;
+    if (r == HVM_COPY_MMIO && one_page(linear, size))
+        return hvm_mmio_access(owner(e), f.gpa, size, false, buf);
+    return failed(e, r, &f);
+}
+
+static enum emul_result write(struct emul *e, uint64_t linear, const void *buf, unsigned int size,
+                              enum emul_access access)
+{
+    uint8_t copy[32];
+    struct hvm_fault f;
+    const enum hvm_copy r = hvm_copy_to_linear(owner(e), linear, buf, size,
+                                               PFEC_WRITE | rights(e, access), &f);
+
+    if (r == HVM_COPY_OK)
+        return EMUL_OK;
+    if (r != HVM_COPY_MMIO || !one_page(linear, size) || size > sizeof(copy))
+        return failed(e, r, &f);
+    memcpy(copy, buf, size);
+    return hvm_mmio_access(owner(e), f.gpa, size, true, copy);
+}
+
+/* A device takes any write. */
+static enum emul_result probe_write(struct emul *e, uint64_t linear, unsigned int size,
+                                    enum emul_access access)
+{
+    const uint64_t last = linear + size - 1;
+    struct hvm_fault f;
+    uint64_t gpa;
+
+    if (hvm_translate(owner(e), linear, PFEC_WRITE | rights(e, access), &gpa, &f) ==
+            HVM_COPY_FAULT ||
+        (!one_page(linear, size) &&
+         hvm_translate(owner(e), last & ~PAGE_OFFSET_MASK, PFEC_WRITE | rights(e, access), &gpa,
+                       &f) == HVM_COPY_FAULT))
+        return emul_page_fault(e, f.error, f.linear);
+    return EMUL_OK;
+}
+
+static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old, const void *new,
+                                unsigned int size, bool *swapped)
+{
+    struct hvm_fault f;
+    const enum hvm_copy r = hvm_cmpxchg_linear(owner(e), linear, old, new, size,
+                                               PFEC_WRITE | rights(e, EMUL_DATA), swapped, &f);
+
+    if (r == HVM_COPY_OK)
+        return EMUL_OK;
+    if (r != HVM_COPY_MMIO || !one_page(linear, size))
+        return failed(e, r, &f);
+    /* A locked access to a device is a write to it. */
+    *swapped = true;
+    return write(e, linear, new, size, EMUL_DATA);
+}
+
+/* --- ports ------------------------------------------------------------------------------------ */
+
+/* The bitmap of the TSS, as the processor reads it: AMD APM vol. 2 §12.2.4 "I/O-Permission Bitmap". */
+static enum emul_result io_allowed(struct emul *e, uint16_t port, unsigned int size)
+{
+    const unsigned int at_iomap = 102;
+    struct emul_segment tr;
+    struct hvm_fault f;
+    uint16_t base, bits;
+    enum hvm_copy r;
+
+    hvm_ops->get_segment(owner(e), HVM_SEG_TR, &tr);
+    if (tr.limit < at_iomap + 1)
+        return emul_raise(e, TRAP_GP, 0);
+    r = hvm_copy_from_linear(owner(e), &base, tr.base + at_iomap, sizeof(base), 0, &f);
+    if (r != HVM_COPY_OK)
+        return failed(e, r, &f);
+    if ((uint32_t)base + port / 8 + 1 > tr.limit)
+        return emul_raise(e, TRAP_GP, 0);
+    r = hvm_copy_from_linear(owner(e), &bits, tr.base + base + port / 8, sizeof(bits), 0, &f);
+    if (r != HVM_COPY_OK)
+        return failed(e, r, &f);
+    if (bits >> (port & 7) & ((1U << size) - 1))
+        return emul_raise(e, TRAP_GP, 0);
+    return EMUL_OK;
+}
+
+static enum emul_result port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
+{
+    return hvm_port_access(owner(e), port, size, false, val);
+}
+
+static enum emul_result port_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val)
+{
+    return hvm_port_access(owner(e), port, size, true, &val);
+}
+
+/* --- registers -------------------------------------------------------------------------------- */
+
+static enum emul_result read_cr(struct emul *e, unsigned int nr, uint64_t *val)
+{
+    const struct hvm_cpu *c = &owner(e)->arch.hvm->cpu;
+
+    switch (nr) {
+    case 0: *val = c->cr0; break;
+    case 2: *val = c->cr2; break;
+    case 3: *val = c->cr3; break;
+    case 4: *val = c->cr4; break;
+    case 8: *val = vlapic_get_cr8(owner(e)); break;
+    default: return emul_raise(e, TRAP_UD, 0);
+    }
+    return EMUL_OK;
+}
+
+static int set_cr8(struct vcpu *v, uint64_t val)
+{
+    if (val > 15)
+        return -1;
+    vlapic_set_cr8(v, (unsigned int)val);
+    return 0;
+}
+
+static int set_cr2(struct vcpu *v, uint64_t val)
+{
+    v->arch.hvm->cpu.cr2 = val;
+    hvm_ops->update(v);
+    return 0;
+}
+
+static enum emul_result write_cr(struct emul *e, unsigned int nr, uint64_t val)
+{
+    static int (*const set[])(struct vcpu *, uint64_t) = {
+        [0] = hvm_set_cr0, [2] = set_cr2, [3] = hvm_set_cr3, [4] = hvm_set_cr4, [8] = set_cr8
+    };
+    struct vcpu *v = owner(e);
+
+    if (nr >= ARRAY_SIZE(set) || !set[nr])
+        return emul_raise(e, TRAP_UD, 0);
+    if (set[nr](v, val))
+        return emul_raise(e, TRAP_GP, 0);
+    e->cr0 = v->arch.hvm->cpu.cr0;
+    e->cr4 = v->arch.hvm->cpu.cr4;
+    e->efer = v->arch.hvm->cpu.efer;
+    return EMUL_OK;
+}
+
+static enum emul_result read_msr(struct emul *e, uint32_t msr, uint64_t *val)
+{
+    return hvm_rdmsr(owner(e), msr, val) ? emul_raise(e, TRAP_GP, 0) : EMUL_OK;
+}
+
+static enum emul_result write_msr(struct emul *e, uint32_t msr, uint64_t val)
+{
+    return hvm_wrmsr(owner(e), msr, val) ? emul_raise(e, TRAP_GP, 0) : EMUL_OK;
+}
+
+static enum emul_result emul_cpuid(struct emul *e, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    hvm_cpuid(owner(e), leaf, subleaf, out);
+    return EMUL_OK;
+}
+
+static enum emul_result event(struct emul *e, enum emul_event event, uint64_t linear)
+{
+    if (event == EMUL_HLT)
+        hvm_hlt(owner(e));
+    else if (event == EMUL_INVLPG)
+        hvm_ops->forget_tlb(owner(e));
+    return EMUL_OK;
+}
+
+static const struct emul_ops ops = {
+    .fetch = fetch,
+    .read = read,
+    .write = write,
+    .probe_write = probe_write,
+    .cmpxchg = cmpxchg,
+    .io_allowed = io_allowed,
+    .port_in = port_in,
+    .port_out = port_out,
+    .read_cr = read_cr,
+    .write_cr = write_cr,
+    .read_msr = read_msr,
+    .write_msr = write_msr,
+    .cpuid = emul_cpuid,
+    .event = event,
+};
+
+void hvm_emulate_init(struct vcpu *v) { emul_init(&v->arch.hvm->emul, &ops, v); }
+
+/* --- one instruction -------------------------------------------------------------------------- */
+
+static void fill(struct vcpu *v, struct emul *e)
+{
+    const struct hvm_cpu *c = &v->arch.hvm->cpu;
+
+    hvm_ops->get_state(v, &e->state);
+    e->cr0 = c->cr0;
+    e->cr4 = c->cr4;
+    e->efer = c->efer;
+    e->xcr0 = v->arch.xcr0;
+    e->amd = cpu_features.vendor == VENDOR_AMD || cpu_features.vendor == VENDOR_HYGON;
+    e->nr_bytes = 0;
+}
+
+static void log_unhandled(struct vcpu *v, const struct emul *e)
+{
+    guest_log(LOG_WARN, "d%uv%u: cannot emulate %02x (map %u) at %04x:%#lx", v->domain->id, v->id,
+              e->insn.opcode, e->insn.map, e->state.seg[INSN_CS].selector,
+              (unsigned long)e->state.rip);
+}
+
+static void single_step(struct vcpu *v)
+{
+    v->arch.hvm->cpu.dr6 |= DR6_SINGLE_STEP;
+    hvm_ops->update(v);
+    hvm_inject(v, TRAP_DB, 0);
+}
+
+void hvm_emulate(struct vcpu *v)
+{
+    struct emul *e = &v->arch.hvm->emul;
+    enum emul_result r;
+
+    fill(v, e);
+    r = emul_run(e);
+    v->arch.hvm->io.emulating = r == EMUL_RETRY;
+    hvm_ops->set_state(v, &e->state);
+    switch (r) {
+    case EMUL_OK:
+        hvm_ops->set_shadow(v, e->shadow_sti || e->shadow_ss);
+        if (e->single_step)
+            single_step(v);
+        break;
+    case EMUL_PARTIAL:
+    case EMUL_RETRY:
+        break;
+    case EMUL_FAULT:
+        if (e->fault.vector == TRAP_PF)
+            hvm_inject_pf(v, e->fault.error, e->fault.cr2);
+        else
+            hvm_inject(v, e->fault.vector, e->fault.error);
+        break;
+    case EMUL_UNHANDLED:
+        log_unhandled(v, e);
+        hvm_inject(v, TRAP_UD, 0);
+        break;
+    }
+}
+
+void hvm_advance(struct vcpu *v, unsigned int length)
+{
+    struct cpu_user_regs *r = hvm_regs(v);
+
+    r->rip += length;
+    if (hvm_insn_mode(v) != INSN_LONG64)
+        r->rip = (uint32_t)r->rip;
+    r->rflags &= ~X86_EFLAGS_RF;
+    hvm_ops->set_shadow(v, false);
+    if (r->rflags & X86_EFLAGS_TF)
+        single_step(v);
+}
+
+/* --- instruction lengths ---------------------------------------------------------------------- */
+
+enum insn_mode hvm_insn_mode(struct vcpu *v)
+{
+    const struct hvm_cpu *c = &v->arch.hvm->cpu;
+    struct emul_segment cs;
+
+    if (!(c->cr0 & X86_CR0_PE) || (hvm_regs(v)->rflags & X86_EFLAGS_VM))
+        return INSN_REAL16;
+    hvm_ops->get_segment(v, INSN_CS, &cs);
+    if (c->efer & EFER_LMA)
+        return cs.attr & EMUL_ATTR_L    ? INSN_LONG64
+               : cs.attr & EMUL_ATTR_DB ? INSN_COMPAT32
+                                        : INSN_COMPAT16;
+    return cs.attr & EMUL_ATTR_DB ? INSN_PROT32 : INSN_PROT16;
+}
+
+/* The bytes at RIP: as many as there are, up to the longest instruction. */
+static size_t code_at_rip(struct vcpu *v, enum insn_mode mode, uint8_t code[INSN_LENGTH_MAX])
+{
+    const uint32_t access = PFEC_FETCH | (hvm_ops->cpl(v) == 3 ? PFEC_USER : 0);
+    uint64_t linear = hvm_regs(v)->rip;
+    struct emul_segment cs;
+    struct hvm_fault f;
+
+    if (mode != INSN_LONG64) {
+        hvm_ops->get_segment(v, INSN_CS, &cs);
+        linear = (uint32_t)(linear + cs.base);
+    }
+    if (hvm_copy_from_linear(v, code, linear, INSN_LENGTH_MAX, access, &f) == HVM_COPY_OK)
+        return INSN_LENGTH_MAX;
+    return f.done;
+}
+
+unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode)
+{
+    const enum insn_mode mode = hvm_insn_mode(v);
+    uint8_t code[INSN_LENGTH_MAX];
+    const size_t n = code_at_rip(v, mode, code);
+    struct insn insn;
+
+    if (insn_decode(&insn, code, n, mode, true) == INSN_DECODED && insn.encoding == INSN_LEGACY &&
+        insn.map == map && insn.opcode == opcode)
+        return insn.length;
+    guest_log(LOG_WARN, "d%uv%u: the instruction at %#lx is not the one that left the guest",
+              v->domain->id, v->id, (unsigned long)hvm_regs(v)->rip);
+    hvm_inject(v, TRAP_UD, 0);
+    return 0;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ports and device memory of HVM guests (arch/hvm_io.h). One access of a vcpu is under way at most: struct
+ * hvm_io says which state it is in, and whether an IN or the emulator waits for it.
+ */
+#include <arch/hvm_io.h>
+
+#include <arch/cpu.h>
+#include <arch/hvm.h>
+#include <arch/ioreq.h>
+#include <arch/regs.h>
+#include <hv/domain.h>
+#include <hv/log.h>
+#include <lib/string.h>
+#include <xen/hvm/ioreq.h>
+
+#define DEBUG_PORT 0xe9
+
+/* --- the debug port --------------------------------------------------------------------------- */
+
+/* Bochs's: characters for the log, a line at a time. */
+static void debug_character(struct domain *d, char c)
+{
+    struct hvm_domain *h = d->arch.hvm;
+
+    spin_lock(&h->debug_lock);
+    if (c != '\n' && (c >= ' ' && c <= '~') && h->debug_length < sizeof(h->debug_line) - 1)
+        h->debug_line[h->debug_length++] = c;
+    if (c == '\n' || h->debug_length == sizeof(h->debug_line) - 1) {
+        h->debug_line[h->debug_length] = '\0';
+        guest_log(LOG_INFO, "d%u: %s", d->id, h->debug_line);
+        h->debug_length = 0;
+    }
+    spin_unlock(&h->debug_lock);
+}
+
+/* --- to a device model ------------------------------------------------------------------------ */
+
+static enum emul_result ask(struct vcpu *v, uint8_t type, uint64_t addr, unsigned int size,
+                            bool write, uint64_t *data)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+    struct ioreq_access a = {
+        .type = type, .addr = addr, .size = size, .count = 1, .write = write,
+        .data = write ? *data : 0,
+    };
+
+    if (io->state == HVM_IO_ANSWERED) { /* the same access again */
+        io->state = HVM_IO_NONE;
+        *data = io->data;
+        return EMUL_OK;
+    }
+    switch (hvm_ioreq_send(v, &a)) {
+    case IOREQ_WAIT:
+        io->state = HVM_IO_SENT;
+        return EMUL_RETRY;
+    case IOREQ_DONE:
+        return EMUL_OK;
+    default:
+        *data = ~0ULL; /* nobody there: an open bus */
+        return EMUL_OK;
+    }
+}
+
+enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool write,
+                                 uint32_t *val)
+{
+    uint64_t data = *val;
+    enum emul_result r;
+
+    if (port == DEBUG_PORT && size == 1 && write) {
+        debug_character(v->domain, (char)*val);
+        return EMUL_OK;
+    }
+    if (hvm_port_io(v, port, size, write, val))
+        return EMUL_OK;
+    r = ask(v, IOREQ_TYPE_PIO, port, size, write, &data);
+    *val = (uint32_t)data;
+    return r;
+}
+
+enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
+                                 void *data)
+{
+    uint64_t val = 0;
+    enum emul_result r = EMUL_OK;
+
+    if (size > sizeof(val) || (size & (size - 1)))
+        return EMUL_UNHANDLED;
+    if (write)
+        memcpy(&val, data, size);
+    if (!hvm_mmio(v, gpa, size, write, &val))
+        r = ask(v, IOREQ_TYPE_COPY, gpa, size, write, &val);
+    if (!write && r == EMUL_OK)
+        memcpy(data, &val, size);
+    return r;
+}
+
+/* --- IN and OUT ------------------------------------------------------------------------------- */
+
+/* Into AL, AX or EAX; only the last clears what is above. */
+static void put_in_rax(struct vcpu *v, unsigned int size, uint32_t val)
+{
+    struct cpu_user_regs *r = hvm_regs(v);
+    const uint64_t mask = size == 4 ? ~0ULL : (1ULL << 8 * size) - 1;
+
+    r->rax = (r->rax & ~mask) | (val & (size == 4 ? 0xffffffffU : mask));
+}
+
+void hvm_port_exit(struct vcpu *v, uint16_t port, unsigned int size, bool write)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+    uint32_t val = (uint32_t)hvm_regs(v)->rax;
+
+    if (write && size < 4)
+        val &= (1U << 8 * size) - 1;
+    if (hvm_port_access(v, port, size, write, &val) == EMUL_RETRY)
+        io->in_size = write ? 0 : (uint8_t)size;
+    else if (!write)
+        put_in_rax(v, size, val);
+}
+
+bool hvm_io_finish(struct vcpu *v)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+
+    while (io->state == HVM_IO_SENT) {
+        if (!hvm_ioreq_complete(v, &io->data))
+            return false;
+        io->state = HVM_IO_ANSWERED;
+        if (io->emulating) {
+            hvm_emulate(v); /* takes the answer; may ask again */
+            continue;
+        }
+        io->state = HVM_IO_NONE;
+        if (io->in_size)
+            put_in_rax(v, io->in_size, (uint32_t)io->data);
+    }
+    return true;
+}

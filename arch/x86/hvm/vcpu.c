@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The life of an HVM vcpu: made, reset, started by INIT and SIPI or with a whole context, and its TSC. AMD
+ * APM vol. 2 §14.1.3 "Processor Initialization State".
+ */
+#include <arch/cpu.h>
+#include <arch/fpu.h>
+#include <arch/hvm.h>
+#include <arch/ioreq.h>
+#include <arch/msr.h>
+#include <arch/regs.h>
+#include <hv/atomic.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/guest.h>
+#include <hv/sched.h>
+#include <hv/time.h>
+#include <hv/vcpu.h>
+#include <lib/string.h>
+#include <xen/hvm/hvm_vcpu.h>
+
+#define REAL_DATA (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED)
+#define REAL_CODE (REAL_DATA | EMUL_ATTR_CODE)
+#define TYPE_LDT 2U
+#define TYPE_TSS_BUSY 11U
+#define DR6_RESET 0xffff0ff0ULL
+#define DR7_RESET 0x400ULL
+#define RESET_CS 0xf000U
+#define RESET_BASE 0xffff0000ULL
+#define RESET_RIP 0xfff0U
+#define RESET_EDX 0x600U /* family 6 */
+#define NO_SIPI 0x100U
+
+struct cpu_user_regs *hvm_regs(struct vcpu *v)
+{
+    return v == current ? guest_regs() : &v->arch.regs;
+}
+
+/* --- reset ------------------------------------------------------------------------------------ */
+
+static void reset_segments(struct vcpu *v, uint16_t cs, uint64_t cs_base)
+{
+    const struct emul_segment data = { .limit = 0xffff, .attr = REAL_DATA };
+    const struct emul_segment code = {
+        .base = cs_base, .limit = 0xffff, .selector = cs, .attr = REAL_CODE
+    };
+    const struct emul_segment ldtr = { .limit = 0xffff, .attr = EMUL_ATTR_P | TYPE_LDT };
+    const struct emul_segment tr = { .limit = 0xffff, .attr = EMUL_ATTR_P | TYPE_TSS_BUSY };
+    struct emul_state s = {
+        .rflags = X86_EFLAGS_MBS, .gdtr = { 0, 0xffff }, .idtr = { 0, 0xffff }
+    };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(s.seg); i++)
+        s.seg[i] = i == INSN_CS ? code : data;
+    s.ldtr = ldtr;
+    s.gpr[2] = RESET_EDX;
+    hvm_ops->set_state(v, &s);
+    hvm_ops->set_segment(v, HVM_SEG_TR, &tr);
+}
+
+/* As INIT leaves it. FPU, MTRRs and MSRs stay. */
+static void init_state(struct vcpu *v, uint16_t cs, uint64_t cs_base, uint64_t rip)
+{
+    struct hvm_cpu *c = &v->arch.hvm->cpu;
+
+    c->cr0 = X86_CR0_ET;
+    c->cr2 = c->cr3 = c->cr4 = 0;
+    c->efer = 0;
+    memset(c->dr, 0, sizeof(c->dr));
+    c->dr6 = DR6_RESET;
+    c->dr7 = DR7_RESET;
+    c->event.vector = -1;
+    v->nmi_pending = false;
+    v->arch.hvm->io.state = HVM_IO_NONE;
+    emul_cancel(&v->arch.hvm->emul);
+    reset_segments(v, cs, cs_base);
+    hvm_regs(v)->rip = rip;
+    hvm_ops->set_shadow(v, false);
+    hvm_ops->update(v);
+    hvm_ops->forget_tlb(v);
+}
+
+/* --- INIT and SIPI ---------------------------------------------------------------------------- */
+
+/*
+ * From another vcpu, or its own: it stops, and takes its new state itself before it enters the guest again
+ * (hvm_vcpu_apply_init), when SIPI has brought it up.
+ */
+void hvm_vcpu_reset(struct vcpu *v)
+{
+    write_once(v->arch.hvm->sipi, NO_SIPI);
+    write_once(v->arch.hvm->init_pending, true);
+    bit_test_and_set(&v->pause_flags, VPF_DOWN);
+    vcpu_sleep_nosync(v);
+}
+
+void hvm_vcpu_sipi(struct vcpu *v, uint8_t vector)
+{
+    write_once(v->arch.hvm->sipi, vector);
+    write_once(v->arch.hvm->init_pending, true);
+    v->is_initialised = true;
+    (void)vcpu_up(v);
+}
+
+void hvm_vcpu_apply_init(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->arch.hvm;
+    uint32_t sipi;
+
+    if (likely(!read_once(h->init_pending)))
+        return;
+    write_once(h->init_pending, false);
+    sipi = read_once(h->sipi);
+    if (sipi < NO_SIPI)
+        init_state(v, (uint16_t)(sipi << 8), (uint64_t)sipi << 12, 0);
+    else
+        init_state(v, RESET_CS, RESET_BASE, RESET_RIP);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+int hvm_vcpu_create(struct vcpu *v)
+{
+    int rc = fpu_vcpu_create(v);
+
+    if (rc)
+        return rc;
+    rc = hvm_vcpu_devices_create(v);
+    if (rc)
+        goto free_fpu;
+    rc = hvm_ops->vcpu_create(v);
+    if (rc)
+        goto free_devices;
+    rc = hvm_ioreq_vcpu_init(v);
+    if (rc)
+        goto free_extension;
+    hvm_emulate_init(v);
+    v->arch.hvm->sipi = NO_SIPI;
+    v->arch.regs = (struct cpu_user_regs){ .rflags = X86_EFLAGS_MBS };
+    hvm_msr_reset(v);
+    init_state(v, RESET_CS, RESET_BASE, RESET_RIP);
+    return 0;
+
+free_extension:
+    hvm_ops->vcpu_destroy(v);
+free_devices:
+    hvm_vcpu_devices_destroy(v);
+free_fpu:
+    fpu_vcpu_destroy(v);
+    return rc;
+}
+
+void hvm_vcpu_destroy(struct vcpu *v)
+{
+    if (!v->arch.hvm)
+        return;
+    hvm_ioreq_vcpu_exit(v);
+    hvm_ops->vcpu_destroy(v);
+    hvm_vcpu_devices_destroy(v);
+    fpu_vcpu_destroy(v);
+}
+
+void hvm_vcpu_forget(struct vcpu *v)
+{
+    arch_sync_vcpu(v);
+    init_state(v, RESET_CS, RESET_BASE, RESET_RIP);
+    fpu_set_legacy(v, NULL);
+    v->is_initialised = false;
+}
+
+/* --- VCPUOP_initialise ------------------------------------------------------------------------ */
+
+#define FLAT_LIMIT 0xffffffffU
+#define FLAT_ATTR (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED | EMUL_ATTR_G)
+
+/* public hvm/hvm_vcpu.h: attributes as in a VMCB, limits in bytes. */
+static struct emul_segment segment32(uint32_t base, uint32_t limit, uint16_t attr)
+{
+    return (struct emul_segment){ .base = base, .limit = limit, .attr = attr & 0xfff };
+}
+
+static int check_cr(uint64_t cr0, uint64_t cr4, uint64_t efer, const struct vcpu *v)
+{
+    if (!(cr0 & X86_CR0_PE) && (cr0 & X86_CR0_PG))
+        return -EINVAL;
+    if ((cr4 & ~hvm_cr4_valid(v)) || (efer & ~(uint64_t)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)))
+        return -EINVAL;
+    if ((efer & EFER_LME) && (cr0 & X86_CR0_PG) && !(cr4 & X86_CR4_PAE))
+        return -EINVAL;
+    return 0;
+}
+
+static int set_32bit(struct vcpu *v, const struct vcpu_hvm_x86_32 *r)
+{
+    struct hvm_cpu *c = &v->arch.hvm->cpu;
+    struct emul_segment tr = segment32(r->tr_base, r->tr_limit, r->tr_ar);
+    struct emul_state s = {
+        .gpr = { r->eax, r->ecx, r->edx, r->ebx, r->esp, r->ebp, r->esi, r->edi },
+        .rip = r->eip,
+        .rflags = r->eflags | X86_EFLAGS_MBS,
+        .gdtr = { 0, 0xffff },
+        .idtr = { 0, 0xffff },
+    };
+
+    if (check_cr(r->cr0, r->cr4, r->efer, v) || (r->efer & EFER_LMA) ||
+        !(r->cs_ar & EMUL_ATTR_P) || !(r->tr_ar & EMUL_ATTR_P))
+        return -EINVAL;
+    s.seg[INSN_CS] = segment32(r->cs_base, r->cs_limit, r->cs_ar);
+    s.seg[INSN_DS] = segment32(r->ds_base, r->ds_limit, r->ds_ar);
+    s.seg[INSN_SS] = segment32(r->ss_base, r->ss_limit, r->ss_ar);
+    s.seg[INSN_ES] = segment32(r->es_base, r->es_limit, r->es_ar);
+    s.seg[INSN_FS] = s.seg[INSN_GS] = segment32(0, 0, 0);
+    s.cpl = (uint8_t)(r->ss_ar >> 5 & 3);
+    hvm_ops->set_state(v, &s);
+    hvm_ops->set_segment(v, HVM_SEG_TR, &tr);
+    c->cr0 = r->cr0 | X86_CR0_ET;
+    c->cr3 = r->cr3;
+    c->cr4 = r->cr4;
+    c->efer = r->efer;
+    return 0;
+}
+
+static int set_64bit(struct vcpu *v, const struct vcpu_hvm_x86_64 *r)
+{
+    const struct emul_segment data = { .limit = FLAT_LIMIT, .attr = FLAT_ATTR | EMUL_ATTR_DB };
+    const struct emul_segment code = {
+        .limit = FLAT_LIMIT, .attr = FLAT_ATTR | EMUL_ATTR_CODE | EMUL_ATTR_L
+    };
+    struct hvm_cpu *c = &v->arch.hvm->cpu;
+    struct emul_state s = {
+        .gpr = { r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi },
+        .rip = r->rip,
+        .rflags = r->rflags | X86_EFLAGS_MBS,
+        .gdtr = { 0, 0xffff },
+        .idtr = { 0, 0xffff },
+    };
+
+    if (check_cr(r->cr0, r->cr4, r->efer, v) || !(r->cr0 & X86_CR0_PG) ||
+        !(r->efer & EFER_LME) || !(r->efer & EFER_LMA) || r->cr3 >> p2m_gpa_bits())
+        return -EINVAL;
+    for (unsigned int i = 0; i < ARRAY_SIZE(s.seg); i++)
+        s.seg[i] = i == INSN_CS ? code : data;
+    hvm_ops->set_state(v, &s);
+    c->cr0 = r->cr0 | X86_CR0_ET;
+    c->cr3 = r->cr3;
+    c->cr4 = r->cr4;
+    c->efer = r->efer;
+    return 0;
+}
+
+int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_hvm_context ctx;
+    int rc;
+
+    if (guest_read(&ctx, arg, sizeof(ctx)))
+        return -EFAULT;
+    if (ctx.mode != VCPU_HVM_MODE_32B && ctx.mode != VCPU_HVM_MODE_64B)
+        return -EINVAL;
+    init_state(v, 0, 0, 0);
+    rc = ctx.mode == VCPU_HVM_MODE_32B ? set_32bit(v, &ctx.cpu_regs.x86_32)
+                                       : set_64bit(v, &ctx.cpu_regs.x86_64);
+    if (rc)
+        return rc;
+    hvm_ops->update(v);
+    write_once(v->arch.hvm->init_pending, false);
+    vlapic_started(v);
+    v->is_initialised = true;
+    return 0;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+uint64_t hvm_guest_tsc(const struct vcpu *v) { return rdtsc() + v->arch.hvm->cpu.tsc_offset; }
+uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return time_tsc_khz(); }

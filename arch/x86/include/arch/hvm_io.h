@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An HVM vcpu's accesses to ports and device memory: answered by the hypervisor's own devices, by a
+ * device model (then the vcpu waits for the answer), or by nobody: ones.
+ */
+#ifndef ARCH_HVM_IO_H
+#define ARCH_HVM_IO_H
+
+#include <arch/emul.h>
+#include <hv/types.h>
+
+struct vcpu;
+
+/*
+ * EMUL_RETRY: a device model was asked; the same access again when v runs again gives its answer.
+ * EMUL_UNHANDLED: a size that devices do not have.
+ */
+enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool write,
+                                 uint32_t *val);
+enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
+                                 void *data);
+/* Before entry: what v waited for. False: it still waits, and must not enter. */
+bool hvm_io_finish(struct vcpu *v);
+
+#endif
