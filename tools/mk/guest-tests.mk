@@ -19,6 +19,18 @@ $(PAYLOAD).bin: $(wildcard tests/guest/pv32/payload/*)
 $(BUILD)/guest/pv32.elf: $(PAYLOAD).bin
 $(BUILD)/guest/pv32.elf: GUEST_CFLAGS += -DPAYLOAD='"$(PAYLOAD).bin"'
 
+# pvh makes a PVH guest in the same way; its kernel is of 64 bits.
+PVH_PAYLOAD := $(BUILD)/guest/pvh-payload
+PVH_PAYLOAD_CFLAGS := -m64 -std=gnu17 -O1 -ffreestanding -fno-stack-protector -fno-pie -mgeneral-regs-only -mno-red-zone \
+        -mcmodel=small -fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra
+$(PVH_PAYLOAD).bin: $(wildcard tests/guest/pvh/payload/*)
+	@mkdir -p $(@D)
+	@$(CC) $(PVH_PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+	        -T tests/guest/pvh/payload/payload.lds $(filter %.S %.c,$^) -o $(PVH_PAYLOAD).out
+	@objcopy -O binary $(PVH_PAYLOAD).out $@
+$(BUILD)/guest/pvh.elf: $(PVH_PAYLOAD).bin
+$(BUILD)/guest/pvh.elf: GUEST_CFLAGS += -DPAYLOAD='"$(PVH_PAYLOAD).bin"'
+
 $(BUILD)/guest/%.elf: tests/guest/%/main.c $(wildcard tests/guest/lib/*)
 	@mkdir -p $(@D)
 	@echo "  GUEST   $@"

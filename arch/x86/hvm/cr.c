@@ -96,7 +96,6 @@ uint64_t hvm_cr4_valid(const struct vcpu *v)
         { F(FXSR), X86_CR4_OSFXSR },
         { F(SSE), X86_CR4_OSXMMEXCPT },
         { F(UMIP), X86_CR4_UMIP },
-        { F(LA57), X86_CR4_LA57 },
         { F(FSGSBASE), X86_CR4_FSGSBASE },
         { F(PCID), X86_CR4_PCIDE },
         { F(XSAVE), X86_CR4_OSXSAVE },
@@ -154,7 +153,7 @@ int hvm_set_efer(struct vcpu *v, uint64_t val)
 
 int hvm_xsetbv(struct vcpu *v, uint32_t reg, uint64_t val)
 {
-    const struct cpuid_regs *leaf = &v->domain->arch.policy->xstate[0];
+    const struct leaf *leaf = &v->domain->arch.policy->xstate[0];
     const uint64_t allowed = (uint64_t)leaf->d << 32 | leaf->a;
 
     if (reg != 0 || (val & ~allowed) || fpu_set_xcr0(v, val))

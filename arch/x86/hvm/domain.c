@@ -11,8 +11,6 @@
 #include <hv/rangeset.h>
 #include <xen/domctl.h>
 
-const struct hvm_ops *hvm_ops;
-
 /* PVH has a LAPIC alone, HVM all but what only dom0 has: public arch-x86/xen.h, "xen_arch_domainconfig". */
 static bool flags_are_valid(uint32_t flags)
 {

@@ -258,7 +258,7 @@ static void fill(struct vcpu *v, struct emul *e)
 
 static void log_unhandled(struct vcpu *v, const struct emul *e)
 {
-    guest_log(LOG_WARN, "d%uv%u: cannot emulate %02x (map %u) at %04x:%#lx", v->domain->id, v->id,
+    guest_log(LOG_WARNING, "d%uv%u: cannot emulate %02x (map %u) at %04x:%#lx", v->domain->id, v->id,
               e->insn.opcode, e->insn.map, e->state.seg[INSN_CS].selector,
               (unsigned long)e->state.rip);
 }
@@ -358,7 +358,7 @@ unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode)
     if (insn_decode(&insn, code, n, mode, true) == INSN_DECODED && insn.encoding == INSN_LEGACY &&
         insn.map == map && insn.opcode == opcode)
         return insn.length;
-    guest_log(LOG_WARN, "d%uv%u: the instruction at %#lx is not the one that left the guest",
+    guest_log(LOG_WARNING, "d%uv%u: the instruction at %#lx is not the one that left the guest",
               v->domain->id, v->id, (unsigned long)hvm_regs(v)->rip);
     hvm_inject(v, TRAP_UD, 0);
     return 0;

@@ -98,8 +98,7 @@ void hvm_latch_width(struct vcpu *v)
 
     if (d->is_32bit == narrow)
         return;
-    d->is_32bit = narrow;
-    evtchn_set_width(d);
+    evtchn_set_width(d, narrow);
     time_update_wallclock(d);
 }
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the PVH guest and its maker share: the first page of the guest's memory, and the notes behind it. */
+#ifndef MAILBOX_H
+#define MAILBOX_H
+
+#include <stdint.h>
+
+#define PVH_PAGES 2048U /* of the guest: 8 MiB from 0 on */
+#define PVH_NOTES 200U
+#define PVH_WHAT 96U
+#define PVH_MAGIC 0x21687670U
+
+enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN };
+
+struct pvh_note {
+    int64_t got, want;
+    uint32_t ok;
+    char what[PVH_WHAT];
+};
+
+struct mailbox {
+    uint32_t magic, entry; /* of the image */
+    uint32_t run;          /* RUN_*, of the maker */
+    uint32_t image_pages;
+    uint32_t alive;        /* RUN_SPIN: counts */
+    uint32_t nr_notes;
+    struct pvh_note note[PVH_NOTES];
+};
+
+#endif

@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A PVH guest's kernel that checks its processor, its local APIC, hypercalls, memory calls and events from the
+ * inside, and leaves what it finds in the mailbox.
+ */
+#include "mailbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+#include <xen/xen.h>
+
+#include <xen/event_channel.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+
+extern const char start_pvh[], start_ap[];
+
+struct mailbox mailbox __attribute__((section(".mailbox"))) = {
+    .magic = PVH_MAGIC
+};
+
+#define PAGE 4096UL
+#define HOLE 0xd0000000UL /* guest physical: nothing is there */
+#define SHARED 0x700000UL /* where shared_info is mapped: RAM before */
+#define LAPIC 0xfee00000UL
+#define VECTOR_TIMER 0x40
+#define VECTOR_SELF 0x41
+#define VECTOR_EVENT 0x50
+
+/* --- notes ------------------------------------------------------------------------------------ */
+
+static void note(const char *what, int64_t got, int64_t want)
+{
+    struct pvh_note *n = &mailbox.note[mailbox.nr_notes];
+    unsigned int i;
+
+    if (mailbox.nr_notes >= PVH_NOTES)
+        return;
+    for (i = 0; what[i] && i < PVH_WHAT - 1; i++)
+        n->what[i] = what[i];
+    n->what[i] = '\0';
+    n->got = got;
+    n->want = want;
+    n->ok = got == want;
+    mailbox.nr_notes++;
+}
+#define CHECK_EQ(got, want, what) note((what), (int64_t)(got), (int64_t)(want))
+#define CHECK(cond, what) note((what), !!(cond), 1)
+
+/* --- instructions ----------------------------------------------------------------------------- */
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t v)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(sub));
+}
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline long vmmcall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    long ret;
+
+    __asm__ volatile("vmmcall" : "=a"(ret), "+D"(a), "+S"(b), "+d"(c) : "0"(nr)
+                     : "rcx", "r8", "r9", "r10", "r11", "memory");
+    return ret;
+}
+#define CALL(nr, a, b, c) vmmcall(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
+
+static void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
+
+static void say(const char *s)
+{
+    while (*s)
+        outb(0xe9, (uint8_t)*s++);
+    outb(0xe9, '\n');
+}
+
+static void shut_down(unsigned int reason)
+{
+    struct sched_shutdown s = { reason };
+
+    for (;;)
+        CALL(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &s, 0);
+}
+
+/* --- traps ------------------------------------------------------------------------------------ */
+
+struct frame {
+    uint64_t rbp, r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax, vector, error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+static struct {
+    uint16_t lo;
+    uint16_t cs;
+    uint16_t flags, mid;
+    uint32_t hi, zero;
+} idt[256] __attribute__((aligned(16)));
+
+static volatile uint32_t count[256];
+static volatile uint64_t last_error, last_cr2;
+static volatile uint64_t skip_to; /* where an expected exception goes on; 0: none expected */
+
+static volatile uint32_t *lapic(unsigned int reg) { return (volatile uint32_t *)(LAPIC + reg); }
+static bool x2apic;
+
+static void eoi(void)
+{
+    if (x2apic)
+        wrmsr(0x80b, 0);
+    else
+        *lapic(0xb0) = 0;
+}
+
+void trap(struct frame *f);
+void trap(struct frame *f)
+{
+    count[f->vector]++;
+    if (f->vector >= 32) {
+        if (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000)
+            eoi();
+        return;
+    }
+    last_error = f->error;
+    __asm__ volatile("mov %%cr2, %0" : "=r"(last_cr2));
+    if (f->vector == 1) {
+        f->rflags &= ~0x100UL;
+        return;
+    }
+    if (f->vector == 2)
+        return;
+    if (!skip_to) {
+        note("an exception that nobody expected, at", (int64_t)f->rip, 0);
+        note("... with the vector", (int64_t)f->vector, -1);
+        note("... and the address", (int64_t)last_cr2, -1);
+        shut_down(SHUTDOWN_crash);
+    }
+    f->rip = skip_to;
+    skip_to = 0;
+}
+
+static void start_traps(void)
+{
+    extern const char trap_stubs[];
+    const struct {
+        uint16_t limit;
+        uint64_t base;
+    } __attribute__((packed)) idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+    for (unsigned int i = 0; i < 256; i++) {
+        const uint64_t to = (uint64_t)trap_stubs + 16 * i;
+
+        idt[i].lo = (uint16_t)to;
+        idt[i].cs = 8;
+        idt[i].flags = 0x8e00;
+        idt[i].mid = (uint16_t)(to >> 16);
+    }
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+/* The vector that an instruction raises, -1: none. */
+#define VECTOR_OF(code)                                                                           \
+    ({                                                                                            \
+        uint32_t before_[20];                                                                     \
+        int v_ = -1;                                                                              \
+                                                                                                  \
+        for (unsigned int i_ = 0; i_ < 20; i_++)                                                  \
+            before_[i_] = count[i_];                                                              \
+        __asm__ volatile("lea 1f(%%rip), %%r11\n\tmov %%r11, %0\n\t" code "\n1:\n\tmovq $0, %0"   \
+                         : "+m"(skip_to) : : "rax", "rcx", "rdx", "r11", "memory");               \
+        for (int i_ = 0; i_ < 20; i_++)                                                           \
+            if (count[i_] != before_[i_])                                                         \
+                v_ = i_;                                                                          \
+        v_;                                                                                       \
+    })
+
+/* --- the processor ---------------------------------------------------------------------------- */
+
+static char hypercall_page[PAGE] __attribute__((aligned(PAGE)));
+
+static void test_cpuid(void)
+{
+    uint32_t r[4], xen[4];
+
+    cpuid(1, 0, r);
+    CHECK(r[2] >> 31, "CPUID says that there is a hypervisor");
+    CHECK_EQ(r[1] >> 24, 0, "... and that this is the processor with APIC id 0");
+    CHECK(r[2] >> 21 & 1, "... and x2APIC");
+    cpuid(0x40000000, 0, xen);
+    CHECK(xen[1] == 0x566e6558 && xen[2] == 0x65584d4d && xen[3] == 0x4d4d566e, "which is Xen's ABI");
+    cpuid(0x40000001, 0, xen);
+    CHECK_EQ(xen[0] >> 16, 4, "... of version 4");
+    cpuid(0x40000002, 0, xen);
+    CHECK_EQ(xen[0], 1, "... with one hypercall page");
+    wrmsr(xen[1], (uint64_t)hypercall_page);
+    CHECK_EQ(((long (*)(uint64_t, uint64_t))(void *)(hypercall_page + 32 * __HYPERVISOR_xen_version))(
+                 XENVER_version, 0) >> 16, 4, "a hypercall through it");
+    CHECK_EQ(*(uint16_t *)(hypercall_page + 32 * __HYPERVISOR_iret), 0x0b0f, "there is no iret in it");
+    cpuid(0x80000001, 0, r);
+    CHECK_EQ(r[2] >> 2 & 1, 0, "no SVM for guests");
+    __asm__ volatile("mov %%cr4, %%rax; or $0x40000, %%rax; mov %%rax, %%cr4" : : : "rax");
+    cpuid(1, 0, r);
+    CHECK(!(r[2] >> 26 & 1) || (r[2] >> 27 & 1), "OSXSAVE follows CR4");
+}
+
+static void test_registers(void)
+{
+    uint64_t cr4;
+
+    CHECK_EQ(rdmsr(0xc0000080), 0xd00, "EFER has LME, LMA and NXE");
+    CHECK_EQ(VECTOR_OF("mov $0xc0000080, %%ecx; xor %%edx, %%edx; mov $0x80000000, %%eax; wrmsr"), 13, "a reserved bit of EFER is #GP");
+    CHECK_EQ(rdmsr(0xc0000080), 0xd00, "... and changes nothing");
+    CHECK_EQ(VECTOR_OF("mov $0xdeadbeef, %%ecx; rdmsr"), 13,
+             "an MSR that is not there is #GP");
+    CHECK_EQ(last_error, 0, "... with the error code 0");
+    wrmsr(0xc0000102, 0xffff800012345000);
+    CHECK_EQ(rdmsr(0xc0000102), 0xffff800012345000, "KERNEL_GS_BASE keeps what is written");
+    wrmsr(0xc0000102, 0);
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    CHECK_EQ(VECTOR_OF("mov %%cr4, %%rax; bts $31, %%rax; mov %%rax, %%cr4"), 13,
+             "a reserved bit of CR4 is #GP");
+    CHECK_EQ(VECTOR_OF("mov %%cr0, %%rax; bts $29, %%rax; mov %%rax, %%cr0"), 13,
+             "CR0.NW without CD is #GP");
+    CHECK_EQ(VECTOR_OF("mov %%cr0, %%rax; btr $31, %%rax; mov %%rax, %%cr0"), 13,
+             "no leaving of long mode from 64-bit code");
+    CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $4, %%eax; xsetbv"), 13, "XCR0 without x87 is #GP");
+    CHECK_EQ(VECTOR_OF("ud2"), 6, "UD2 is #UD");
+    CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; vmrun"), 6, "VMRUN is #UD");
+    CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx; monitor"), 6, "MONITOR is #UD");
+    CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; rdpmc"), 13, "RDPMC is #GP");
+    CHECK_EQ(VECTOR_OF("movabs 0x123456789000, %%rax"), 14, "a page fault");
+    CHECK_EQ(last_cr2, 0x123456789000, "... and its address");
+    CHECK_EQ(VECTOR_OF("wbinvd"), -1, "WBINVD is done");
+}
+
+static void test_debug(void)
+{
+    uint64_t dr = 0x1234, got;
+    uint32_t r[4];
+
+    __asm__ volatile("mov %0, %%db3" : : "r"(dr));
+    cpuid(0, 0, r); /* an exit, and back */
+    __asm__ volatile("mov %%db3, %0" : "=r"(got));
+    CHECK_EQ(got, dr, "a debug register keeps what is written");
+    count[1] = 0;
+    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; cpuid; nop" : : "a"(0) : "rbx", "rcx", "rdx");
+    CHECK_EQ(count[1], 1, "a single step over CPUID");
+}
+
+/* --- device memory and ports ------------------------------------------------------------------ */
+
+static void test_devices(void)
+{
+    volatile uint8_t *hole = (volatile uint8_t *)HOLE;
+    uint32_t v = 0, buf[4] = { 0 };
+    const void *from = (const void *)HOLE;
+    void *to = buf;
+    uint64_t n = 3;
+
+    say("the debug port of a PVH guest");
+    __asm__ volatile("inl %%dx, %%eax" : "=a"(v) : "d"(0x5678));
+    CHECK_EQ(v, 0xffffffff, "a port where nothing is reads as ones");
+    v = 0;
+    __asm__ volatile("inb %%dx, %%al" : "+a"(v) : "d"(0x5678));
+    CHECK_EQ(v, 0xff, "... and only as many as were asked for");
+    CHECK_EQ(*hole, 0xff, "memory where nothing is reads as ones");
+    CHECK_EQ(*(volatile uint64_t *)hole, -1, "... of any size");
+    __asm__ volatile("rep movsl" : "+S"(from), "+D"(to), "+c"(n) : : "memory");
+    CHECK(n == 0 && buf[2] == ~0U && buf[3] == 0, "... by a string instruction");
+    *(volatile uint32_t *)hole = 5;
+    CHECK_EQ(*(volatile uint32_t *)hole, 0xffffffff, "... and takes writes for nothing");
+    to = buf;
+    n = 2;
+    __asm__ volatile("rep insl" : "+D"(to), "+c"(n) : "d"(0x5678) : "memory");
+    CHECK(n == 0 && buf[1] == ~0U, "string input from a port");
+}
+
+/* --- local APIC ------------------------------------------------------------------------------- */
+
+static bool wait_for(volatile uint32_t *what, uint32_t n)
+{
+    const uint64_t end = rdtsc() + 4000000000UL;
+
+    while (*what < n && rdtsc() < end)
+        __asm__ volatile("sti; hlt; cli"); /* an interrupt ends it; there is a timer */
+    return *what >= n;
+}
+
+static void test_lapic(void)
+{
+    uint32_t before;
+
+    CHECK_EQ(*lapic(0x20) >> 24, 0, "the local APIC's id");
+    CHECK((*lapic(0x30) & 0xff) >= 0x10, "... and version");
+    *lapic(0xf0) = 0x1ff;
+    *lapic(0x320) = VECTOR_TIMER;
+    *lapic(0x3e0) = 0xb; /* by 1 */
+    *lapic(0x380) = 100000;
+    CHECK(wait_for(&count[VECTOR_TIMER], 1), "its timer goes off, and wakes from HLT");
+    before = count[VECTOR_TIMER];
+    *lapic(0x320) = VECTOR_TIMER | 1U << 17;
+    *lapic(0x380) = 100000;
+    CHECK(wait_for(&count[VECTOR_TIMER], before + 3), "... again and again, when it is periodic");
+    *lapic(0x380) = 0;
+    *lapic(0x320) = VECTOR_TIMER;
+    *lapic(0x300) = 1U << 18 | VECTOR_SELF;
+    __asm__ volatile("sti; nop; nop; cli");
+    CHECK_EQ(count[VECTOR_SELF], 1, "an interrupt sent to itself");
+    *lapic(0x300) = 1U << 18 | VECTOR_SELF;
+    CHECK_EQ(count[VECTOR_SELF], 1, "... waits while interrupts are off");
+    __asm__ volatile("sti; nop; nop; cli");
+    CHECK_EQ(count[VECTOR_SELF], 2, "... and comes when they are on");
+    *lapic(0x80) = 0x50;
+    *lapic(0x300) = 1U << 18 | VECTOR_SELF;
+    __asm__ volatile("sti; nop; nop; cli");
+    CHECK_EQ(count[VECTOR_SELF], 2, "... waits for the task priority");
+    __asm__ volatile("mov %0, %%cr8; sti; nop; nop; cli" : : "r"(0UL));
+    CHECK_EQ(count[VECTOR_SELF], 3, "... which CR8 lowers");
+    *lapic(0x300) = 1U << 18 | 4U << 8;
+    CHECK_EQ(count[2], 0, "no NMI to itself by shorthand and fixed destination... yet");
+    *lapic(0x310) = 0;
+    *lapic(0x300) = 4U << 8;
+    __asm__ volatile("nop; nop");
+    CHECK_EQ(count[2] > 0, 1, "an NMI");
+}
+
+static void test_x2apic(void)
+{
+    uint32_t before = count[VECTOR_TIMER];
+
+    wrmsr(0x1b, rdmsr(0x1b) | 0xc00);
+    x2apic = true;
+    CHECK_EQ(rdmsr(0x802), 0, "the id by x2APIC");
+    CHECK_EQ(*lapic(0x20), 0xffffffff, "... and no more by memory");
+    wrmsr(0x83f, VECTOR_SELF);
+    before = count[VECTOR_SELF];
+    __asm__ volatile("sti; nop; nop; cli");
+    CHECK_EQ(count[VECTOR_SELF], before + 1, "... an interrupt by SELF_IPI");
+    wrmsr(0x832, 2U << 17 | VECTOR_TIMER);
+    before = count[VECTOR_TIMER];
+    wrmsr(0x6e0, rdtsc() + 1000000);
+    CHECK(wait_for(&count[VECTOR_TIMER], before + 1), "the timer by TSC deadline");
+    CHECK_EQ(rdmsr(0x6e0), 0, "... which is 0 then");
+}
+
+/* --- memory and events ------------------------------------------------------------------------ */
+
+static struct shared_info *const shared = (struct shared_info *)SHARED;
+
+static void test_memory(void)
+{
+    struct xen_add_to_physmap map = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = SHARED / PAGE
+    };
+    struct xen_memory_reservation r = { .nr_extents = 1, .domid = DOMID_SELF };
+    xen_pfn_t pfn = 0x600;
+    volatile uint32_t *at = (volatile uint32_t *)(0x600 * PAGE);
+
+    set_xen_guest_handle(r.extent_start, &pfn);
+    *at = 77;
+    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, 0), 1, "give a page back");
+    CHECK_EQ(*at, 0xffffffff, "... and nothing is there any more");
+    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, 0), 1, "get one there again");
+    CHECK_EQ(*at != 77, 1, "... which is not the old one's contents");
+    *at = 78;
+    CHECK_EQ(*at, 78, "... and takes writes");
+    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &map, 0), 0, "map shared_info");
+    CHECK(shared->wc_sec > 1600000000, "... with the time of day");
+    CHECK(shared->vcpu_info[0].time.system_time > 0 || shared->vcpu_info[0].time.version > 0,
+          "... and the vcpu's time");
+}
+
+static void test_events(void)
+{
+    struct xen_hvm_evtchn_upcall_vector up = { .vcpu = 0, .vector = VECTOR_EVENT };
+    struct evtchn_bind_virq virq = { .virq = VIRQ_TIMER };
+    struct vcpu_set_singleshot_timer t = { 0 };
+    struct evtchn_unmask unmask;
+    uint32_t before;
+
+    CHECK_EQ(CALL(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, &up, 0), 0,
+             "events come as an interrupt");
+    CHECK_EQ(CALL(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &virq, 0), 0, "bind the timer");
+    shared->evtchn_mask[0] = 0;
+    before = count[VECTOR_EVENT];
+    unmask.port = virq.port;
+    CALL(__HYPERVISOR_event_channel_op, EVTCHNOP_unmask, &unmask, 0);
+    t.timeout_abs_ns = 1; /* long past: at once */
+    CHECK_EQ(CALL(__HYPERVISOR_vcpu_op, VCPUOP_set_singleshot_timer, 0, &t), 0, "set it");
+    CHECK(wait_for(&count[VECTOR_EVENT], before + 1), "... and its event comes");
+    CHECK_EQ(shared->evtchn_pending[0] >> virq.port & 1, 1, "... with its bit");
+    CHECK_EQ(shared->vcpu_info[0].evtchn_upcall_pending, 1, "... and the vcpu's flag");
+    shared->evtchn_pending[0] = 0;
+    shared->vcpu_info[0].evtchn_pending_sel = 0;
+    shared->vcpu_info[0].evtchn_upcall_pending = 0;
+}
+
+static void test_calls(void)
+{
+    extern long call_32bit(long nr, long a, long b);
+
+    CHECK_EQ(CALL(__HYPERVISOR_mmu_update, 0, 0, 0), -38, "PV's calls are not there");
+    CHECK_EQ(CALL(__HYPERVISOR_xen_version, XENVER_get_features, HOLE, 0), -14,
+             "an argument where no memory is");
+    CHECK_EQ(CALL(__HYPERVISOR_xen_version, XENVER_get_features, 0x123456789000UL, 0), -14,
+             "... or nothing is mapped");
+    CHECK_EQ(CALL(63, 0, 0, 0), -38, "a call that does not exist");
+    CHECK_EQ(call_32bit(__HYPERVISOR_xen_version, XENVER_version, 0) >> 16, 4, "a call from 32-bit code");
+}
+
+/* --- another processor ------------------------------------------------------------------------ */
+
+static volatile uint32_t ap_is_up, ap_id;
+
+void main_ap(void);
+void main_ap(void)
+{
+    uint32_t r[4];
+
+    cpuid(1, 0, r);
+    ap_id = r[1] >> 24;
+    ap_is_up = 1;
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
+static void test_smp(void)
+{
+    const uint64_t icr_dest = 2UL << 32;
+
+    wrmsr(0x830, icr_dest | 0x4500);
+    wrmsr(0x830, icr_dest | 0x4600 | (uint64_t)start_ap >> 12);
+    for (uint64_t end = rdtsc() + 4000000000UL; !ap_is_up && rdtsc() < end;)
+        CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
+    CHECK_EQ(ap_is_up, 1, "another processor starts by INIT and SIPI");
+    CHECK_EQ(ap_id, 2, "... and has the next APIC id");
+}
+
+/* --- runs ------------------------------------------------------------------------------------- */
+
+static void run_all(void)
+{
+    test_cpuid();
+    test_registers();
+    test_debug();
+    test_devices();
+    test_calls();
+    test_memory();
+    test_lapic();
+    test_x2apic();
+    test_events();
+    test_smp();
+    say("the end");
+}
+
+void main64(void);
+void main64(void)
+{
+    start_traps();
+    switch (mailbox.run) {
+    case RUN_ALL:
+        run_all();
+        break;
+    case RUN_TRIPLE_FAULT:
+        __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint64_t *)hypercall_page));
+        break;
+    case RUN_HALT:
+        __asm__ volatile("cli; hlt");
+        break;
+    case RUN_SPIN:
+        for (;;)
+            mailbox.alive++;
+    }
+    shut_down(SHUTDOWN_poweroff);
+}
