@@ -17,6 +17,7 @@
 
 #define X86_CR4_TSD (1UL << 2)
 #define X86_CR4_DE (1UL << 3)
+#define X86_CR4_PSE (1UL << 4)
 #define X86_CR4_PAE (1UL << 5)
 #define X86_CR4_MCE (1UL << 6)
 #define X86_CR4_PGE (1UL << 7)
@@ -25,9 +26,11 @@
 #define X86_CR4_UMIP (1UL << 11)
 #define X86_CR4_LA57 (1UL << 12)
 #define X86_CR4_FSGSBASE (1UL << 16)
+#define X86_CR4_PCIDE (1UL << 17)
 #define X86_CR4_OSXSAVE (1UL << 18)
 #define X86_CR4_SMEP (1UL << 20)
 #define X86_CR4_SMAP (1UL << 21)
+#define X86_CR4_PKE (1UL << 22)
 
 #define X86_EFLAGS_CF (1UL << 0)
 #define X86_EFLAGS_MBS (1UL << 1)
@@ -67,6 +70,7 @@
 #define PFEC_USER (1U << 2)
 #define PFEC_RESERVED (1U << 3)
 #define PFEC_FETCH (1U << 4)
+#define PFEC_KEY (1U << 5)
 
 #define ENTRY_SYSCALL 0xffffffffU /* regs->entry_vector after SYSCALL */
 
