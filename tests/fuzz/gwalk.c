@@ -3,8 +3,9 @@
 /* links: arch/x86/hvm/gwalk.c */
 /*
  * Walks of random tables in all modes, compared with the reference of tests/host/gwalk_ref.h: the
- * answer, the error code, and every byte of the tables afterwards. Input: 24 bytes for the processor
- * and the access, then 4 bytes an entry: where it is, flags, low and high flags, which page it names.
+ * answer, the error code, and every byte of the tables afterwards. Input: 24 bytes for the
+ * processor and the access, then 4 bytes an entry: where it is, flags, low and high flags, which
+ * page it names.
  */
 #include "../host/gwalk_ref.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a walk ought to answer, written a second time from Intel SDM vol. 3 "Paging" in another shape: a
- * function for each kind of entry, entries taken apart into named fields, nothing shared with
- * arch/x86/hvm/gwalk.c. And a small guest memory with tables in it.
+ * What a walk ought to answer, written a second time from Intel SDM vol. 3 "Paging" in another
+ * shape: a function for each kind of entry, entries taken apart into named fields, nothing shared
+ * with arch/x86/hvm/gwalk.c. And a small guest memory with tables in it.
  */
 #ifndef HOST_GWALK_REF_H
 #define HOST_GWALK_REF_H

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The walk of a guest's page tables. AMD APM vol. 2 §5.2 "Legacy-Mode Page Translation", §5.3
- * "Long-Mode Page Translation", §5.6 "Page-Protection Checks"; Intel SDM vol. 3, "Paging", for the
- * error code and what is reserved.
+ * "Long-Mode Page Translation", §5.6 "Page-Protection Checks"; Intel SDM vol. 3, "Paging", for
+ * the error code and what is reserved.
  *
  * The four PDPTEs of PAE paging are read from memory each time: that is what the processor does
- * under nested paging (AMD APM vol. 2 §15.25.8), and why a reserved bit in one is a page fault here.
+ * under nested paging (AMD APM vol. 2 §15.25.8), and why a reserved bit in one is a page fault
+ * here.
  *
- * First all entries are read and judged, then accessed and dirty bits are set from the top down. An
- * entry that has changed meanwhile in more than those bits makes the walk start again.
+ * First all entries are read and judged, then accessed and dirty bits are set from the top down.
+ * An entry that has changed meanwhile in more than those bits makes the walk start again.
  */
 #include <arch/gwalk.h>
 #include <arch/msr.h>

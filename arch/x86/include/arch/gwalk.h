@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A walk of a guest's own page tables in software, with the processor's answers: the address, or the
- * page fault with its error code. Pure: tables are read through callbacks, so it runs in host tests.
- * AMD APM vol. 2, chapter 5 "Page Translation and Protection"; Intel SDM vol. 3, chapter "Paging".
+ * A walk of a guest's own page tables in software, with the processor's answers: the address, or
+ * the page fault with its error code. Pure: tables are read through callbacks, so it runs in host
+ * tests. AMD APM vol. 2, chapter 5 "Page Translation and Protection"; Intel SDM vol. 3, chapter
+ * "Paging".
  */
 #ifndef ARCH_GWALK_H
 #define ARCH_GWALK_H
@@ -13,6 +14,8 @@
 #define GWALK_IMPLICIT BIT(16) /* a system table, or the like: SMAP holds whatever EFLAGS.AC is */
 #define GWALK_NO_SMAP BIT(17)  /* a hypercall's argument */
 #define GWALK_NO_AD BIT(18)    /* a debugger's look: A and D bits stay as they are */
+
+struct vcpu;
 
 struct gwalk_cpu {
     uint64_t cr0, cr3, cr4, efer, rflags;
@@ -40,12 +43,15 @@ struct gwalk_out {
 
 /*
  * The address of linear in out->gpa; false: a page fault with out->error. A table that is not in
- * memory reads as zeros. linear is canonical (64-bit modes); elsewhere its low 32 bits count. When other
- * vcpus change the tables all the time, the answer is a fault that they have not earned: guests
- * repeat the access.
+ * memory reads as zeros. linear is canonical (64-bit modes); elsewhere its low 32 bits count.
+ * When other vcpus change the tables all the time, the answer is a fault that they have not
+ * earned: guests repeat the access.
  */
 bool gwalk(const struct gwalk_cpu *cpu, const struct gwalk_ops *ops, void *ctx, uint64_t linear,
            uint32_t access, struct gwalk_out *out) must_check;
+
+/* That of v, current or at rest (gwalk_cpu.c). */
+void gwalk_cpu_of(struct vcpu *v, struct gwalk_cpu *out);
 
 /* Is linear an address in this mode at all (canonical, or within 32 bits)? */
 bool gwalk_address_ok(const struct gwalk_cpu *cpu, uint64_t linear);
