@@ -3,12 +3,18 @@
  * The border to the running guest's memory: copies that recover from faults. The address is checked
  * to lie outside of our own range, so whatever happens there is the guest's mapping's doing: it was
  * not there, or not writable (CR0.WP is on).
+ *
+ * That is for PV guests, whose address space is loaded. An HVM guest's tables are walked
+ * (arch/x86/hvm/copy.c).
  */
 #include <arch/cpu.h>
 #include <arch/guest_range.h>
+#include <arch/hvm_cpu.h>
 #include <arch/traps.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
+
+static inline bool caller_is_hvm(void) { return unlikely(is_hvm(current->domain)); }
 
 static inline bool range_ok(uint64_t addr, size_t n)
 {
@@ -62,10 +68,15 @@ static inline size_t copy_twice(void *dst, const void *src, size_t n)
     return left;
 }
 
-bool guest_range_ok(uint64_t addr, size_t n) { return range_ok(addr, n); }
+bool guest_range_ok(uint64_t addr, size_t n)
+{
+    return caller_is_hvm() ? hvm_guest_range_ok(addr, n) : range_ok(addr, n);
+}
 
 int guest_read(void *dst, uint64_t addr, size_t n)
 {
+    if (caller_is_hvm())
+        return hvm_guest_read(dst, addr, n);
     if (!range_ok(addr, n) || copy_twice(dst, (const void *)addr, n) > 0)
         return -EFAULT;
     return 0;
@@ -73,6 +84,8 @@ int guest_read(void *dst, uint64_t addr, size_t n)
 
 int guest_write(uint64_t addr, const void *src, size_t n)
 {
+    if (caller_is_hvm())
+        return hvm_guest_write(addr, src, n);
     if (!range_ok(addr, n) || copy_twice((void *)addr, src, n) > 0)
         return -EFAULT;
     return 0;
@@ -82,6 +95,8 @@ int guest_clear(uint64_t addr, size_t n)
 {
     static const uint64_t zeros[32];
 
+    if (caller_is_hvm())
+        return hvm_guest_clear(addr, n);
     if (!range_ok(addr, n))
         return -EFAULT;
     while (n > 0) {

@@ -50,30 +50,16 @@ struct hvm_ops {
     /* seg: enum insn_segment or HVM_SEG_*. */
     void (*get_segment)(struct vcpu *v, unsigned int seg, struct emul_segment *s);
     void (*set_segment)(struct vcpu *v, unsigned int seg, const struct emul_segment *s);
-    unsigned int (*cpl)(struct vcpu *v);
     /* cr0, cr3, cr4, efer, pat, dr7, tsc_offset of struct hvm_cpu have changed. */
     void (*update)(struct vcpu *v);
     /* MSRs that live in the control block. False: not one of these. Values are checked. */
     bool (*get_msr)(struct vcpu *v, uint32_t msr, uint64_t *val);
     bool (*set_msr)(struct vcpu *v, uint32_t msr, uint64_t val);
-    /* Around the time on a cpu; leave: registers that are still in the cpu go to memory. */
-    void (*enter)(struct vcpu *v);
-    void (*leave)(struct vcpu *v);
-    void (*resume)(void) noreturn; /* run current */
-    /* Nothing that was translated before may be used any more by v. Any cpu. */
-    void (*forget_tlb)(struct vcpu *v);
-    /* Of current: can it take an interrupt (or an NMI) right now? Say when it can. Inject. */
-    bool (*can_take)(struct vcpu *v, bool nmi);
-    void (*want_window)(struct vcpu *v, bool nmi);
-    void (*inject)(struct vcpu *v, const struct hvm_event *e);
-    void (*set_shadow)(struct vcpu *v, bool on); /* of interrupts, for one instruction */
 };
 
 #define HVM_SEG_LDTR 6U
 #define HVM_SEG_TR 7U
 extern const struct hvm_ops *hvm_ops; /* NULL: this machine runs no such guests */
-
-static inline bool hvm_available(void) { return hvm_ops != NULL; }
 
 /* The registers of v (current, or at rest). */
 struct cpu_user_regs *hvm_regs(struct vcpu *v);
@@ -113,19 +99,40 @@ struct hvm_fault {
 enum hvm_copy { HVM_COPY_OK, HVM_COPY_FAULT, HVM_COPY_MMIO };
 
 /*
- * access: PFEC_WRITE, PFEC_USER, PFEC_FETCH as the access has them (0: a supervisor's read). Accessed and
- * dirty bits are set. HVM_COPY_MMIO: at f->gpa there is no memory to copy from or to (for a write:
- * none that may be written).
+ * access: PFEC_WRITE, PFEC_USER, PFEC_FETCH as the access has them (0: a supervisor's read), and
+ * GWALK_* of arch/gwalk.h. Accessed and dirty bits are set. HVM_COPY_MMIO: at f->gpa there is no
+ * memory to copy from or to (for a write: none that may be written). Writes to read-only memory
+ * are dropped.
  */
 enum hvm_copy hvm_copy_from_linear(struct vcpu *v, void *dst, uint64_t linear, size_t n,
                                    uint32_t access, struct hvm_fault *f) must_check;
+/* What lies on at most two pages is written whole or not at all; more: f->done bytes are. */
 enum hvm_copy hvm_copy_to_linear(struct vcpu *v, uint64_t linear, const void *src, size_t n,
                                  uint32_t access, struct hvm_fault *f) must_check;
+/* Would such a write fault? What is no memory does not. */
+enum hvm_copy hvm_probe_write(struct vcpu *v, uint64_t linear, size_t n, uint32_t access,
+                              struct hvm_fault *f) must_check;
+/*
+ * Compare and exchange of 1, 2, 4, 8 or 16 bytes, one step for other vcpus too, but over two pages.
+ * Into read-only memory it seems to succeed.
+ */
+enum hvm_copy hvm_cmpxchg_linear(struct vcpu *v, uint64_t linear, const void *old, const void *new,
+                                 size_t n, uint32_t access, bool *swapped, struct hvm_fault *f)
+    must_check;
 /* Only the translation. */
 enum hvm_copy hvm_translate(struct vcpu *v, uint64_t linear, uint32_t access, uint64_t *gpa,
                             struct hvm_fault *f) must_check;
 /* Guest physical; 0 or -EFAULT. */
 int hvm_copy_from_phys(struct domain *d, void *dst, uint64_t gpa, size_t n) must_check;
 int hvm_copy_to_phys(struct domain *d, uint64_t gpa, const void *src, size_t n) must_check;
+
+/*
+ * hv/guest.h's for current: arguments of its hypercalls. As its supervisor, whatever SMAP says: 0
+ * or -EFAULT.
+ */
+int hvm_guest_read(void *dst, uint64_t addr, size_t n) must_check;
+int hvm_guest_write(uint64_t addr, const void *src, size_t n) must_check;
+int hvm_guest_clear(uint64_t addr, size_t n) must_check;
+bool hvm_guest_range_ok(uint64_t addr, size_t n);
 
 #endif

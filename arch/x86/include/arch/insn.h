@@ -70,6 +70,18 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 int rdmsr_safe(uint32_t msr, uint64_t *v);
 int wrmsr_safe(uint32_t msr, uint64_t v);
 
+/* Locked; p is aligned to 16 bytes. */
+static inline bool cmpxchg16b(void *p, const uint64_t old[2], const uint64_t val[2])
+{
+    uint64_t lo = old[0], hi = old[1];
+    bool done;
+    __asm__ volatile("lock cmpxchg16b %1"
+                     : "=@ccz"(done), "+m"(*(uint64_t(*)[2])p), "+a"(lo), "+d"(hi)
+                     : "b"(val[0]), "c"(val[1])
+                     : "memory");
+    return done;
+}
+
 static inline uint64_t rdtsc(void)
 {
     uint32_t lo, hi;

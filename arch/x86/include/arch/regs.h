@@ -76,6 +76,7 @@
 #define PFEC_USER (1U << 2)
 #define PFEC_RESERVED (1U << 3)
 #define PFEC_FETCH (1U << 4)
+#define PFEC_KEY (1U << 5)
 
 #define ENTRY_SYSCALL 0xffffffffU /* regs->entry_vector after SYSCALL */
 
