@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: arch/x86/cpu/policy.c */
+/* links: arch/x86/cpu/policy.c arch/x86/cpu/policy_guest.c */
 /*
  * CPUID policies: what guests get of a made-up machine, the serial form there and back, and what a
  * toolstack may not ask for.

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CPUID: reading the machine into policies at boot, and answering for a guest. In PV guests the
- * instruction runs natively unless the machine has CPUID faulting; kernels use the prefixed form,
- * which comes here. public arch-x86/cpuid.h.
+ * CPUID: reading the machine into policies at boot, domains' policies, and answering for a PV guest.
+ * There the instruction runs natively unless the machine has CPUID faulting; kernels use the
+ * prefixed form, which comes here. hvm/cpuid.c is the same for HVM guests.
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
+#include <arch/hvm_cpu.h>
 #include <arch/msr.h>
 #include <arch/percpu.h>
 #include <arch/policy.h>
@@ -14,17 +15,12 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/page.h>
-#include <hv/time.h>
-#include <lib/string.h>
 #include <xen/arch-x86/cpufeatureset.h>
-#include <xen/arch-x86/cpuid.h>
 
+#include "cpuid_priv.h"
 #include "policy_priv.h"
 
 #define F(name) XEN_X86_FEATURE_##name
-#define HV_LEAVES_PV XEN_CPUID_MAX_NUM_LEAVES
-#define HV_LEAVES_MIN 2
-#define ABI_VERSION ((4U << 16) | 17)
 #define HWCR_CPUID_USER_DIS (1ULL << 35)
 
 static struct cpu_policy policies[NR_POLICIES];
@@ -105,20 +101,29 @@ void cpu_policies_init(void)
 
 const struct cpu_policy *cpu_policy_of(enum policy_kind kind)
 {
-    return (unsigned int)kind < NR_POLICIES ? &policies[kind] : NULL;
+    if ((unsigned int)kind >= NR_POLICIES)
+        return NULL;
+    if ((kind == POLICY_HVM_MAX || kind == POLICY_HVM_DEFAULT) && !hvm_available())
+        return NULL;
+    return &policies[kind];
 }
 
 /* --- a domain's ------------------------------------------------------------------------------- */
 
 int domain_policy_init(struct domain *d)
 {
-    struct cpu_policy *p = hv_alloc(sizeof(*p));
+    const struct cpu_policy *from = cpu_policy_of(is_pv(d) ? POLICY_PV_DEFAULT
+                                                           : POLICY_HVM_DEFAULT);
+    struct cpu_policy *p;
 
+    if (!from)
+        return -EOPNOTSUPP;
+    p = hv_alloc(sizeof(*p));
     if (!p)
         return -ENOMEM;
     if (policies[POLICY_RAW].basic[0].a == 0)
         cpu_policies_init();
-    *p = policies[is_pv(d) ? POLICY_PV_DEFAULT : POLICY_HVM_DEFAULT];
+    *p = *from;
     if (d->is_hardware && cpu_policy_has(&policies[POLICY_HOST], F(ITSC))) /* it does not migrate */
         policy_set_feature(p, F(ITSC), true);
     d->arch.policy = p;
@@ -158,95 +163,7 @@ int domain_policy_set(struct domain *d, const struct xen_cpuid_leaf *leaves, uin
     return rc;
 }
 
-/* --- answers ---------------------------------------------------------------------------------- */
-
-static struct cpuid_regs tsc_leaf(const struct vcpu *v, uint32_t subleaf)
-{
-    const struct vcpu_time_info *t = &v->info->time;
-    const uint32_t khz = time_tsc_khz();
-
-    switch (subleaf) {
-    case 0:
-        return (struct cpuid_regs){ .a = (time_tsc_is_stable() ? 2 : 0) |
-                                         (cpu_features.rdtscp ? 4 : 0),
-                                    .b = v->domain->tsc_mode,
-                                    .c = khz };
-    case 1:
-        return (struct cpuid_regs){ .c = t->tsc_to_system_mul, .d = (uint32_t)t->tsc_shift };
-    case 2:
-        return (struct cpuid_regs){ .a = khz };
-    default:
-        return (struct cpuid_regs){ 0 };
-    }
-}
-
-static unsigned int machine_address_width(void)
-{
-    return 64 - (unsigned int)__builtin_clzll(mfn_to_paddr(mfn_max()));
-}
-
-static struct cpuid_regs hypervisor_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf)
-{
-    const uint8_t asked = v->domain->arch.policy->hv_limit;
-    const uint32_t limit = asked ? MAX(MIN(asked, HV_LEAVES_PV), HV_LEAVES_MIN) : HV_LEAVES_PV;
-
-    if (index > limit)
-        return (struct cpuid_regs){ 0 };
-    switch (index) {
-    case 0:
-        return (struct cpuid_regs){ XEN_CPUID_FIRST_LEAF + limit, XEN_CPUID_SIGNATURE_EBX,
-                                    XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
-    case 1:
-        return (struct cpuid_regs){ .a = ABI_VERSION };
-    case 2: /* one hypercall page, made by writing the MSR */
-        return (struct cpuid_regs){
-            1, MSR_XEN_FIRST, is_pv(v->domain) ? XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD : 0, 0
-        };
-    case 3:
-        return tsc_leaf(v, subleaf);
-    case 5:
-        return (struct cpuid_regs){
-            .b = is_pv(v->domain) && subleaf == 0 ? machine_address_width() : 0
-        };
-    default:
-        return (struct cpuid_regs){ 0 };
-    }
-}
-
-static struct leaf policy_leaf(const struct cpu_policy *p, uint32_t leaf, uint32_t subleaf)
-{
-    const struct leaf none = { 0 };
-
-    if (leaf <= MIN(p->basic[0].a, POLICY_BASIC - 1U)) {
-        switch (leaf) {
-        case 4:
-            return subleaf < POLICY_CACHE ? p->cache[index_nospec(subleaf, POLICY_CACHE)] : none;
-        case 7:
-            return subleaf <= MIN(p->feat[0].a, POLICY_FEAT - 1U)
-                       ? p->feat[index_nospec(subleaf, POLICY_FEAT)]
-                       : none;
-        case 0xb: return subleaf < POLICY_TOPO ? p->topo[index_nospec(subleaf, POLICY_TOPO)] : none;
-        case 0xd:
-            return subleaf < POLICY_XSTATE ? p->xstate[index_nospec(subleaf, POLICY_XSTATE)] : none;
-        default: return p->basic[index_nospec(leaf, POLICY_BASIC)];
-        }
-    }
-    leaf -= 0x80000000U;
-    if (leaf <= MIN(p->extended[0].a & 0xffff, POLICY_EXTENDED - 1U))
-        return p->extended[index_nospec(leaf, POLICY_EXTENDED)];
-    return none;
-}
-
-/* Bytes that XSAVE needs for the components in xcr0. */
-static uint32_t xsave_bytes(const struct cpu_policy *p, uint64_t xcr0)
-{
-    uint32_t size = 512 + 64;
-
-    for (unsigned int i = 2; i < POLICY_XSTATE; i++)
-        if (xcr0 & BIT(i))
-            size = MAX(size, p->xstate[i].a + p->xstate[i].b);
-    return size;
-}
+/* --- answers to PV guests --------------------------------------------------------------------- */
 
 /*
  * Linux gives up XSAVE if OSXSAVE does not show before it has set CR4.OSXSAVE, so a PV kernel sees
@@ -261,8 +178,6 @@ static bool shows_osxsave(const struct vcpu *v, const struct cpu_policy *p)
 
 static void adjust_leaf_1(const struct vcpu *v, const struct cpu_policy *p, struct cpuid_regs *r)
 {
-    if (!is_pv(v->domain))
-        r->b |= v->id * 2 << 24;
     if (shows_osxsave(v, p))
         r->c |= 1U << (F(OSXSAVE) % 32);
     /* dom0 looks after the machine: it reads memory types, and frequencies. */
@@ -275,21 +190,15 @@ static void adjust_leaf_1(const struct vcpu *v, const struct cpu_policy *p, stru
 struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf)
 {
     const struct cpu_policy *p = v->domain->arch.policy;
-    struct cpuid_regs r;
-    struct leaf l;
+    const struct leaf l = cpuid_leaf(v, leaf, subleaf);
+    struct cpuid_regs r = { l.a, l.b, l.c, l.d };
 
-    if (leaf - XEN_CPUID_FIRST_LEAF < 0x100)
-        return hypervisor_leaf(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf);
-    l = policy_leaf(p, leaf, subleaf);
-    r = (struct cpuid_regs){ l.a, l.b, l.c, l.d };
     if (leaf == 1)
         adjust_leaf_1(v, p, &r);
     else if (leaf == 0x80000001 && domain_is_32bit(v->domain))
         r.d &= ~(1U << (F(LM) % 32));
     else if (leaf == 0xb)
         r.c |= subleaf & 0xff;
-    else if (leaf == 0xd && subleaf <= 1 && cpu_policy_has_xsave(p))
-        r.b = subleaf == 0 || (r.a & 0xa) ? xsave_bytes(p, v->arch.xcr0) : 0;
     return r;
 }
 

@@ -61,6 +61,8 @@ struct hvm_ops {
 #define HVM_SEG_TR 7U
 extern const struct hvm_ops *hvm_ops; /* NULL: this machine runs no such guests */
 
+static inline bool hvm_available(void) { return hvm_ops != NULL; }
+
 /* The registers of v (current, or at rest). */
 struct cpu_user_regs *hvm_regs(struct vcpu *v);
 

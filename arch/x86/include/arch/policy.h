@@ -55,7 +55,8 @@ struct policy_error {
 };
 
 void cpu_policies_init(void); /* boot, after the features and options */
-const struct cpu_policy *cpu_policy_of(enum policy_kind kind); /* NULL for an unknown one */
+/* NULL for an unknown one, and for those of HVM guests on a machine that runs none */
+const struct cpu_policy *cpu_policy_of(enum policy_kind kind);
 
 /*
  * Serialise: *nr is the space in, what is needed out. -ENOBUFS when that is more (out is filled as
@@ -92,6 +93,7 @@ static inline bool cpu_policy_has(const struct cpu_policy *p, unsigned int featu
     return cpu_policy_word(p, feature / 32) & (1U << (feature % 32));
 }
 bool cpu_policy_has_xsave(const struct cpu_policy *p);
+bool cpu_policy_is_amd(const struct cpu_policy *p); /* or Hygon */
 
 /* CPUID as v's guest gets it. */
 struct cpuid_regs guest_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf);

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What CPUID answers have in common, whatever runs the guest (cpuid_leaf.c). */
+#ifndef CPU_CPUID_PRIV_H
+#define CPU_CPUID_PRIV_H
+
+#include <arch/policy.h>
+
+/*
+ * What v's policy says, with the hypervisor's own leaves, and the sizes in 0xd for v's XCR0. A leaf
+ * or subleaf that there is not is all zeros. The caller adds what depends on its kind of guest.
+ */
+struct leaf cpuid_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf);
+
+#endif
