@@ -50,11 +50,23 @@ struct hvm_ops {
     /* seg: enum insn_segment or HVM_SEG_*. */
     void (*get_segment)(struct vcpu *v, unsigned int seg, struct emul_segment *s);
     void (*set_segment)(struct vcpu *v, unsigned int seg, const struct emul_segment *s);
+    unsigned int (*cpl)(struct vcpu *v);
     /* cr0, cr3, cr4, efer, pat, dr7, tsc_offset of struct hvm_cpu have changed. */
     void (*update)(struct vcpu *v);
     /* MSRs that live in the control block. False: not one of these. Values are checked. */
     bool (*get_msr)(struct vcpu *v, uint32_t msr, uint64_t *val);
     bool (*set_msr)(struct vcpu *v, uint32_t msr, uint64_t val);
+    /* Around the time on a cpu; leave: registers that are still in the cpu go to memory. */
+    void (*enter)(struct vcpu *v);
+    void (*leave)(struct vcpu *v);
+    void (*resume)(void) noreturn; /* run current */
+    /* Nothing that was translated before may be used any more by v. Any cpu. */
+    void (*forget_tlb)(struct vcpu *v);
+    /* Of current: can it take an interrupt (or an NMI) right now? Say when it can. Inject. */
+    bool (*can_take)(struct vcpu *v, bool nmi);
+    void (*want_window)(struct vcpu *v, bool nmi);
+    void (*inject)(struct vcpu *v, const struct hvm_event *e);
+    void (*set_shadow)(struct vcpu *v, bool on); /* of interrupts, for one instruction */
 };
 
 #define HVM_SEG_LDTR 6U
