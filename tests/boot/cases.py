@@ -173,6 +173,8 @@ CASES = [
          release=True, disks=True, limit=120, skip={"xen": "it is one, and runs `workload`"}),
     Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",
          initrd="dom0-guest.cpio", limit=175),
+    Case("domu-pvh", "PVH guests are created, paused, shut down and destroyed", "domu-pvh",
+         initrd="dom0-guest.cpio", limit=175),
     Case("domu-verbs", "the verbs of xl and the tools beside it, on guests that are alive", "domu-verbs",
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-ends", "guests that end, and what on_poweroff ... on_soft_reset make of it", "domu-ends",

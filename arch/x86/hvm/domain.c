@@ -39,7 +39,7 @@ int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *co
     rc = d->arch.ioport_caps ? hvm_devices_create(d, config->arch.emulation_flags) : -ENOMEM;
     if (rc)
         goto free_policy;
-    spin_init(&d->arch.hvm->debug_lock, RANK_LEAF);
+    spin_init(&d->arch.hvm->debug_lock, RANK_HVM_DEV);
     rc = p2m_create(d);
     if (rc)
         goto free_devices;

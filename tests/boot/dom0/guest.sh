@@ -12,7 +12,7 @@ guest_config() {
     shift 2
     {
         echo "name = '$name'"
-        echo "type = 'pv'"
+        echo "type = '${guest_type:-pv}'"
         echo "kernel = '/guest/vmlinuz'"
         echo "ramdisk = '/guest/initrd'"
         echo "cmdline = 'console=hvc0 ${guest_args:-}'"

@@ -85,7 +85,6 @@ static void write_image(uint32_t run)
         memcpy(page_of((unsigned int)(at / PAGE)), payload + at, PAGE);
     box = page_of(0);
     box->run = run;
-    box->image_pages = (uint32_t)(size / PAGE);
     domu_unmap(window);
 }
 
@@ -135,7 +134,7 @@ static bool start(uint32_t run)
         return false;
     }
     write_image(run);
-    rc = set_context(((const struct mailbox *)payload)->entry);
+    rc = set_context((uint32_t)((const struct mailbox *)payload)->entry);
     rc = rc ?: domu_unpause(&d);
     CHECK_EQ(rc, 0, "start it");
     return rc == 0;

@@ -23,7 +23,7 @@ struct hvm_ioreq_vcpu;
 
 struct hvm_domain {
     struct p2m p2m;
-    spinlock_t debug_lock;   /* RANK_LEAF: the two below */
+    spinlock_t debug_lock;   /* RANK_HVM_DEV: the two below */
     char debug_line[80];     /* what came through port 0xe9 and has no end yet */
     unsigned int debug_length;
     uint64_t param[HVM_NR_PARAMS]; /* HVM_PARAM_* as set (params.c) */
@@ -89,6 +89,7 @@ void hvm_vcpu_forget(struct vcpu *v);
 int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
 void hvm_vcpu_apply_init(struct vcpu *v); /* of current: an INIT that came, before it enters */
 void hvm_emulate_init(struct vcpu *v);
+void hvm_params_init(struct domain *d);
 
 /* Hypercalls (hypercall.c). */
 void hvm_fill_hypercall_page(void *page);

@@ -8,7 +8,6 @@
 #define PVH_PAGES 2048U /* of the guest: 8 MiB from 0 on */
 #define PVH_NOTES 200U
 #define PVH_WHAT 96U
-#define PVH_MAGIC 0x21687670U
 
 enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN };
 
@@ -19,9 +18,8 @@ struct pvh_note {
 };
 
 struct mailbox {
-    uint32_t magic, entry; /* of the image */
+    uint64_t entry;        /* of the image */
     uint32_t run;          /* RUN_*, of the maker */
-    uint32_t image_pages;
     uint32_t alive;        /* RUN_SPIN: counts */
     uint32_t nr_notes;
     struct pvh_note note[PVH_NOTES];

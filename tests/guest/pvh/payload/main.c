@@ -22,7 +22,7 @@
 extern const char start_pvh[], start_ap[];
 
 struct mailbox mailbox __attribute__((section(".mailbox"))) = {
-    .magic = PVH_MAGIC
+    .entry = (uint64_t)start_pvh
 };
 
 #define PAGE 4096UL
@@ -494,7 +494,7 @@ void main64(void)
         break;
     case RUN_SPIN:
         for (;;)
-            mailbox.alive++;
+            ((volatile struct mailbox *)&mailbox)->alive++;
     }
     shut_down(SHUTDOWN_poweroff);
 }
