@@ -26,7 +26,6 @@ int hvm_gnttab_map(struct domain *d, uint64_t gpa, mfn_t frame, uint32_t flags)
         page_put(pg);
         return GNTST_general_error;
     }
-    page_note_foreign(pg);
     return GNTST_okay;
 }
 

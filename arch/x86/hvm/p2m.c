@@ -387,6 +387,8 @@ static int set(struct domain *d, gfn_t gfn, unsigned int order, mfn_t mfn, enum 
     c.holds = holds(&c);
     if (!sane(&c, order))
         return -EINVAL;
+    if (c.holds && !p2m_is_ram(type))
+        page_note_foreign(mfn_to_page_known(mfn));
     spin_lock(&d->arch.hvm->p2m.lock);
     rc = look(&c, from, old);
     if (!rc)

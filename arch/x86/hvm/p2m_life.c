@@ -6,6 +6,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/log.h>
+#include <hv/memory.h>
 #include <hv/softirq.h>
 
 #ifndef HOST
@@ -50,6 +51,8 @@ static void drop_held(const pte_t *table)
                                        .type = p2m_pte_type(table[i]),
                                        .holds = table[i].v & P2M_HOLDS };
 
+        if (old.holds && p2m_is_ram(old.type))
+            m2p_set(old.mfn, M2P_INVALID);
         p2m_entry_put(&old);
     }
 }
