@@ -62,10 +62,12 @@ static void slot_end(word_t *slot, const struct ioreq_server *s, const struct vc
 
 void ioreq_tell_port(struct ioreq_server *s, unsigned int vcpu)
 {
-    half_t *slot = (half_t *)s->sync.va + vcpu * (sizeof(struct ioreq) / sizeof(half_t));
+    half_t *slot = s->sync.va;
 
-    if (s->sync.va)
-        write_once(slot[offsetof(struct ioreq, vp_eport) / sizeof(half_t)], s->port[vcpu]);
+    if (!slot)
+        return;
+    slot += vcpu * (sizeof(struct ioreq) / sizeof(*slot));
+    write_once(slot[offsetof(struct ioreq, vp_eport) / sizeof(*slot)], s->port[vcpu]);
 }
 
 /* --- sending ---------------------------------------------------------------------------------- */
