@@ -105,11 +105,22 @@ long memory_map_set(struct vcpu *v, uint64_t arg)
 /* Frames that the resource may have; 0: the domain has no such resource. */
 static uint32_t resource_size(const struct domain *d, const struct xen_mem_acquire_resource *r)
 {
-    if (r->type != XENMEM_resource_grant_table || !d->gnttab)
-        return 0; /* an ioreq server's pages, a trace: Not yet. */
+    if (r->type != XENMEM_resource_grant_table)
+        return arch_resource_size(d, r->type);
+    if (!d->gnttab)
+        return 0;
     if (r->id == XENMEM_resource_grant_table_id_shared)
         return gnttab_max_frames(d, false);
     return r->id == XENMEM_resource_grant_table_id_status ? gnttab_max_frames(d, true) : 0;
+}
+
+static int resource_frame(struct domain *d, const struct xen_mem_acquire_resource *r, uint64_t i,
+                          mfn_t *mfn)
+{
+    if (r->type != XENMEM_resource_grant_table)
+        return arch_resource_frame(d, r->type, r->id, r->frame + i, mfn);
+    return gnttab_get_frame(d, (unsigned int)(r->frame + i),
+                            r->id == XENMEM_resource_grant_table_id_status, mfn);
 }
 
 /* The frame numbers from `start` on: a call may be continued. */
@@ -117,8 +128,6 @@ static long resource_frames(struct vcpu *v, struct domain *d,
                             const struct xen_mem_acquire_resource *r, uint32_t op, uint64_t arg,
                             uint64_t start)
 {
-    bool status = r->id == XENMEM_resource_grant_table_id_status;
-
     if (start >= r->nr_frames || r->nr_frames > MEMORY_MAX_EXTENTS ||
         r->frame > UINT32_MAX - r->nr_frames)
         return -EINVAL;
@@ -129,7 +138,7 @@ static long resource_frames(struct vcpu *v, struct domain *d,
 
         if (i > start && preempt_wanted())
             return hypercall_continue(v, 2, memory_op_at(op, i), arg);
-        rc = gnttab_get_frame(d, (unsigned int)(r->frame + i), status, &mfn);
+        rc = resource_frame(d, r, i, &mfn);
         if (rc)
             return rc;
         frame = mfn.n;

@@ -83,7 +83,7 @@ bool vcpu_runnable(const struct vcpu *v)
 
 static int asleep_state(const struct vcpu *v)
 {
-    const uint32_t blocked = (1U << VPF_BLOCKED) | (1U << VPF_POLL) | (1U << VPF_BLOCKED_IN_XEN);
+    const uint32_t blocked = (1U << VPF_BLOCKED) | (1U << VPF_POLL) | (1U << VPF_IOREQ);
 
     return read_once(v->pause_flags) & blocked ? RUNSTATE_blocked : RUNSTATE_offline;
 }

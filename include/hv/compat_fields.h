@@ -177,6 +177,16 @@
 #define FIELDS_physdev_pci_device(K, S, T, P) \
     K(KEEP, T, P seg) K(KEEP, T, P bus) K(KEEP, T, P devfn)
 
+/* --- public hvm/hvm_op.h, hvm/dm_op.h --------------------------------------------------------- */
+
+#define FIELDS_xen_hvm_param(K, S, T, P) \
+    K(KEEP, T, P domid) K(KEEP, T, P pad) K(KEEP, T, P index) K(U64, T, P value)
+#define FIELDS_xen_hvm_get_time(K, S, T, P) K(U64, T, P now)
+#define FIELDS_xen_hvm_get_mem_type(K, S, T, P) \
+    K(KEEP, T, P domid) K(KEEP, T, P mem_type) K(KEEP, T, P pad) K(U64, T, P pfn)
+#define FIELDS_xen_hvm_evtchn_upcall_vector(K, S, T, P) K(KEEP, T, P vcpu) K(KEEP, T, P vector)
+#define FIELDS_xen_dm_op_buf(K, S, T, P) K(ULONG, T, P h) K(ULONG, T, P size)
+
 /* --- all of them, a structure after those that are in it -------------------------------------- */
 
 #define COMPAT_STRUCTS(X) \
@@ -204,6 +214,8 @@
     X(physdev_set_iobitmap) X(physdev_apic) X(physdev_irq) X(physdev_map_pirq) \
     X(physdev_unmap_pirq) X(physdev_manage_pci) X(physdev_restore_msi) \
     X(physdev_manage_pci_ext) X(physdev_setup_gsi) X(physdev_get_free_pirq) \
-    X(physdev_pci_mmcfg_reserved) X(physdev_pci_device_add) X(physdev_pci_device)
+    X(physdev_pci_mmcfg_reserved) X(physdev_pci_device_add) X(physdev_pci_device) \
+    X(xen_hvm_param) X(xen_hvm_get_time) X(xen_hvm_get_mem_type) X(xen_hvm_evtchn_upcall_vector) \
+    X(xen_dm_op_buf)
 
 #endif

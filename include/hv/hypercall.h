@@ -40,6 +40,6 @@ hypercall_fn hc_set_trap_table, hc_mmu_update, hc_set_gdt, hc_stack_switch, hc_s
     hc_memory_op, hc_multicall, hc_update_va_mapping, hc_set_timer_op, hc_xen_version,
     hc_console_io, hc_grant_table_op, hc_vm_assist, hc_update_va_mapping_otherdomain, hc_iret,
     hc_vcpu_op, hc_set_segment_base, hc_mmuext_op, hc_nmi_op, hc_sched_op, hc_callback_op,
-    hc_event_channel_op, hc_physdev_op, hc_sysctl, hc_domctl, hc_hypfs_op;
+    hc_event_channel_op, hc_physdev_op, hc_hvm_op, hc_sysctl, hc_domctl, hc_dm_op, hc_hypfs_op;
 
 #endif

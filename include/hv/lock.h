@@ -23,6 +23,7 @@ enum lock_rank {
     RANK_PV_LDT,
     RANK_GNTTAB,     /* a domain's grant table; maptrack */
     RANK_GNTTAB_ENTRY,
+    RANK_IOREQ,      /* an HVM domain's ioreq servers */
     RANK_EVENT,      /* a domain's event channels */
     RANK_PT,         /* a domain's page-table updates */
     RANK_P2M,        /* a translated domain's physmap */

@@ -25,7 +25,7 @@ struct xen_domctl_schedparam_vcpu;
 /* vcpu->pause_flags: any bit set keeps it off the cpus. Bits change atomically. */
 #define VPF_BLOCKED 0   /* SCHEDOP_block, until an event */
 #define VPF_DOWN 1      /* not brought up, or taken down */
-#define VPF_BLOCKED_IN_XEN 2
+#define VPF_IOREQ 2      /* an access waits for a device model's answer (arch/ioreq.h) */
 #define VPF_POLL 3      /* SCHEDOP_poll */
 #define VPF_INITIALISING 4 /* VCPUOP_initialise is reading its context */
 

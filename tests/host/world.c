@@ -289,7 +289,7 @@ struct domain *world_domain(domid_t id, unsigned int nr_vcpus)
         v->id = i;
         v->processor = i;
         v->domain = d;
-        v->info = &d->shared_info->vcpu_info[i];
+        v->info = &d->shared_info->vcpu_info[i < XEN_LEGACY_MAX_VCPUS ? i : 0];
         d->vcpu[i] = v;
     }
     return d;

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Operations of device models on the memory of their domain (public hvm/dm_op.h). Long ones keep what
+ * is left in the caller's copy of the operation, which is how they go on.
+ */
+#include "dm_priv.h"
+#include "ioreq_priv.h"
+
+#include <arch/hvm.h>
+#include <arch/p2m.h>
+#include <hv/domain.h>
+#include <hv/errno.h>
+#include <hv/memory.h>
+#include <hv/softirq.h>
+
+#define PAGES_A_TIME 256U /* between preemption points */
+#define MAX_VRAM_PAGES BIT(30 - PAGE_SHIFT)
+
+/*
+ * There is no log of writes, so there is no answer to which pages of the frame buffer have changed.
+ * -ENODATA says that, and QEMU draws all of it. Nothing to stop: 0 for no pages, which ends tracking.
+ */
+int dm_track_dirty_vram(struct dm_call *c)
+{
+    const struct xen_dm_op_track_dirty_vram *o = &c->op.u.track_dirty_vram;
+
+    if (o->pad || c->nr_bufs < 2 || o->nr > MAX_VRAM_PAGES ||
+        DIV_ROUND_UP(o->nr, 8) > c->buf[1].size)
+        return -EINVAL;
+    return o->nr ? -ENODATA : 0;
+}
+
+/* Nobody logs writes (saving is not there yet), so nobody is to be told. Nor does Xen look then. */
+int dm_modified_memory(struct dm_call *c) { return 0; }
+
+static bool is_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_RAM_RO; }
+
+/* An entry that was taken out by p2m_set(), and is not ours to change, with all that it holds. */
+static void put_back(struct domain *d, gfn_t gfn, const struct p2m_entry *e)
+{
+    if (p2m_set(d, gfn, P2M_ORDER_4K, e->mfn, e->type, NULL))
+        domain_crash(d, "gfn %#llx of a device model's call is lost", (unsigned long long)gfn.n);
+}
+
+/* --- types ------------------------------------------------------------------------------------ */
+
+static int hole_to_mmio(struct domain *d, gfn_t gfn)
+{
+    struct p2m_entry old = { .type = P2M_NONE };
+    int rc = p2m_set(d, gfn, P2M_ORDER_4K, INVALID_MFN, P2M_MMIO_DM, &old);
+
+    if (rc || old.type == P2M_NONE || old.type == P2M_MMIO_DM)
+        return rc;
+    put_back(d, gfn, &old); /* it has just been filled */
+    return -EAGAIN;
+}
+
+static int change_one(struct domain *d, gfn_t gfn, enum p2m_type to)
+{
+    const enum p2m_type from = p2m_lookup(d, gfn).type;
+
+    if (from == to)
+        return 0;
+    if (to == P2M_IOREQ)
+        return from == P2M_RAM ? p2m_change_type(d, gfn, from, to) : -EINVAL;
+    if (from == P2M_IOREQ)
+        return to == P2M_RAM ? p2m_change_type(d, gfn, from, to) : -EINVAL;
+    if (from == P2M_NONE && to == P2M_MMIO_DM)
+        return hole_to_mmio(d, gfn);
+    return is_ram(from) ? p2m_change_type(d, gfn, from, to) : -EINVAL;
+}
+
+int dm_set_mem_type(struct dm_call *c)
+{
+    static const uint8_t types[] = {
+        [HVMMEM_ram_rw] = P2M_RAM,
+        [HVMMEM_ram_ro] = P2M_RAM_RO,
+        [HVMMEM_mmio_dm] = P2M_MMIO_DM,
+        [HVMMEM_unused] = P2M_NONE,
+        [HVMMEM_ioreq_server] = P2M_IOREQ,
+    };
+    struct xen_dm_op_set_mem_type *o = &c->op.u.set_mem_type;
+    const uint64_t max = read_once(c->d->arch.hvm->p2m.max_gfn);
+    enum p2m_type to;
+
+    if (o->pad || o->nr == 0 || o->first_pfn > max || o->nr - 1 > max - o->first_pfn ||
+        o->mem_type >= ARRAY_SIZE(types) || o->mem_type == HVMMEM_unused)
+        return -EINVAL;
+    to = types[index_nospec(o->mem_type, ARRAY_SIZE(types))];
+    if (to == P2M_IOREQ && !ioreq_has_mem_server(c->d))
+        return -EINVAL;
+    for (unsigned int i = 0;; i++) {
+        int rc = change_one(c->d, _gfn(o->first_pfn), to);
+
+        if (rc)
+            return rc;
+        o->first_pfn++;
+        if (--o->nr == 0)
+            return 0;
+        if (i % PAGES_A_TIME == PAGES_A_TIME - 1 && preempt_wanted())
+            return -ERESTART;
+    }
+}
+
+/* All pages of a server's type become RAM again. */
+static int give_up_type(struct domain *d, uint64_t *next)
+{
+    const uint64_t max = read_once(d->arch.hvm->p2m.max_gfn);
+
+    for (unsigned int i = 0; *next <= max; i++) {
+        const gfn_t gfn = _gfn(*next);
+        const struct p2m_entry e = p2m_lookup(d, gfn);
+        const uint64_t size = BIT(e.order);
+
+        if (i % PAGES_A_TIME == PAGES_A_TIME - 1 && preempt_wanted())
+            return -ERESTART;
+        if (e.type == P2M_IOREQ) {
+            int rc = p2m_change_type(d, gfn, P2M_IOREQ, P2M_RAM);
+
+            if (rc && rc != -EBUSY) /* it is no longer: fine */
+                return rc;
+            (*next)++;
+        } else {
+            *next = ROUND_DOWN(*next, size) + size; /* past the leaf or the hole */
+        }
+    }
+    return 0;
+}
+
+int dm_map_mem_type(struct dm_call *c)
+{
+    struct xen_dm_op_map_mem_type_to_ioreq_server *o = &c->op.u.map_mem_type_to_ioreq_server;
+    int rc;
+
+    if (o->type != HVMMEM_ioreq_server || (o->flags & ~XEN_DMOP_IOREQ_MEM_ACCESS_WRITE))
+        return -EINVAL;
+    if (o->flags == 0) {
+        /* Pages first: a write to one that has no server would be lost. */
+        rc = ioreq_server_has_mem_type(c->d, c->self, o->id);
+        if (!rc)
+            rc = give_up_type(c->d, &o->opaque);
+        if (rc)
+            return rc;
+    } else if (o->opaque != 0) {
+        return -EINVAL;
+    }
+    return ioreq_server_mem_type(c->d, c->self, o->id, o->flags);
+}
+
+/* --- places ----------------------------------------------------------------------------------- */
+
+/*
+ * One entry replaces another in one step, and what was there is looked at afterwards: the guest may
+ * change its physmap at any time. A frame of its own that was at the destination is given up.
+ */
+static int relocate_one(struct domain *d, gfn_t from, gfn_t to)
+{
+    struct p2m_entry e = { .type = P2M_NONE }, old = { .type = P2M_NONE };
+    int rc;
+
+    if (from.n == to.n)
+        return is_ram(p2m_lookup(d, from).type) ? 0 : -EINVAL;
+    rc = p2m_set(d, from, P2M_ORDER_4K, INVALID_MFN, P2M_NONE, &e);
+    if (rc)
+        return rc;
+    if (!is_ram(e.type)) {
+        if (e.type != P2M_NONE)
+            put_back(d, from, &e);
+        return -EINVAL;
+    }
+    rc = p2m_set(d, to, P2M_ORDER_4K, e.mfn, e.type, &old);
+    if (!rc && old.type != P2M_NONE && old.type != P2M_MMIO_DM) {
+        if (is_ram(old.type)) {
+            memory_release_frame(d, old.mfn); /* refused: a page of ours, which it may map again */
+            return 0;
+        }
+        put_back(d, to, &old); /* a grant or another's page: whoever mapped it has to unmap it */
+        rc = -EBUSY;
+    }
+    if (rc)
+        put_back(d, from, &e);
+    return rc;
+}
+
+int dm_relocate_memory(struct dm_call *c)
+{
+    struct xen_dm_op_relocate_memory *o = &c->op.u.relocate_memory;
+
+    if (o->pad || o->src_gfn > UINT64_MAX - o->size || o->dst_gfn > UINT64_MAX - o->size)
+        return -EINVAL;
+    for (unsigned int i = 0; o->size > 0; i++) {
+        int rc;
+
+        if (i % PAGES_A_TIME == PAGES_A_TIME - 1 && preempt_wanted())
+            return -ERESTART;
+        rc = relocate_one(c->d, _gfn(o->src_gfn), _gfn(o->dst_gfn));
+        if (rc)
+            return rc;
+        o->src_gfn++;
+        o->dst_gfn++;
+        o->size--;
+    }
+    return 0;
+}
+
+/* The physmap has no caching types of its own: all RAM is what the guest's PAT and MTRRs say. */
+int dm_pin_memory_cacheattr(struct dm_call *c) { return -EOPNOTSUPP; }
