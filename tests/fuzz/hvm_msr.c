@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* runs: 180000 */
+/* runs: 80000 */
 /* links: arch/x86/cpu/policy.c arch/x86/cpu/policy_guest.c arch/x86/cpu/cpuid_leaf.c */
 /* links: arch/x86/hvm/cpuid.c arch/x86/hvm/msr.c arch/x86/hvm/tsc.c arch/x86/hvm/mtrr.c */
 /* links: arch/x86/hvm/msr_save.c tests/host/hvm_cpu_world.c */
 /*
- * Sequences of RDMSR, WRMSR, CPUID and records by an HVM guest and who restores it. Input: two bytes
- * that choose the vendor and drop features from the policy, then 12 a step: what, which MSR, value.
- * After each step, nothing in the vcpu is a value that hardware would have refused.
+ * Sequences of RDMSR, WRMSR and CPUID by an HVM guest, and of records by who restores it. Input:
+ * two bytes that choose the vendor and drop features from the policy, then 12 a step: what, which
+ * MSR, value. After each step, nothing in the vcpu is a value that hardware would have refused.
  */
 #include <stdlib.h>
 #include <string.h>

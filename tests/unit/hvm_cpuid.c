@@ -3,8 +3,8 @@
 /* links: arch/x86/hvm/cpuid.c arch/x86/hvm/msr.c arch/x86/hvm/tsc.c arch/x86/hvm/mtrr.c */
 /* links: tests/host/hvm_cpu_world.c */
 /*
- * CPUID of an HVM vcpu: what follows its state, sizes of XSAVE areas as the Intel SDM computes them,
- * topology, the hypervisor's leaves, and that every other leaf is the policy's or empty.
+ * CPUID of an HVM vcpu: what follows its state, sizes of XSAVE areas as the Intel SDM computes
+ * them, topology, the hypervisor's leaves, and that every other leaf is the policy's or empty.
  */
 #include "check.h"
 

@@ -130,7 +130,8 @@ static void test_rights(void)
     {
         static const struct { uint16_t feature; uint32_t msr; uint64_t val; } with[] = {
             { F(TSC_ADJUST), 0x3b, 0 }, { F(SEP), 0x174, 0 }, { F(SEP), 0x176, 0 },
-            { F(PAT), 0x277, 0 }, { F(MTRR), 0xfe, 0 }, { F(MTRR), 0x2ff, 0 }, { F(MTRR), 0x200, 0 },
+            { F(PAT), 0x277, 0 }, { F(MTRR), 0xfe, 0 }, { F(MTRR), 0x2ff, 0 },
+            { F(MTRR), 0x200, 0 },
             { F(TSC_DEADLINE), 0x6e0, 0 }, { F(SYSCALL), 0xc0000081, 0 }, { F(LM), 0xc0000082, 0 },
             { F(LM), 0xc0000084, 0 }, { F(LM), 0xc0000102, 0 },
         };

@@ -33,8 +33,8 @@ static const uint16_t not_ours[] = {
 static const uint16_t never[] = {
     F(MONITOR), F(DS), F(TM1), F(PDCM), F(EIST), F(SMX), F(OSXSAVE), F(OSPKE), F(EXTAPIC), F(OSVW),
     F(IBS), F(SKINIT), F(WDT), F(LWP), F(TOPOEXT), F(MONITORX), F(SGX), F(PQM), F(PQE),
-    F(PROC_TRACE), F(CET_SS), F(CET_IBT), F(ENQCMD), F(HW_PSTATE), F(EFRO), F(AMD_PPIN), F(VIRT_SSBD),
-    F(CORE_CAPS), F(AUTO_IBRS), F(AVX512_FP16), F(WBNOINVD),
+    F(PROC_TRACE), F(CET_SS), F(CET_IBT), F(ENQCMD), F(HW_PSTATE), F(EFRO), F(AMD_PPIN),
+    F(VIRT_SSBD), F(CORE_CAPS), F(AUTO_IBRS), F(AVX512_FP16), F(WBNOINVD),
 };
 static const uint16_t provided[] = {
     F(APIC), F(X2APIC), F(TSC_DEADLINE), F(TSC_ADJUST), F(MTRR), F(HYPERVISOR)
