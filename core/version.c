@@ -13,9 +13,6 @@
 #include <hv/version.h>
 #include <lib/string.h>
 
-#define CAPABILITIES "xen-3.0-x86_64 xen-3.0-x86_32p "
-#define HVM_CAPABILITIES "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 "
-
 extern const char __note_start[], __note_end[];
 
 static int feature_submap(uint64_t arg)
@@ -95,8 +92,7 @@ long hc_xen_version(struct vcpu *v, const uint64_t arg[])
     case XENVER_compile_info:
         return compile_info(arg[1]);
     case XENVER_capabilities:
-        return answer_string(arg[1], arch_hvm_available() ? CAPABILITIES HVM_CAPABILITIES : CAPABILITIES,
-                             sizeof(xen_capabilities_info_t));
+        return answer_string(arg[1], arch_capabilities(), sizeof(xen_capabilities_info_t));
     case XENVER_changeset:
         return answer_string(arg[1], trusted ? build_changeset : "<denied>",
                              sizeof(xen_changeset_info_t));

@@ -8,6 +8,7 @@
 
 #include <arch/cpu.h>
 #include <arch/direct.h>
+#include <arch/hvm_cpu.h>
 #include <arch/numa.h>
 #include <arch/policy.h>
 #include <arch/pv.h>
@@ -18,6 +19,7 @@
 #include <hv/page.h>
 #include <hv/platform.h>
 #include <hv/time.h>
+#include <hv/version.h>
 
 /* --- policies --------------------------------------------------------------------------------- */
 
@@ -225,6 +227,16 @@ void arch_physinfo(struct xen_sysctl_physinfo *pi)
     pi->cores_per_socket = topology_cores_per_socket();
     for (unsigned int i = 0; i < ARRAY_SIZE(pi->hw_cap) && i < POLICY_NR_WORDS; i++)
         pi->hw_cap[i] = cpu_policy_word(host, i);
+    if (hvm_available())
+        pi->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
+}
+
+#define PV_CAPABILITIES "xen-3.0-x86_64 xen-3.0-x86_32p "
+
+const char *arch_capabilities(void)
+{
+    return hvm_available() ? PV_CAPABILITIES "hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 "
+                           : PV_CAPABILITIES;
 }
 
 bool arch_cpu_topology(unsigned int cpu, struct xen_sysctl_cputopo *out)

@@ -14,5 +14,6 @@
 extern const char build_compiler[], build_by[], build_domain[], build_date[], build_changeset[];
 
 const char *hv_command_line(void); /* as the boot loader gave it */
+const char *arch_capabilities(void); /* XENVER_capabilities: kinds of guests, by ABI and width */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CPUID: reading the machine into policies at boot, domains' policies, and answering for a PV guest.
- * There the instruction runs natively unless the machine has CPUID faulting; kernels use the
+ * CPUID: reading the machine into policies at boot, domains' policies, and answering for a PV
+ * guest. There the instruction runs natively unless the machine has CPUID faulting; kernels use the
  * prefixed form, which comes here. hvm/cpuid.c is the same for HVM guests.
  */
 #include <arch/cpu.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Policies: features by kind of guest, what depends on what, and what a toolstack may ask for. Pure.
- * The kinds follow the annotations in public arch-x86/cpufeatureset.h.
+ * Policies: features by kind of guest, what depends on what, and what a toolstack may ask for.
+ * Pure. The kinds follow the annotations in public arch-x86/cpufeatureset.h.
  *
  * Not for guests yet, because nothing here switches what they control: speculation control (IBRSB,
- * STIBP, SSBD), transactional memory, AMD's breakpoint masks (DBEXT), supervisor state (XSAVES), and
- * virtualization inside a guest (SVM, VMX).
+ * STIBP, SSBD), transactional memory, AMD's breakpoint masks (DBEXT), supervisor state (XSAVES),
+ * and virtualization inside a guest (SVM, VMX).
  */
 #include <abi.h>
 #include <arch/policy.h>
@@ -208,8 +208,8 @@ static void hide_topology(struct cpu_policy *p)
 }
 
 /*
- * The toolstack makes an HVM guest's topology out of the host's counts (it doubles them, as APIC ids
- * are twice the vcpu's number), so the default has those: threads in a package (1:ebx, 4:eax,
+ * The toolstack makes an HVM guest's topology out of the host's counts (it doubles them, as APIC
+ * ids are twice the vcpu's number), so the default has those: threads in a package (1:ebx, 4:eax,
  * 80000008:ecx). Addresses: what four levels reach.
  */
 static void hvm_leaves(struct cpu_policy *p)

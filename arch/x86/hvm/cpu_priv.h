@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * CPUID and MSRs of HVM guests: cpuid.c, msr.c, mtrr.c, msr_save.c; and what of it touches the
- * machine (msr_host.c).
+ * CPUID and MSRs of HVM guests: cpuid.c, msr.c, tsc.c, mtrr.c, msr_save.c; and what of it touches
+ * the machine (msr_host.c).
  */
 #ifndef HVM_CPU_PRIV_H
 #define HVM_CPU_PRIV_H
@@ -26,6 +26,14 @@ unsigned int hvm_phys_bits(const struct vcpu *v);
 int hvm_mtrr_read(struct vcpu *v, uint32_t msr, uint64_t *val) must_check;
 int hvm_mtrr_write(struct vcpu *v, uint32_t msr, uint64_t val) must_check;
 bool hvm_pat_valid(uint64_t pat);
+
+/* tsc.c: rows of msr.c's table. */
+int hvm_read_tsc(struct vcpu *v, uint32_t msr, uint64_t *val);
+int hvm_write_tsc(struct vcpu *v, uint32_t msr, uint64_t val);
+int hvm_read_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t *val);
+int hvm_write_tsc_adjust(struct vcpu *v, uint32_t msr, uint64_t val);
+int hvm_read_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t *val);
+int hvm_write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t val);
 
 int hvm_host_rdmsr(uint32_t msr, uint64_t *val); /* 0, or -1: this machine has it not */
 void hvm_host_tsc_aux(struct vcpu *v);           /* changed; if v is current, load it */

@@ -3,8 +3,8 @@
  * CPUID as HVM and PVH guests see it: their policy, and the bits that follow the vcpu's state.
  * Intel SDM vol. 2, "CPUID"; AMD APM vol. 3, appendix E.
  *
- * APIC ids are twice the vcpu's number, so that no two vcpus look like threads of a core. Leaves for
- * Hyper-V's interface (HVM_PARAM_VIRIDIAN): Not yet.
+ * APIC ids are twice the vcpu's number, so that no two vcpus look like threads of a core. Leaves
+ * for Hyper-V's interface (HVM_PARAM_VIRIDIAN): Not yet.
  */
 #include <arch/msr.h>
 #include <arch/regs.h>
@@ -56,13 +56,14 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     const struct hvm_cpu *c = hvm_cpu_of(v);
     struct leaf l = cpuid_leaf(v, leaf, subleaf);
+    const bool beyond = leaf < 0x40000000 && leaf > v->domain->arch.policy->basic[0].a;
 
-    switch (leaf) {
+    switch (beyond ? ~0U : leaf) {
     case 1:
         leaf_1(v, c, &l);
         break;
     case 7:
-        if (subleaf == 0 && (c->cr4 & CR4_PKE))
+        if (subleaf == 0 && (c->cr4 & CR4_PKE) && hvm_has(v, F(PKU)))
             l.c |= CPUID_BIT(OSPKE);
         break;
     case 0xb:

@@ -2,4 +2,4 @@
 /* The extension that runs HVM guests, once one has been found and switched on. */
 #include <arch/hvm_cpu.h>
 
-const struct hvm_ops *hvm_ops __attribute__((weak));
+const struct hvm_ops *hvm_ops;

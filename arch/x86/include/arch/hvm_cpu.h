@@ -99,8 +99,24 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 /* 0, or -1: #GP. */
 int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val) must_check;
 int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val) must_check;
-/* Reset values of what msr.c keeps in struct hvm_cpu (PAT, MTRRs, TSC_AUX, ...). */
+/*
+ * Values after power-on of what msr.c keeps in struct hvm_cpu (PAT, MTRRs, TSC_AUX, ...): for a new
+ * vcpu. INIT leaves them as they are. The caller says so to hvm_ops->update().
+ */
 void hvm_msr_reset(struct vcpu *v);
+
+/* Records of them. -EINVAL: a value that no guest could have set. */
+struct hvm_hw_mtrr;
+struct hvm_one_msr;
+void hvm_mtrr_save(struct vcpu *v, struct hvm_hw_mtrr *r);
+int hvm_mtrr_load(struct vcpu *v, const struct hvm_hw_mtrr *r) must_check;
+#define HVM_MSR_LIST 7U /* out[] has room for these; returns how many there are */
+unsigned int hvm_msr_list_save(struct vcpu *v, struct hvm_one_msr *out);
+/* -ENXIO: not one of ours, or not such a value. -EOPNOTSUPP: reserved fields. */
+int hvm_msr_list_load(struct vcpu *v, const struct hvm_one_msr *in, unsigned int nr) must_check;
+
+/* Implemented by what runs the guest: MSR 0x40000000 of CPUID leaf 0x40000002. 0, or -1: #GP. */
+int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check;
 
 /* --- the guest's memory by its own page tables (gwalk.c, copy.c) -------------------------------- */
 
