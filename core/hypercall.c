@@ -58,8 +58,10 @@ const struct hypercall hypercalls[NR_HYPERCALLS] = {
     [__HYPERVISOR_callback_op] = { hc_callback_op, 2, GUEST_PV },
     [__HYPERVISOR_event_channel_op] = { hc_event_channel_op, 2, GUEST_ANY },
     [__HYPERVISOR_physdev_op] = { hc_physdev_op, 2, GUEST_ANY },
+    [__HYPERVISOR_hvm_op] = { hc_hvm_op, 2, GUEST_ANY },
     [__HYPERVISOR_sysctl] = { hc_sysctl, 1, GUEST_ANY },
     [__HYPERVISOR_domctl] = { hc_domctl, 1, GUEST_ANY },
+    [__HYPERVISOR_dm_op] = { hc_dm_op, 3, GUEST_ANY },
     [__HYPERVISOR_hypfs_op] = { hc_hypfs_op, 5, GUEST_ANY },
 };
 

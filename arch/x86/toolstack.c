@@ -8,6 +8,7 @@
 
 #include <arch/cpu.h>
 #include <arch/direct.h>
+#include <arch/hvm_save.h>
 #include <arch/hvm_cpu.h>
 #include <arch/numa.h>
 #include <arch/policy.h>
@@ -192,7 +193,7 @@ long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
     case XEN_DOMCTL_psr_alloc:
         return -ENODEV; /* caches and bandwidth are not monitored or shared out */
     default:
-        return is_pv(d) ? pv_domctl(d, op, copy_back) : -ENOSYS;
+        return is_pv(d) ? pv_domctl(d, op, copy_back) : hvm_domctl(d, op, copy_back);
     }
 }
 
