@@ -96,7 +96,7 @@ UNUSED(hc_mmu_update) UNUSED(hc_set_gdt) UNUSED(hc_stack_switch) UNUSED(hc_set_c
                     UNUSED(hc_set_segment_base) UNUSED(hc_mmuext_op) UNUSED(hc_nmi_op)
                         UNUSED(hc_callback_op) UNUSED(hc_event_channel_op) UNUSED(hc_physdev_op)
                             UNUSED(hc_hvm_op) UNUSED(hc_sysctl) UNUSED(hc_domctl) UNUSED(hc_mca)
-                                UNUSED(hc_hypfs_op) UNUSED(hc_hvm_op) UNUSED(hc_dm_op)
+                                UNUSED(hc_hypfs_op) UNUSED(hc_dm_op)
 
                                 static void reset(void)
 {

@@ -2,6 +2,7 @@
 /* The life of an HVM or PVH domain, but for its vcpus: policy, physmap, devices, device models. */
 #include <arch/cpu.h>
 #include <arch/hvm.h>
+#include <arch/hvm_params.h>
 #include <arch/ioreq.h>
 #include <arch/policy.h>
 #include <arch/pv_mmu.h>

@@ -6,6 +6,7 @@
 #include <abi.h>
 #include <arch/cpu.h>
 #include <arch/hvm.h>
+#include <arch/hvm_params.h>
 #include <arch/hypercall.h>
 #include <arch/pv32.h>
 #include <arch/regs.h>
@@ -91,11 +92,14 @@ void hvm_fill_hypercall_page(void *page)
  * The guest says how wide it is by the code that asks for the page: shared pages are in that layout from
  * now on.
  */
-void hvm_latch_width(struct vcpu *v)
+void hvm_latch_shared_info(struct domain *d)
 {
-    struct domain *d = v->domain;
-    const bool narrow = hvm_insn_mode(v) != INSN_LONG64;
+    struct vcpu *v = current;
+    bool narrow;
 
+    if (v->domain != d)
+        return; /* the toolstack is as wide as it is */
+    narrow = hvm_insn_mode(v) != INSN_LONG64;
     if (d->is_32bit == narrow)
         return;
     evtchn_set_width(d, narrow);
@@ -116,6 +120,6 @@ int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val)
     hvm_fill_hypercall_page(va);
     page_unmap(va);
     page_put(pg);
-    hvm_latch_width(v);
+    hvm_latch_shared_info(v->domain);
     return 0;
 }

@@ -89,14 +89,11 @@ void hvm_vcpu_forget(struct vcpu *v);
 int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
 void hvm_vcpu_apply_init(struct vcpu *v); /* of current: an INIT that came, before it enters */
 void hvm_emulate_init(struct vcpu *v);
-void hvm_params_init(struct domain *d);
 
 /* Hypercalls (hypercall.c). */
 void hvm_fill_hypercall_page(void *page);
 int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check; /* 0, or -1: #GP */
 void hvm_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t arg[]);
-/* current says by its code how wide its domain's shared pages are */
-void hvm_latch_width(struct vcpu *v);
 
 /* --- between the extension and the rest (arch/x86/hvm) ----------------------------------------- */
 
