@@ -66,7 +66,10 @@ void smp_kick(unsigned int cpu) {}
 void cpu_wait(void) { panic("waits, and nobody else moves"); }
 void vcpu_kick(struct vcpu *v) { hw.kicks[v->id]++; }
 void vcpu_unblock(struct vcpu *v) {}
-uint64_t hvm_guest_tsc(const struct vcpu *v) { return (uint64_t)vtick_now(v) * 2; }
+uint64_t hvm_guest_tsc(const struct vcpu *v)
+{
+    return (uint64_t)vtick_now(v) * 2 + v->arch.hvm->cpu.tsc_offset;
+}
 uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return 2000000; }
 
 void hvm_vcpu_reset(struct vcpu *v)

@@ -5,21 +5,18 @@
  */
 #include <abi.h>
 #include <arch/cpu.h>
-#include <arch/fpu.h>
 #include <arch/msr.h>
 #include <arch/pt.h>
 #include <arch/pv.h>
 #include <arch/pv_hypercall.h>
+#include <arch/xstate.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
 #include <hv/page.h>
 #include <hv/vcpu.h>
-#include <lib/bytes.h>
-#include <lib/string.h>
 #include <xen/domctl.h>
 
-#define XSTATE_HEADER 16 /* xcr0, xcr0_accum; then the XSAVE area */
 #define MAX_MSRS 2
 
 static struct vcpu *vcpu_of(const struct domain *d, uint32_t id)
@@ -124,54 +121,6 @@ static long get_ext_context(struct domain *d, struct vcpu *v, struct xen_domctl 
         .sysenter_disables_events = v->arch.pv.sysenter.mask_events,
     };
     return 0;
-}
-
-/* --- XSAVE state ------------------------------------------------------------------------------ */
-
-static size_t xstate_size(void)
-{
-    return XSTATE_HEADER + (cpu_features.xsave ? cpu_features.xsave_size : 0);
-}
-
-static long get_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
-{
-    struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-    const uint64_t head[2] = { v->arch.xcr0, v->arch.xcr0_accum }, to = handle_addr(x->buffer);
-
-    if (x->size == 0 && x->xfeature_mask == 0) {
-        x->xfeature_mask = cpu_features.xcr0;
-        x->size = xstate_size();
-        return 0;
-    }
-    if (x->size != xstate_size() || x->xfeature_mask != cpu_features.xcr0)
-        return -EINVAL;
-    arch_sync_vcpu(v);
-    if (guest_write(to, head, sizeof(head)) ||
-        guest_write(to + XSTATE_HEADER, v->arch.xsave, xstate_size() - XSTATE_HEADER))
-        return -EFAULT;
-    return 0;
-}
-
-static long set_xstate(struct domain *d, struct vcpu *v, struct xen_domctl *op)
-{
-    const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-    const unsigned int order = order_of(xstate_size());
-    uint8_t *buf;
-    long rc = 0;
-
-    if (x->size < XSTATE_HEADER || x->size > xstate_size())
-        return -EINVAL;
-    buf = hv_page_alloc(order);
-    if (!buf)
-        return -ENOMEM;
-    arch_sync_vcpu(v);
-    if (guest_read(buf, handle_addr(x->buffer), x->size))
-        rc = -EFAULT;
-    else if (x->size > XSTATE_HEADER)
-        rc = fpu_set_area(v, buf + XSTATE_HEADER, x->size - XSTATE_HEADER, get_le64(buf),
-                          get_le64(buf + 8));
-    hv_page_free(buf, order);
-    return rc;
 }
 
 /* --- MSRs ------------------------------------------------------------------------------------- */
@@ -291,8 +240,8 @@ static const struct {
     { XEN_DOMCTL_getvcpucontext, get_context, false },
     { XEN_DOMCTL_set_ext_vcpucontext, set_ext_context, false },
     { XEN_DOMCTL_get_ext_vcpucontext, get_ext_context, true },
-    { XEN_DOMCTL_setvcpuextstate, set_xstate, false },
-    { XEN_DOMCTL_getvcpuextstate, get_xstate, true },
+    { XEN_DOMCTL_setvcpuextstate, xstate_domctl_set, false },
+    { XEN_DOMCTL_getvcpuextstate, xstate_domctl_get, true },
     { XEN_DOMCTL_get_vcpu_msrs, get_msrs, true },
     { XEN_DOMCTL_set_vcpu_msrs, set_msrs, false },
 };
