@@ -104,5 +104,6 @@ void arch_dump_vcpu(struct vcpu *v)
              (unsigned long)r->r10, (unsigned long)r->r11, (unsigned long)r->r12);
     log_info("  r13 %016lx r14 %016lx r15 %016lx cr3 %016lx", (unsigned long)r->r13,
              (unsigned long)r->r14, (unsigned long)r->r15, (unsigned long)(is_pv(v->domain) ? v->arch.cr3 : v->arch.hvm->cpu.cr3));
+    if (is_hvm(v->domain))
+        vlapic_dump(v);
 }
-

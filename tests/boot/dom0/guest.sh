@@ -135,7 +135,8 @@ guest_post_mortem() {
     echo "--- xl vcpu-list"; xl vcpu-list
     echo "--- xl-$1.log"; cat "/var/log/xen/xl-$1.log" 2>/dev/null
     echo "--- console"; guest_log "$1" | tail -n 30
-    echo "--- xl dmesg"; xl dmesg | tail -n 40
+    xl pause "$1" && xl debug-keys q && xl debug-keys d
+    echo "--- xl dmesg"; xl dmesg | tail -n 60
 }
 
 # no_backends: nothing in the store of a device that dom0 served.

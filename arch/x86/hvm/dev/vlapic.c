@@ -192,9 +192,17 @@ void vlapic_set_vector(struct vcpu *v, unsigned int vector)
     struct vlapic *l = lapic_of(v);
 
     spin_lock(&l->lock);
-    if (vlapic_enabled(v))
-        vlapic_accept(l, vector, false);
+    vlapic_accept(l, vector, false);
     spin_unlock(&l->lock);
+}
+
+void vlapic_dump(struct vcpu *v)
+{
+    const struct vlapic *l = lapic_of(v);
+
+    log_info("  LAPIC: base %#lx SVR %#x TPR %#x ISR %d IRR %d LVTT %#x",
+             (unsigned long)l->base_msr, l->reg[R_SVR], l->reg[R_TPR],
+             vector_highest(&l->reg[R_ISR]), vector_highest(&l->reg[R_IRR]), l->reg[R_LVTT]);
 }
 
 void vlapic_nmi(struct vcpu *v)
