@@ -4,8 +4,8 @@
  * says where they are.
  *
  * A frame of the domain's RAM is in one entry at most. So a frame that moves leaves its old place
- * first, and whoever takes one out of its place, by p2m_swap(), is the only one to free it. Pages of
- * ours (shared_info, grant table) have a reference in each entry instead.
+ * first, and whoever takes one out of its place, by p2m_swap(), is the only one to free it. Pages
+ * of ours (shared_info, grant table) have a reference in each entry instead.
  */
 #include <hv/memory.h>
 
@@ -314,12 +314,13 @@ struct add_batch {
 
 static int batch_one(const struct add_batch *a, uint64_t i)
 {
-    xen_pfn_t gfn;
-    uint64_t idx; /* xen_ulong_t, as wide as the caller's frame numbers */
+    /* xen_ulong_t is as wide as the caller's frame numbers */
+    const size_t width = arg_size(sizeof(xen_pfn_t), &compat_xen_pfn);
+    xen_pfn_t gfn, idx;
     int rc;
 
-    if (arg_read(&idx, guest_elem(handle_addr(a->b.idxs), i, arg_size(sizeof(idx), &compat_xen_pfn)),
-                 sizeof(idx), &compat_xen_pfn) ||
+    if (arg_read(&idx, guest_elem(handle_addr(a->b.idxs), i, width), sizeof(idx),
+                 &compat_xen_pfn) ||
         copy_from_guest_i(&gfn, a->b.gpfns, i))
         return -EFAULT;
     rc = a->foreign ? add_foreign(a->d, a->foreign, _gfn(idx), _gfn(gfn))

@@ -47,9 +47,9 @@ void gnttab_usage(struct domain *d, struct gnttab_usage *u);
 
 /*
  * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables or
- * physmap at host_addr, and take it out. flags are GNTMAP_*; cache bits from the entry. GNTST_* result. The
- * caller brings a page reference, with a writable type unless GNTMAP_readonly: a PV page-table
- * entry owns them from a successful map to a successful unmap.
+ * physmap at host_addr, and take it out. flags are GNTMAP_*; cache bits from the entry. GNTST_*
+ * result. The caller brings a page reference, with a writable type unless GNTMAP_readonly: a PV
+ * page-table entry owns them from a successful map to a successful unmap.
  */
 int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned int cache_flags);
 int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32_t flags);

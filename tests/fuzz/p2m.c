@@ -2,14 +2,14 @@
 /* runs: 2000 */
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
-/* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m.c arch/x86/hvm/p2m_life.c */
+/* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c */
 /*
  * Changes of a physmap against a model: the list of all changes, of which the last that covers a
- * gfn says what is there. Input: a byte of settings, then 6 bytes a step: what, type and order, gfn,
- * offset, frame, extra. A change that is refused leaves every bit of the tables; one that takes
- * something away has flushed; held pages have a reference for each entry.
+ * gfn says what is there. Input: a byte of settings, then 6 bytes a step: what, type and order,
+ * gfn, offset, frame, extra. A change that is refused leaves every bit of the tables; one that
+ * takes something away has flushed; held pages have a reference for each entry.
  */
 #include <stdlib.h>
 #include <string.h>

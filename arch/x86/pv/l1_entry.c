@@ -77,9 +77,9 @@ static int writable_get(struct domain *d, struct page *pg, struct pt_work *w)
 }
 
 /*
- * The entry names a guest frame of a translated domain's: from here on, its machine frame. Memory of
- * its own only, what others lent it is theirs; pages that it may not write are for the device model
- * to write. -EINVAL: no memory.
+ * The entry names a guest frame of a translated domain's: from here on, its machine frame. Only
+ * memory of its own, what others lent it is theirs; pages that it may not write are for the device
+ * model to write. -EINVAL: no memory.
  */
 static int translate(struct domain *owner, pte_t *e, struct page **pg)
 {

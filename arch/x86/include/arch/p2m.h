@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The physmap of a translated (HVM, PVH) domain: guest frame to machine frame, in the form of nested
- * page tables that the cpu walks (AMD APM vol. 2 §15.25 "Nested Paging"). Tables come from the
- * domain's paging pool.
+ * The physmap of a translated (HVM, PVH) domain: guest frame to machine frame, in the form of
+ * nested page tables that the cpu walks (AMD APM vol. 2 §15.25 "Nested Paging"). Tables come from
+ * the domain's paging pool.
  *
  * Who holds what: an entry of type P2M_RAM, _RO or _IOREQ stands for a frame that the domain owns,
- * and holds no reference of its own (the allocation's is given up after the entry is gone and no TLB
- * can have it). An entry of type P2M_FOREIGN holds a page and a writable type reference, one of type
- * P2M_GRANT* a page reference, and so does one of type P2M_RAM for a page of ours that is shared with
- * the domain (shared_info, grant table): such a page may go out of use while the guest still has it.
- * These are given with p2m_set() and come back in the old entry: p2m_entry_put(), after the flush.
- * P2M_MMIO holds none.
+ * and holds no reference of its own (the allocation's is given up after the entry is gone and no
+ * TLB can have it). An entry of type P2M_FOREIGN holds a page and a writable type reference, one of
+ * type P2M_GRANT* a page reference, and so does one of type P2M_RAM for a page of ours that is
+ * shared with the domain (shared_info, grant table): such a page may go out of use while the guest
+ * still has it. These are given with p2m_set() and come back in the old entry: p2m_entry_put(),
+ * after the flush. P2M_MMIO holds none.
  *
- * A frame of the domain's own RAM is in one entry at most: who takes it out of an entry may free it.
- * Therefore a change that depends on what is there is made with p2m_swap().
+ * A frame of the domain's own RAM is in one entry at most: who takes it out of an entry may free
+ * it. Therefore a change that depends on what is there is made with p2m_swap().
  *
  * A guest's access may fault though the entry allows it by now: more rights need no flush.
  */
@@ -90,8 +90,8 @@ uint64_t p2m_max_gfn(struct domain *d);
  * gfn to gfn + 2^order become mfn and on, of one type (P2M_NONE takes them away; mfn is then
  * unused). Types that hold references are for order 0, and on success the caller's reference is the
  * entry's. Larger leaves are split as needed, and made when order, alignment and the host allow.
- * What was there is returned to the caller's care: in *old, of one piece. TLBs are flushed before it
- * returns if any could hold more than there is now.
+ * What was there is returned to the caller's care: in *old, of one piece. TLBs are flushed before
+ * it returns if any could hold more than there is now.
  * -EBUSY: old is NULL and a frame was there, or several pieces with frames were (take smaller
  * steps). -ENOMEM: the pool is empty. -EINVAL: beyond the guest's address width, or the domain is
  * dying. Nothing has changed then.
