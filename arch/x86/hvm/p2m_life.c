@@ -9,14 +9,6 @@
 #include <hv/memory.h>
 #include <hv/softirq.h>
 
-#ifndef HOST
-/* Until something runs HVM vcpus, and has its own: none can have a translation. */
-__attribute__((weak)) void hvm_flush_tlb(struct domain *d)
-{
-    panic("d%d: vcpus that nobody runs have no TLB", d->id);
-}
-#endif
-
 int p2m_create(struct domain *d)
 {
     struct p2m *p = &d->arch.hvm->p2m;

@@ -364,6 +364,12 @@ void hvm_upcall(struct vcpu *v)
         vcpu_kick(v);
 }
 
+void hvm_upcall_again(struct vcpu *v)
+{
+    if (v->arch.hvm->upcall_vector && read_once(v->info->evtchn_upcall_pending))
+        vlapic_set_vector(v, v->arch.hvm->upcall_vector);
+}
+
 void hvm_callback_sync(struct vcpu *v)
 {
     const bool asserted = read_once(irq_of(v->domain)->callback_asserted);
@@ -379,8 +385,7 @@ int hvm_upcall_vector_set(struct vcpu *v, unsigned int vector)
     v->arch.hvm->upcall_vector = (uint8_t)vector;
     if (v->id == 0)
         callback_update(v); /* no more by a wire */
-    if (read_once(v->info->evtchn_upcall_pending))
-        vlapic_set_vector(v, vector);
+    hvm_upcall_again(v);
     return 0;
 }
 

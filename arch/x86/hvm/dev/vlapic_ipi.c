@@ -72,6 +72,7 @@ static void take_init(struct vcpu *v)
     vlapic_regs_reset(l);
     l->wait_sipi = !(l->base_msr & BASE_BSP);
     spin_unlock(&l->lock);
+    hvm_upcall_again(v);
     hvm_vcpu_reset(v);
 }
 
