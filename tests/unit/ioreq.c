@@ -183,6 +183,10 @@ static void test_life(void)
         dw_dom->state = DOM_DYING;
         CHECK_EQ(create(2, &id[0]), -EINVAL);
         end();
+        dw_start(0); /* not even a port is refused */
+        dw_dom->state = DOM_DYING;
+        CHECK_EQ(create(0, &id[0]), -EINVAL);
+        end();
         for (int i = 0; i < 6; i++) {
             dw_start(3);
             world.fail_after = i;
@@ -557,7 +561,7 @@ static void test_requests(void)
         answer(slot, 1);
         end();
     }
-    TEST("an answer between the look and the sleep is not lost")
+    TEST("an answer counts before its event comes")
     {
         dw_start(1);
         struct ioreq *slot = ready(&id);

@@ -258,8 +258,7 @@ void ioreq_orphan(struct domain *d, const struct ioreq_server *s)
         if (!q || !(q->pending & BIT(s->id)))
             continue;
         q->pending &= (uint8_t)~BIT(s->id);
-        q->data = ~0ULL;
-        if (!q->pending)
+        if (!q->pending) /* its data is all ones since it was sent */
             ioreq_answered(v, s->port[v->id]);
     }
 }
