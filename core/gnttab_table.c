@@ -8,6 +8,7 @@
 
 #include <hv/errno.h>
 #include <hv/guest.h>
+#include <hv/memory.h>
 #include <lib/string.h>
 
 #define RESERVED GNTTAB_NR_RESERVED_ENTRIES
@@ -39,27 +40,36 @@ static int put_uint64s(uint64_t list, uint64_t first, const uint64_t frame[], si
     return guest_write(guest_elem(list, first, sizeof(*frame)), frame, n * sizeof(*frame));
 }
 
-/* Frame numbers first ... first + n of the vector; fewer when it has shrunk since. */
-static uint32_t list_frames(struct gnttab *gt, const struct page_vec *v, uint32_t first, uint32_t n,
-                            uint64_t out[])
+/* As the domain itself calls it: a translated one's is where it has put it, ~0 if nowhere. */
+static uint64_t frame_number(const struct domain *d, const void *va)
 {
+    const mfn_t mfn = gnttab_page_mfn(va);
+
+    return is_hvm(d) ? m2p_get(mfn) : mfn.n;
+}
+
+/* Frame numbers first ... first + n of the vector; fewer when it has shrunk since. */
+static uint32_t list_frames(const struct domain *d, const struct page_vec *v, uint32_t first,
+                            uint32_t n, uint64_t out[])
+{
+    struct gnttab *gt = d->gnttab;
     uint32_t got = 0;
 
     spin_lock(&gt->lock);
     for (; got < n && first + got < v->nr; got++)
-        out[got] = gnttab_page_mfn(v->page[first + got]).n;
+        out[got] = frame_number(d, v->page[first + got]);
     spin_unlock(&gt->lock);
     return got;
 }
 
 /* put: the elements of the caller's list are frame numbers, or 64 bits for every caller. */
-static int16_t give_frames(struct gnttab *gt, const struct page_vec *v, uint32_t nr, uint64_t list,
-                           put_frames *put)
+static int16_t give_frames(const struct domain *d, const struct page_vec *v, uint32_t nr,
+                           uint64_t list, put_frames *put)
 {
     uint64_t frame[FRAMES_A_TIME];
 
     for (uint32_t i = 0, n; i < nr; i += n) {
-        n = list_frames(gt, v, i, MIN(nr - i, FRAMES_A_TIME), frame);
+        n = list_frames(d, v, i, MIN(nr - i, FRAMES_A_TIME), frame);
         if (!n)
             return GNTST_general_error;
         if (put(list, i, frame, n))
@@ -81,7 +91,7 @@ int gnttab_op_setup_table(struct batch *b, void *arg)
     rc = gnttab_grow(d, op->nr_frames);
     spin_unlock(&d->gnttab->lock);
     op->status = rc ? GNTST_general_error
-                    : give_frames(d->gnttab, &d->gnttab->shared, op->nr_frames,
+                    : give_frames(d, &d->gnttab->shared, op->nr_frames,
                                   handle_addr(op->frame_list), copy_frames_to_guest);
     domain_put(d);
     return 0;
@@ -99,7 +109,7 @@ int gnttab_op_get_status_frames(struct batch *b, void *arg)
     spin_lock(&d->gnttab->lock);
     enough = d->gnttab->version == 2 && op->nr_frames <= d->gnttab->status.nr;
     spin_unlock(&d->gnttab->lock);
-    op->status = enough ? give_frames(d->gnttab, &d->gnttab->status, op->nr_frames,
+    op->status = enough ? give_frames(d, &d->gnttab->status, op->nr_frames,
                                       handle_addr(op->frame_list), put_uint64s)
                         : GNTST_general_error;
     domain_put(d);

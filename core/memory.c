@@ -9,6 +9,7 @@
  */
 #include <hv/memory.h>
 
+#include <arch/p2m.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/gnttab.h>
@@ -60,7 +61,8 @@ struct reservation {
     struct vcpu *v;
     struct domain *d;
     struct xen_memory_reservation r;
-    bool populate; /* extent_start is a list of pfns in, mfns out */
+    /* extent_start is a list of pfns in, mfns out; of gfns, only in, for a translated domain */
+    bool populate;
 };
 
 /* One extent of new frames. 0, or negative: stop here. */
@@ -71,6 +73,9 @@ static int add_extent(const struct reservation *m, uint64_t i)
 
     if (m->populate && copy_from_guest_i(&pfn, m->r.extent_start, i))
         return -EFAULT;
+    if (m->populate && is_hvm(m->d))
+        return physmap_populate(m->d, _gfn(pfn), m->r.extent_order,
+                                memory_alloc_flags(m->d, m->r.mem_flags));
     pg = page_alloc_for(m->d, m->r.extent_order, memory_alloc_flags(m->d, m->r.mem_flags));
     if (pg == NULL)
         return -ENOMEM;
@@ -78,7 +83,8 @@ static int add_extent(const struct reservation *m, uint64_t i)
     if (m->populate)
         for (uint64_t k = 0; k < 1ULL << m->r.extent_order; k++)
             m2p_set(_mfn(mfn + k), pfn + k);
-    if (!handle_is_null(m->r.extent_start) && copy_to_guest_i(m->r.extent_start, i, &mfn))
+    if (!handle_is_null(m->r.extent_start) && !is_hvm(m->d) &&
+        copy_to_guest_i(m->r.extent_start, i, &mfn))
         return -EFAULT;
     return 0;
 }
@@ -89,6 +95,8 @@ static int drop_extent(const struct reservation *m, uint64_t i)
 
     if (copy_from_guest_i(&frame, m->r.extent_start, i))
         return -EFAULT;
+    if (is_hvm(m->d))
+        return physmap_release(m->d, _gfn(frame), m->r.extent_order);
     for (uint64_t k = 0; k < 1ULL << m->r.extent_order; k++) {
         int rc = memory_release_frame(m->d, _mfn(frame + k));
 
@@ -123,7 +131,7 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
         m.r.extent_order > memory_max_order(v->domain))
         return (long)start;
     if (m.r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
-        return (long)start; /* for translated domains only */
+        return (long)start; /* Not yet: for translated domains only */
     m.d = domain_get_target(m.r.domid);
     if (m.d == NULL)
         return (long)start;
@@ -160,6 +168,8 @@ static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
         rc = quantity(v, d->tot_pages);
     else if (op == XENMEM_maximum_reservation)
         rc = quantity(v, d->max_pages);
+    else if (is_hvm(d))
+        rc = quantity(v, p2m_max_gfn(d));
     else /* the guest keeps its own list of frames; it says how long in shared_info */
         rc = (long)shared_max_pfn(d) - 1;
     domain_put(d);
@@ -211,8 +221,8 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
     case XENMEM_decrease_reservation:
     case XENMEM_populate_physmap:
         return reservation_op(v, op, arg, start);
-    case XENMEM_exchange:
-        return memory_exchange(v, arg);
+    case XENMEM_exchange: /* machine frames are no business of a translated domain's */
+        return is_hvm(v->domain) ? -EOPNOTSUPP : memory_exchange(v, arg);
     case XENMEM_maximum_ram_page:
         return quantity(v, mfn_max().n);
     case XENMEM_current_reservation:
@@ -234,9 +244,11 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
     case XENMEM_get_vnumainfo:
         return -EOPNOTSUPP; /* no domain has virtual NUMA nodes; callers test for exactly this */
     case XENMEM_add_to_physmap:
+        return memory_add_to_physmap(v, arg, start);
     case XENMEM_add_to_physmap_batch:
+        return memory_add_to_physmap_batch(v, arg, start);
     case XENMEM_remove_from_physmap:
-        return is_pv(v->domain) ? -EACCES : -ENOSYS; /* translated domains only */
+        return memory_remove_from_physmap(v, arg);
     default:
         return -ENOSYS;
     }

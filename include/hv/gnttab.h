@@ -46,8 +46,8 @@ struct gnttab_usage {
 void gnttab_usage(struct domain *d, struct gnttab_usage *u);
 
 /*
- * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables at
- * host_addr, and take it out. flags are GNTMAP_*; cache bits from the entry. GNTST_* result. The
+ * Implemented by the architecture (pv/grant.c): put a granted frame into current's page tables or
+ * physmap at host_addr, and take it out. flags are GNTMAP_*; cache bits from the entry. GNTST_* result. The
  * caller brings a page reference, with a writable type unless GNTMAP_readonly: a PV page-table
  * entry owns them from a successful map to a successful unmap.
  */

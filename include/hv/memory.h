@@ -34,6 +34,10 @@ long memory_map_get_machine(struct vcpu *v, uint64_t arg);
 long memory_map_set(struct vcpu *v, uint64_t arg);
 /* start: frames that are done */
 long memory_acquire_resource(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t start);
+/* start: pages that are done */
+long memory_add_to_physmap(struct vcpu *v, uint64_t arg, uint64_t start);
+long memory_add_to_physmap_batch(struct vcpu *v, uint64_t arg, uint64_t start);
+long memory_remove_from_physmap(struct vcpu *v, uint64_t arg);
 
 /* The command's upper bits hold the extent to continue from: public memory.h leaves them to us. */
 #define MEMORY_CMD_MASK 0x3f
@@ -55,12 +59,19 @@ unsigned int memory_max_order(const struct domain *d);
 int memory_release_frame(struct domain *d, mfn_t mfn);
 
 /*
- * Implemented by the architecture, resources that only it knows: frames that one may have, 0 if d has
- * none such; and its i-th frame (-ENOENT, -EPERM, -EINVAL, -ENOMEM).
+ * Implemented by the architecture, resources that only it knows: frames that one may have, 0 if d
+ * has none such; and its i-th frame (-ENOENT, -EPERM, -EINVAL, -ENOMEM).
  */
 uint32_t arch_resource_size(const struct domain *d, unsigned int type);
 int arch_resource_frame(struct domain *d, unsigned int type, uint32_t id, uint64_t i, mfn_t *mfn)
     must_check;
+
+/* New frames at gfn and on, where there is no memory yet: -EBUSY. -ENOMEM, -EINVAL. */
+int physmap_populate(struct domain *d, gfn_t gfn, unsigned int order, uint32_t flags) must_check;
+/* Its own frames at gfn and on are taken out and freed; what was done before an error stays so. */
+int physmap_release(struct domain *d, gfn_t gfn, unsigned int order) must_check;
+/* The page at one gfn goes to another, and what was there is given up: as XENMAPSPACE_gmfn. */
+int physmap_move(struct domain *d, gfn_t from, gfn_t to) must_check;
 
 /* Implemented by the architecture: entry i of the machine's memory map; false past its end. */
 bool arch_machine_memory_map(unsigned int i, struct e820entry *e);

@@ -7,10 +7,10 @@
 /* links: core/virq.c core/compat.c core/rangeset.c core/lock.c */
 /* links: tests/host/world.c tests/host/dm_world.c */
 /*
- * Operations of a device model, accesses of its guest's vcpus, and a model that writes what it likes to
- * the pages that it shares. Input: 4 bytes a step: what, who, two numbers. After each step the servers
- * are consistent; a vcpu is asleep only while it waits for a server that is there; at the end the
- * domain dies and nothing is left.
+ * Operations of a device model, accesses of its guest's vcpus, and a model that writes what it
+ * likes to the pages that it shares. Input: 4 bytes a step: what, who, two numbers. After each step
+ * the servers are consistent; a vcpu is asleep only while it waits for a server that is there; at
+ * the end the domain dies and nothing is left.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -35,6 +35,7 @@ struct arena arena;
 struct vcpu *host_current[64];
 unsigned int host_cpu, nr_cpu_ids = 1;
 int host_pt_budget = 8192;
+struct cpu_features cpu_features = { .nx = true, .page1gb = true, .phys_bits = 40 };
 cpumask_t cpu_online_map = { { 1 } };
 unsigned char *host_memory;
 struct page *host_frame_table;
@@ -135,6 +136,8 @@ void tlb_flush_mask(const cpumask_t *mask)
     arena.flushes_all++;
     last_flush = ++tlb_clock;
 }
+/* Tests of what nested page tables do to TLBs have their own. */
+__attribute__((weak)) void hvm_flush_tlb(struct domain *d) { arena.flushes_all++; }
 void tlb_filter(cpumask_t *mask, uint32_t stamp)
 {
     if (last_flush > tlb_clock - (uint32_t)((uint32_t)tlb_clock - stamp))

@@ -161,6 +161,9 @@ void arch_page_put(struct page *pg, bool writable)
     page_put(pg);
 }
 
+/* Where a translated domain has its pages: one off, so that it is not mistaken for the frame. */
+uint64_t m2p_get(mfn_t mfn) { return mfn.n ^ 0x100000; }
+
 /* --- our own memory --------------------------------------------------------------------------- */
 
 static bool alloc_fails(void)

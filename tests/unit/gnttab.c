@@ -492,6 +492,14 @@ static void test_table(void)
         CHECK_EQ(a.query.status, GNTST_permission_denied);
         end();
     }
+    TEST("a translated domain's frames are where it has put them") {
+        start();
+        d1->kind = GUEST_HVM;
+        CHECK_EQ(setup(d1, DOMID_SELF, 1, world_addr(a.list)), GNTST_okay);
+        CHECK_EQ(a.list[0], (direct_pa(entry1(d1, 0)) >> PAGE_SHIFT) ^ 0x100000);
+        d1->kind = GUEST_PV;
+        end();
+    }
     TEST("versions: set, get, what survives, when it is refused") {
         struct page *pg;
 

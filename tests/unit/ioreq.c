@@ -96,7 +96,7 @@ static struct vcpu *vcpu(unsigned int i)
 
 static bool asleep(unsigned int i) { return dw_dom->vcpu[i]->pause_flags & BIT(VPF_IOREQ); }
 
-/* A server with everything: ports 0x100 to 0x1ff, 1 MiB at 0xf0000000 and the VGA window, 00:03.0. */
+/* A server of everything: ports 0x100 to 0x1ff, 1 MiB at 0xf0000000, the VGA window, 00:03.0. */
 static struct ioreq *ready(ioservid_t *id)
 {
     struct ioreq *slot;
@@ -275,8 +275,9 @@ static void test_guest_frames(void)
         CHECK_EQ(dw_p2m[5].type, P2M_NONE);
         CHECK_EQ(slot->state, STATE_IOREQ_NONE);
         CHECK(slot->vp_eport != 0 && slot->vp_eport < 1024);
-        CHECK_EQ(hvm_ioreq_send(vcpu(0), &(struct ioreq_access){ .addr = 0x110, .size = 1, .count = 1 }),
-                 IOREQ_WAIT);
+        const struct ioreq_access a = in(0x110, 1);
+
+        CHECK_EQ(hvm_ioreq_send(vcpu(0), &a), IOREQ_WAIT);
         CHECK_EQ(slot->state, STATE_IOREQ_READY);
         CHECK_EQ(enable(id, false), 0);
         CHECK_EQ(dw_p2m[5].type, P2M_RAM);

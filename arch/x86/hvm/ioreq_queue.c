@@ -4,9 +4,9 @@
  * 511 slots on a page that the device model can write to. Of what it writes only read_pointer is
  * looked at, once; what it says decides no more than whether the ring is full.
  *
- * The pointers count slots without end. A server of kind ATOMIC reads and advances them atomically, so
- * that both can be set back together by a multiple of 511 before they wrap (which would tear the order
- * of slots); one of kind LEGACY lives with 2^32 of them.
+ * The pointers count slots without end. A server of kind ATOMIC reads and advances them atomically,
+ * so that both can be set back together by a multiple of 511 before they wrap (which would tear the
+ * order of slots); one of kind LEGACY lives with 2^32 of them.
  */
 #include "ioreq_priv.h"
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Granted frames in a PV guest's page tables: what a mapping's flags mean for its entry. Finding,
- * checking and writing the entry is the page-table code's (pv_grant_map).
+ * checking and writing the entry is the page-table code's (pv_grant_map). Those in a physmap are in
+ * hvm/grant.c.
  */
 #include <arch/cpu.h>
+#include <arch/hvm_grant.h>
 #include <arch/pv_mmu.h>
 #include <arch/tlb.h>
 #include <hv/domain.h>
@@ -30,8 +32,8 @@ int arch_gnttab_map(uint64_t host_addr, mfn_t frame, uint32_t flags, unsigned in
 {
     struct vcpu *v = current;
 
-    if (!is_pv(v->domain))
-        return GNTST_general_error; /* Not yet: mappings in a second-stage table. */
+    if (is_hvm(v->domain))
+        return hvm_gnttab_map(v->domain, host_addr, frame, flags);
     if (pv_grant_map(v, host_addr, flags & GNTMAP_contains_pte, frame,
                      entry_flags(v->domain, flags)))
         return GNTST_general_error;
@@ -44,7 +46,10 @@ int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32
     struct vcpu *v = current;
     bool contains_pte = flags & GNTMAP_contains_pte;
 
-    if (!is_pv(v->domain) || (contains_pte && new_addr))
+    if (is_hvm(v->domain))
+        return new_addr ? GNTST_general_error
+                        : hvm_gnttab_unmap(v->domain, host_addr, frame, flags);
+    if (contains_pte && new_addr)
         return GNTST_general_error;
     if (pv_grant_unmap(v, host_addr, contains_pte, frame, !(flags & GNTMAP_readonly), new_addr))
         return GNTST_general_error;
@@ -53,5 +58,6 @@ int arch_gnttab_unmap(uint64_t host_addr, mfn_t frame, uint64_t new_addr, uint32
 
 void arch_gnttab_flush(struct domain *d)
 {
-    tlb_flush_mask(&d->dirty_cpus);
+    if (is_pv(d)) /* a physmap's change has flushed already */
+        tlb_flush_mask(&d->dirty_cpus);
 }

@@ -4,6 +4,7 @@
  * of RAM, and a writable type reference if it is writable. Entries for device memory hold nothing:
  * such frames have no struct page and never will.
  */
+#include <arch/p2m.h>
 #include <arch/pv_mmu.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -75,14 +76,40 @@ static int writable_get(struct domain *d, struct page *pg, struct pt_work *w)
     return rc ? rc : page_get_type(pg, PT_WRITABLE);
 }
 
+/*
+ * The entry names a guest frame of a translated domain's: from here on, its machine frame. Memory of
+ * its own only, what others lent it is theirs; pages that it may not write are for the device model
+ * to write. -EINVAL: no memory.
+ */
+static int translate(struct domain *owner, pte_t *e, struct page **pg)
+{
+    enum p2m_type type;
+
+    *pg = p2m_page_get(owner, _gfn(pte_mfn(*e).n), false, &type);
+    if (!*pg)
+        return -EINVAL;
+    if (!p2m_is_ram(type)) {
+        page_put(*pg);
+        return -EINVAL;
+    }
+    e->v = pte_make(page_to_mfn(*pg), pte_flags(*e)).v;
+    return 0;
+}
+
 int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w)
 {
     struct page *pg;
     int rc = 0;
 
-    pg = mfn_to_page(pte_mfn(*e));
-    if (unlikely(!pg || !page_get(pg, owner)))
-        return io_get(d, owner, e);
+    if (unlikely(is_hvm(owner) && !w->no_translate)) {
+        rc = translate(owner, e, &pg);
+        if (rc)
+            return rc;
+    } else {
+        pg = mfn_to_page(pte_mfn(*e));
+        if (unlikely(!pg || !page_get(pg, owner)))
+            return io_get(d, owner, e);
+    }
     if (unlikely(e->v & PTE_CACHE_BITS))
         rc = cache_choice(d, pg);
     if (!rc && (e->v & PTE_RW))

@@ -5,6 +5,7 @@
  * owner: first the references of the new entry are taken, then the entry is written, then those of
  * the old one are given back.
  */
+#include <arch/p2m.h>
 #include <arch/paging.h>
 #include <arch/pv32.h>
 #include <arch/pv_mmu.h>
@@ -298,7 +299,8 @@ static int machphys_store(struct update *u, uint64_t ptr, uint64_t pfn)
     mfn_t mfn = _mfn(ptr >> PAGE_SHIFT);
     struct page *pg = mfn_to_page(mfn);
 
-    if (pg == NULL || !page_get(pg, u->owner))
+    /* where a translated domain has a frame is in its physmap, and the M2P follows that */
+    if (pg == NULL || is_hvm(u->owner) || !page_get(pg, u->owner))
         return -EINVAL;
     m2p_set(mfn, pfn);
     page_put(pg);
@@ -309,10 +311,10 @@ static int one_update(struct update *u, const struct mmu_update *req) REQUIRES(u
 {
     uint64_t ptr = req->ptr & ~7ULL;
 
+    u->work.no_translate = (req->ptr & 7) == MMU_PT_UPDATE_NO_TRANSLATE;
     switch (req->ptr & 7) {
     case MMU_NORMAL_PT_UPDATE:
     case MMU_PT_UPDATE_NO_TRANSLATE:
-        /* the frame is a machine frame either way: no owner here is translated */
         return table_store(u, ptr, req->val, false);
     case MMU_PT_UPDATE_PRESERVE_AD:
         return table_store(u, ptr, req->val, true);
@@ -648,12 +650,31 @@ int pv_grant_unmap(struct vcpu *v, uint64_t addr, bool contains_pte, mfn_t mfn, 
 
 /* --- frames that the guest names -------------------------------------------------------------- */
 
+/* A translated guest's own memory: what others have lent it is not its to name. */
+static struct page *translated_page_get(struct domain *d, gfn_t gfn, bool write)
+{
+    enum p2m_type type;
+    struct page *pg = p2m_page_get(d, gfn, write, &type);
+
+    if (pg != NULL && !p2m_is_ram(type)) {
+        page_put(pg);
+        pg = NULL;
+    }
+    return pg;
+}
+
 struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable_type)
 {
-    /* a PV guest's own number for a frame is the machine's */
-    struct page *pg = mfn_to_page(_mfn(gfn.n));
+    struct page *pg;
 
-    if (pg == NULL || !page_get(pg, d))
+    if (is_hvm(d)) {
+        pg = translated_page_get(d, gfn, writable_type);
+    } else { /* a PV guest's own number for a frame is the machine's */
+        pg = mfn_to_page(_mfn(gfn.n));
+        if (pg != NULL && !page_get(pg, d))
+            pg = NULL;
+    }
+    if (pg == NULL)
         return NULL;
     if (writable_type && page_get_type(pg, PT_WRITABLE)) {
         page_put(pg);

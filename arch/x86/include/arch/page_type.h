@@ -28,6 +28,8 @@ struct pt_work {
     int budget;
     /* out: a table half undone, PARTIAL: to be finished by page_table_reclaim() */
     struct page *parked;
+    /* frames of a translated domain are named by machine frame numbers, not by its own */
+    bool no_translate;
 };
 /* After page_table_get() too: a refused table may be left so. */
 

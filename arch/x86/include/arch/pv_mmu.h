@@ -27,7 +27,9 @@ void pv_mmu_init(void);                 /* boot: the set above */
 
 /*
  * Take what a present L1 entry of d's refers to, a frame of owner's (d, a domain that d's user
- * controls, dom_io, dom_xen), and make the entry what the hardware shall see. -EINVAL, -EPERM,
+ * controls, dom_io, dom_xen), and make the entry what the hardware shall see. The number of a
+ * translated owner's frame is its own, a gfn, unless w says no_translate; only entries that a
+ * hypercall brings name such an owner, so no entry is ever translated twice. -EINVAL, -EPERM,
  * -ERESTART.
  */
 int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w)

@@ -11,6 +11,13 @@ struct vcpu;
 extern struct vcpu *host_current[];
 extern unsigned int host_cpu;
 
+/* Of the machine's features, those that are asked for here. */
+struct cpu_features {
+    bool nx, page1gb;
+    uint8_t phys_bits;
+};
+extern struct cpu_features cpu_features;
+
 #define current (host_current[host_cpu])
 #define smp_processor_id() (host_cpu)
 

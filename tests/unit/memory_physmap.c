@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* links: core/memory.c core/memory_physmap.c core/memory_exchange.c core/memory_map.c */
+/* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
+/* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
+/* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m.c arch/x86/hvm/p2m_life.c */
+/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
+/* links: tests/host/arena.c */
+/* memory_op on an HVM domain, by itself, a privileged PV domain, and others. */
+#include "check.h"
+
+#include "../host/p2m_world.h"
+
+#include <hv/errno.h>
+#include <hv/gnttab.h>
+#include <hv/memory.h>
+
+#define E(rc) ((uint64_t)(int64_t)(rc))
+#define MB2 512ULL
+
+enum { PRIV, HVM, OTHER }; /* domain ids 0, 1, 2 */
+
+static struct domain *dom[3];
+static uint64_t free_before;
+static void *grant_frame[2]; /* entries, status */
+
+static struct {
+    xen_pfn_t list[600];
+    uint64_t idx[8];
+    int errs[8];
+    struct xen_memory_reservation r;
+    struct xen_add_to_physmap a;
+    struct xen_add_to_physmap_batch b;
+    struct xen_remove_from_physmap rm;
+    struct xen_memory_domain md;
+    struct xen_memory_exchange x;
+    struct xen_foreign_memory_map fm;
+    struct xen_mem_acquire_resource res;
+    struct e820entry e820[2];
+} g;
+
+/* --- what memory.c asks of others ------------------------------------------------------------- */
+
+bool arch_machine_memory_map(unsigned int i, struct e820entry *e) { return false; }
+uint64_t arch_m2p_virt_start(const struct domain *d) { return 0; }
+uint64_t arch_m2p_virt_end(const struct domain *d) { return 0; }
+unsigned int arch_address_bits(const struct domain *d) { return 45; }
+uint32_t gnttab_max_frames(const struct domain *d, bool status) { return 1; }
+int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *mfn)
+{
+    if (frame > 0)
+        return -EINVAL;
+    *mfn = paddr_to_mfn(direct_pa(grant_frame[status]));
+    return 0;
+}
+uint32_t arch_resource_size(const struct domain *d, unsigned int type)
+{
+    return type == XENMEM_resource_ioreq_server ? 2 : 0;
+}
+int arch_resource_frame(struct domain *d, unsigned int type, uint32_t id, uint64_t i, mfn_t *mfn)
+{
+    if (id != 3 || i > 1)
+        return -ENOENT;
+    *mfn = paddr_to_mfn(direct_pa(grant_frame[i]));
+    return 0;
+}
+
+/* --- calls ------------------------------------------------------------------------------------ */
+
+static unsigned int restarts;
+
+static long memory_op(unsigned int who, uint32_t op, void *arg)
+{
+    uint64_t args[6] = { op, (uint64_t)(uintptr_t)arg };
+    long rc;
+
+    host_current[0] = dom[who]->vcpu[0];
+    do {
+        arena.continued = false;
+        rc = hc_memory_op(host_current[0], args);
+        memcpy(args, arena.continued ? arena.arg : args, sizeof(args));
+        restarts += arena.continued;
+    } while (arena.continued);
+    CHECK_EQ(locks_held(), 0);
+    CHECK_STR(p2m_check(dom[HVM]), NULL);
+    return rc;
+}
+
+static long extents(unsigned int who, uint32_t op, uint64_t nr, unsigned int order, domid_t id)
+{
+    g.r = (struct xen_memory_reservation){ .extent_start = { g.list }, .nr_extents = nr,
+                                           .extent_order = order, .domid = id };
+    return memory_op(who, op, &g.r);
+}
+
+static long one_extent(unsigned int who, uint32_t op, uint64_t gfn, unsigned int order)
+{
+    g.list[0] = gfn;
+    return extents(who, op, 1, order, HVM);
+}
+
+static long add(unsigned int who, unsigned int space, uint64_t idx, uint64_t gfn, uint16_t size)
+{
+    g.a = (struct xen_add_to_physmap){ .domid = who == HVM ? DOMID_SELF : HVM, .space = space,
+                                       .idx = idx, .gpfn = gfn, .size = size };
+    return memory_op(who, XENMEM_add_to_physmap, &g.a);
+}
+
+static long batch(unsigned int who, unsigned int space, uint16_t size, domid_t foreign)
+{
+    g.b = (struct xen_add_to_physmap_batch){ .domid = who == HVM ? DOMID_SELF : HVM,
+                                             .space = (uint16_t)space, .size = size,
+                                             .u.foreign_domid = foreign, .idxs = { g.idx },
+                                             .gpfns = { g.list }, .errs = { g.errs } };
+    return memory_op(who, XENMEM_add_to_physmap_batch, &g.b);
+}
+
+static long take(unsigned int who, uint64_t gfn)
+{
+    g.rm = (struct xen_remove_from_physmap){ .domid = who == HVM ? DOMID_SELF : HVM, .gpfn = gfn };
+    return memory_op(who, XENMEM_remove_from_physmap, &g.rm);
+}
+
+static long ask(unsigned int who, uint32_t op)
+{
+    g.md = (struct xen_memory_domain){ .domid = HVM };
+    return memory_op(who, op, &g.md);
+}
+
+/* --- the world -------------------------------------------------------------------------------- */
+
+static void *shared_page(void)
+{
+    void *va = hv_page_alloc(0);
+
+    page_share_with(va, dom[HVM], true);
+    return va;
+}
+
+static void unshare(void *va)
+{
+    page_unshare(va);
+    hv_page_free(va, 0);
+}
+
+static void begin(void)
+{
+    free_before = heap_free_pages();
+    dom[PRIV] = arena_domain(0, 1, 100);
+    dom[PRIV]->is_privileged = dom[PRIV]->is_hardware = true;
+    dom[HVM] = p2m_domain(1, 3000);
+    dom[OTHER] = arena_domain(2, 1, 100);
+    dom[HVM]->shared_info = shared_page();
+    dom[HVM]->gnttab = (struct gnttab *)dom; /* there is one; it is not looked into */
+    for (unsigned int i = 0; i < 2; i++)
+        grant_frame[i] = shared_page();
+    memset(&flushed, 0, sizeof(flushed));
+    restarts = 0;
+}
+
+static void end(void)
+{
+    arena.preempt_at = 0;
+    unshare(dom[HVM]->shared_info);
+    unshare(grant_frame[0]);
+    unshare(grant_frame[1]);
+    for (unsigned int i = 0; i < 3; i++)
+        CHECK_EQ(p2m_domain_end(dom[i]), 0);
+    CHECK_EQ(heap_free_pages(), free_before);
+}
+
+static struct p2m_entry at(uint64_t gfn) { return p2m_lookup(dom[HVM], _gfn(gfn)); }
+static mfn_t frame_of(const void *va) { return paddr_to_mfn(direct_pa(va)); }
+static bool shows(uint64_t gfn, const void *va)
+{
+    return at(gfn).type == P2M_RAM && mfn_eq(at(gfn).mfn, frame_of(va));
+}
+static uint64_t refs(const void *va)
+{
+    return mfn_to_page(frame_of(va))->ref & PAGE_REF_COUNT;
+}
+
+/* --- reservations ----------------------------------------------------------------------------- */
+
+static void reservations(void)
+{
+    TEST("populate puts frames at the gfns and tells nobody where they are") {
+        begin();
+        g.list[0] = 100;
+        g.list[1] = 0x12345;
+        CHECK_EQ(extents(HVM, XENMEM_populate_physmap, 2, 0, DOMID_SELF), 2);
+        CHECK(g.list[0] == 100 && g.list[1] == 0x12345);
+        CHECK_EQ(at(100).type, P2M_RAM);
+        CHECK_EQ(m2p_get(at(0x12345).mfn), 0x12345);
+        CHECK_EQ(one_extent(PRIV, XENMEM_populate_physmap, MB2, 9), 1);
+        CHECK_EQ(at(MB2 + 5).order, 9);
+        CHECK_EQ(m2p_get(at(MB2 + 5).mfn), MB2 + 5);
+        CHECK_EQ(dom[HVM]->tot_pages, 2 + MB2);
+        CHECK_EQ(ask(HVM, XENMEM_maximum_gpfn), 0x12345);
+        CHECK_EQ(ask(PRIV, XENMEM_current_reservation), 2 + MB2);
+        CHECK_EQ(ask(PRIV, XENMEM_maximum_reservation), 3000);
+        CHECK_EQ(ask(OTHER, XENMEM_maximum_gpfn), E(-EPERM));
+        end();
+    }
+    TEST("where there is memory, or no table for it, an extent fails and costs nothing") {
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2 + 3, 0), 1);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2 + 3, 0), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2, 9), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 1ULL << 40, 0), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 0, 10), 0); /* its own limit */
+        CHECK_EQ(p2m_set_pool(dom[HVM], 0), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 1 << 20, 0), 0);
+        g.r.mem_flags = XENMEMF_populate_on_demand;
+        CHECK_EQ(memory_op(PRIV, XENMEM_populate_physmap, &g.r), 0);
+        CHECK_EQ(one_extent(OTHER, XENMEM_populate_physmap, 0x50, 0), 0);
+        CHECK_EQ(dom[HVM]->tot_pages, 1);
+        end();
+    }
+    TEST("a list goes on where it was interrupted") {
+        begin();
+        for (unsigned int i = 0; i < 600; i++)
+            g.list[i] = i * 3;
+        arena.preempt_at = 50;
+        CHECK_EQ(extents(HVM, XENMEM_populate_physmap, 600, 0, DOMID_SELF), 600);
+        CHECK_EQ(dom[HVM]->tot_pages, 600);
+        CHECK(at(599 * 3).type == P2M_RAM && at(598 * 3 + 1).type == P2M_NONE);
+        CHECK_EQ(extents(HVM, XENMEM_decrease_reservation, 600, 0, DOMID_SELF), 600);
+        CHECK_EQ(dom[HVM]->tot_pages, 0);
+        CHECK_EQ(dom[HVM]->arch.hvm->p2m.used, 1);
+        CHECK_EQ(restarts, 23); /* before 1199 more */
+        end();
+    }
+    TEST("decrease takes the frames out, flushes, and only then frees them") {
+        struct page *pg;
+
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2, 9), 1);
+        flushed.watch = pg = mfn_to_page(at(MB2 + 7).mfn);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, MB2 + 7, 0), 1);
+        CHECK(flushed.nr == 1 && flushed.watch_refs == 1);
+        CHECK_EQ(pg->owner, DOMID_NONE);
+        CHECK_EQ(m2p_get(page_to_mfn(pg)), M2P_INVALID);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, MB2 + 7, 0), 0);
+        CHECK_EQ(dom[HVM]->tot_pages, 511);
+        CHECK_EQ(one_extent(PRIV, XENMEM_populate_physmap, 2 * MB2, 9), 1);
+        flushed.nr = 0;
+        CHECK_EQ(one_extent(PRIV, XENMEM_decrease_reservation, 2 * MB2, 9), 1);
+        CHECK_EQ(flushed.nr, 1); /* in one piece */
+        CHECK_EQ(one_extent(PRIV, XENMEM_decrease_reservation, MB2, 9), 0); /* up to the hole */
+        CHECK_EQ(dom[HVM]->tot_pages, 504);
+        end();
+    }
+    TEST("pages of ours, grants and others' are not the guest's to give back") {
+        struct page *pg;
+
+        begin();
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 5, 0), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, 5, 0), 0);
+        pg = page_alloc_for(dom[OTHER], 0, 0);
+        CHECK(pg && page_get(pg, dom[OTHER]));
+        CHECK_EQ(p2m_set(dom[HVM], _gfn(6), 0, page_to_mfn(pg), P2M_GRANT, NULL), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, 6, 0), 0);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 6, 0), E(-EPERM));
+        CHECK_EQ(take(HVM, 6), E(-EPERM));
+        CHECK(shows(5, dom[HVM]->shared_info));
+        CHECK_EQ(pg->ref & PAGE_REF_COUNT, 2);
+        end();
+    }
+    TEST("an increase gives frames without a place; there is no exchange") {
+        begin();
+        g.list[0] = 77;
+        CHECK_EQ(extents(HVM, XENMEM_increase_reservation, 1, 0, DOMID_SELF), 1);
+        CHECK_EQ(g.list[0], 77);
+        CHECK_EQ(dom[HVM]->tot_pages, 1);
+        g.x.in.domid = g.x.out.domid = DOMID_SELF;
+        CHECK_EQ(memory_op(HVM, XENMEM_exchange, &g.x), E(-EOPNOTSUPP));
+        end();
+    }
+    TEST("a memory map is set for an HVM domain and read by it") {
+        begin();
+        g.e820[0] = (struct e820entry){ 0, 0xa0000, 1 };
+        g.fm = (struct xen_foreign_memory_map){ .domid = HVM, .map.nr_entries = 1,
+                                                .map.buffer.p = g.e820 };
+        CHECK_EQ(memory_op(PRIV, XENMEM_set_memory_map, &g.fm), 0);
+        memset(g.e820, 0, sizeof(g.e820));
+        g.fm.map.nr_entries = 2;
+        CHECK_EQ(memory_op(HVM, XENMEM_memory_map, &g.fm.map), 0);
+        CHECK(g.fm.map.nr_entries == 1 && g.e820[0].size == 0xa0000);
+        hv_free(dom[HVM]->memory_map.map);
+        end();
+    }
+}
+
+/* --- pages at other places -------------------------------------------------------------------- */
+
+static void special(void)
+{
+    TEST("shared_info and grant frames appear, and move from where they were") {
+        void *si;
+
+        begin();
+        si = dom[HVM]->shared_info;
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 0xfe700, 0), 0);
+        CHECK(shows(0xfe700, si) && at(0xfe700).holds && refs(si) == 2);
+        CHECK_EQ(m2p_get(frame_of(si)), 0xfe700);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 0xfe700, 0), 0); /* again: nothing */
+        CHECK_EQ(refs(si), 2);
+        CHECK_EQ(add(PRIV, XENMAPSPACE_shared_info, 0, 9, 0), 0);
+        CHECK(shows(9, si) && at(0xfe700).type == P2M_NONE && refs(si) == 2);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 1, 9, 0), E(-EINVAL));
+        CHECK_EQ(add(HVM, XENMAPSPACE_grant_table, 0, 10, 0), 0);
+        CHECK_EQ(add(HVM, XENMAPSPACE_grant_table, XENMAPIDX_grant_table_status, 11, 0), 0);
+        CHECK(shows(10, grant_frame[0]) && shows(11, grant_frame[1]));
+        CHECK_EQ(add(HVM, XENMAPSPACE_grant_table, 1, 12, 0), E(-EINVAL));
+        CHECK_EQ(add(HVM, XENMAPSPACE_grant_table, 1ULL << 32, 12, 0), E(-EINVAL));
+        CHECK_EQ(add(HVM, XENMAPSPACE_grant_table, 0, 9, 0), 0); /* over shared_info */
+        CHECK(shows(9, grant_frame[0]) && at(10).type == P2M_NONE);
+        CHECK(refs(si) == 1 && m2p_get(frame_of(si)) == M2P_INVALID);
+        CHECK_EQ(take(HVM, 9), 0);
+        CHECK(refs(grant_frame[0]) == 1 && at(9).type == P2M_NONE);
+        CHECK_EQ(take(HVM, 9), E(-ENOENT));
+        end();
+    }
+    TEST("RAM in whose place a page appears is freed after the flush") {
+        struct page *pg;
+
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 9, 0), 1);
+        flushed.watch = pg = mfn_to_page(at(9).mfn);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 9, 0), 0);
+        CHECK(flushed.nr == 1 && flushed.watch_refs == 1);
+        CHECK(pg->owner == DOMID_NONE && dom[HVM]->tot_pages == 0);
+        end();
+    }
+    TEST("who may, and what there is not") {
+        begin();
+        CHECK_EQ(add(OTHER, XENMAPSPACE_shared_info, 0, 9, 0), E(-EPERM));
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn_foreign, 0, 9, 0), E(-ENOSYS));
+        CHECK_EQ(add(HVM, XENMAPSPACE_dev_mmio, 0, 9, 0), E(-EOPNOTSUPP));
+        CHECK_EQ(add(HVM, 17, 0, 9, 0), E(-EINVAL));
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 1ULL << 50, 0), E(-EINVAL));
+        CHECK_EQ(refs(dom[HVM]->shared_info), 1);
+        g.a.domid = DOMID_SELF;
+        CHECK_EQ(memory_op(PRIV, XENMEM_add_to_physmap, &g.a), E(-EACCES)); /* PV */
+        g.a.domid = 99;
+        CHECK_EQ(memory_op(PRIV, XENMEM_add_to_physmap, &g.a), E(-ESRCH));
+        CHECK_EQ(memory_op(PRIV, XENMEM_add_to_physmap, NULL), E(-EFAULT));
+        CHECK_EQ(take(OTHER, 9), E(-EPERM));
+        end();
+    }
+}
+
+static long acquire(unsigned int who, unsigned int id, uint64_t frame, uint32_t nr, bool list)
+{
+    g.res = (struct xen_mem_acquire_resource){ .domid = HVM, .type = XENMEM_resource_ioreq_server,
+                                               .id = id, .frame = frame, .nr_frames = nr };
+    if (list)
+        g.res.frame_list.p = g.list;
+    return memory_op(who, XENMEM_acquire_resource, &g.res);
+}
+
+static void resources(void)
+{
+    TEST("frames of a device model's server: how many, and which") {
+        begin();
+        CHECK_EQ(acquire(PRIV, 3, 0, 0, false), 0);
+        CHECK_EQ(g.res.nr_frames, 2);
+        CHECK_EQ(acquire(PRIV, 3, 0, 2, true), 0);
+        CHECK_EQ(g.list[0], direct_pa(grant_frame[0]) >> PAGE_SHIFT);
+        CHECK_EQ(g.list[1], direct_pa(grant_frame[1]) >> PAGE_SHIFT);
+        CHECK_EQ(acquire(PRIV, 3, 1, 1, true), 0);
+        CHECK_EQ(g.list[0], direct_pa(grant_frame[1]) >> PAGE_SHIFT);
+        CHECK_EQ(acquire(PRIV, 3, 1, 2, true), E(-ENOENT));
+        CHECK_EQ(acquire(PRIV, 4, 0, 1, true), E(-ENOENT));
+        CHECK_EQ(acquire(PRIV, 3, 0, 1, false), E(-EINVAL));
+        CHECK_EQ(acquire(OTHER, 3, 0, 2, true), E(-EPERM));
+        g.res.type = XENMEM_resource_vmtrace_buf;
+        CHECK_EQ(memory_op(PRIV, XENMEM_acquire_resource, &g.res), E(-EINVAL));
+        end();
+    }
+}
+
+static void moves(void)
+{
+    TEST("a frame moves to another gfn: it is never at two, and what was there is freed") {
+        mfn_t a, b;
+
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 20, 0), 1);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 21, 0), 1);
+        a = at(20).mfn;
+        b = at(21).mfn;
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn, 20, 21, 0), 0);
+        CHECK(mfn_eq(at(21).mfn, a) && at(20).type == P2M_NONE);
+        CHECK_EQ(m2p_get(a), 21);
+        CHECK_EQ(mfn_to_page(b)->owner, DOMID_NONE);
+        CHECK_EQ(dom[HVM]->tot_pages, 1);
+        CHECK_EQ(mfn_to_page(a)->ref & PAGE_REF_COUNT, 1);
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn, 20, 30, 0), E(-EINVAL));
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn, 21, 21, 0), 0);
+        CHECK_EQ(mfn_to_page(a)->ref & PAGE_REF_COUNT, 1);
+        CHECK_EQ(take(HVM, 21), 0); /* still its frame, though nowhere */
+        CHECK(dom[HVM]->tot_pages == 1 && m2p_get(a) == M2P_INVALID);
+        end();
+    }
+    TEST("a move that cannot be made leaves the frame where it was") {
+        mfn_t a;
+
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 20, 0), 1);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 21, 0), 1);
+        a = at(20).mfn;
+        CHECK_EQ(p2m_set_pool(dom[HVM], 0), 0);
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn, 20, 1 << 20, 0), E(-ENOMEM));
+        CHECK(mfn_eq(at(20).mfn, a) && m2p_get(a) == 20);
+        CHECK_EQ(mfn_to_page(a)->ref & PAGE_REF_COUNT, 1);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 22, 0), 0);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, 1 << 20, 0), E(-ENOMEM));
+        CHECK(shows(22, dom[HVM]->shared_info) && refs(dom[HVM]->shared_info) == 2);
+        end();
+    }
+    TEST("a range, interrupted") {
+        begin();
+        for (unsigned int i = 0; i < 64; i++)
+            g.list[i] = 100 + i;
+        CHECK_EQ(extents(HVM, XENMEM_populate_physmap, 64, 0, DOMID_SELF), 64);
+        arena.preempt_at = 10;
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn_range, 100, 1000, 64), 0);
+        CHECK(restarts > 4);
+        for (unsigned int i = 0; i < 64; i++)
+            CHECK(at(1000 + i).type == P2M_RAM && at(100 + i).type == P2M_NONE);
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn_range, 100, 1000, 0), 0);
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn_range, 1000, 100, 65), E(-EINVAL)); /* a hole at last */
+        CHECK_EQ(at(163).type, P2M_RAM);
+        end();
+    }
+    TEST("a batch says how each went") {
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 20, 0), 1);
+        g.idx[0] = 20, g.list[0] = 30;
+        g.idx[1] = 21, g.list[1] = 31;
+        g.idx[2] = 30, g.list[2] = 32;
+        arena.preempt_at = 1;
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn, 3, 0), 0);
+        CHECK(g.errs[0] == 0 && g.errs[1] == -EINVAL && g.errs[2] == 0);
+        CHECK(at(32).type == P2M_RAM && restarts == 2);
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn_range, 1, 0), E(-EINVAL));
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn, 1, 5), E(-EOPNOTSUPP));
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn_foreign, 1, OTHER), E(-EPERM));
+        CHECK_EQ(batch(PRIV, XENMAPSPACE_gmfn_foreign, 1, OTHER), E(-EPERM));
+        end();
+    }
+    TEST("others' memory in the physmap of a privileged domain") {
+        struct page *pg;
+
+        begin();
+        dom[HVM]->is_privileged = true;
+        pg = page_alloc_for(dom[OTHER], 0, 0);
+        g.idx[0] = page_to_mfn(pg).n, g.list[0] = 50;
+        g.idx[1] = 1, g.list[1] = 51;
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 50, 0), 1);
+        g.list[0] = 50;
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn_foreign, 2, OTHER), 0);
+        CHECK(g.errs[0] == 0 && g.errs[1] == -EINVAL);
+        CHECK(at(50).type == P2M_FOREIGN && mfn_eq(at(50).mfn, page_to_mfn(pg)));
+        CHECK(dom[HVM]->tot_pages == 0 && (pg->ref & PAGE_REF_COUNT) == 2);
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn_foreign, 1, HVM), E(-EINVAL));
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn_foreign, 1, 99), E(-ESRCH));
+        CHECK_EQ(take(HVM, 50), 0);
+        CHECK((pg->ref & PAGE_REF_COUNT) == 1 && page_use_read(pg).count == 0);
+        CHECK_EQ(batch(HVM, XENMAPSPACE_gmfn_foreign, 1, OTHER), 0); /* stays till the end */
+        CHECK_EQ(pg->ref & PAGE_REF_COUNT, 2);
+        end();
+    }
+}
+
+static void *taken[P2M_RAM_END / PAGE_SIZE];
+
+int main(void)
+{
+    unsigned int n = 0;
+
+    p2m_machine_start();
+    while ((taken[n] = hv_page_alloc(0)) != NULL)
+        n++;
+    while (n > 0)
+        hv_page_free(taken[--n], 0);
+    arena_guest_buffer(&g, sizeof(g));
+    reservations();
+    special();
+    resources();
+    moves();
+    return check_exit();
+}
