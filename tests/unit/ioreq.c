@@ -12,6 +12,11 @@
 #include "check.h"
 
 #include "../host/dm_world.h"
+#include "../../arch/x86/hvm/ioreq_priv.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
 
 #include <arch/cpu.h>
 #include <hv/errno.h>
@@ -19,6 +24,8 @@
 #include <hv/memory.h>
 
 #define QUEUE_SLOTS 511U
+#define RACES 200000
+#define PATIENCE 20 /* seconds until an answer is lost; the host may be busy */
 
 static struct xen_dm_op op;
 static port_t queue_local;
@@ -636,6 +643,77 @@ static void test_requests(void)
     }
 }
 
+/* A device model on a cpu of its own, which also sends events too many. */
+static void *race_model(void *slots)
+{
+    struct ioreq *slot = slots;
+    uint8_t *state = (uint8_t *)slot + 30; /* with dir and others: the low four bits */
+    struct vcpu *v = dw_dom->vcpu[0];
+
+    for (unsigned int i = 0; i < RACES; i++) {
+        uint8_t now;
+
+        while (((now = __atomic_load_n(state, __ATOMIC_ACQUIRE)) & 15) != STATE_IOREQ_READY) {
+            if ((now & 15) == STATE_IOREQ_INPROCESS)
+                return NULL; /* the test has given up */
+            sched_yield();
+        }
+        __atomic_store_n(state, (now & 0xf0) | STATE_IOREQ_INPROCESS, __ATOMIC_RELEASE);
+        ioreq_answered(v, 0);
+        for (unsigned int n = i * 37 % 4096; n > 0; n--)
+            barrier();
+        __atomic_store_n(&slot->data, slot->addr + i, __ATOMIC_RELAXED);
+        __atomic_store_n(state, (now & 0xf0) | STATE_IORESP_READY, __ATOMIC_SEQ_CST);
+        ioreq_answered(v, 0);
+    }
+    return NULL;
+}
+
+/* One request, as a vcpu makes it: false when it sleeps for ever. */
+static bool race_request(uint64_t expected)
+{
+    struct vcpu *v = vcpu(0);
+    const struct ioreq_access a = in(0x110, 4);
+    const time_t end = time(NULL) + PATIENCE;
+    uint64_t got = 0;
+
+    if (hvm_ioreq_send(v, &a) != IOREQ_WAIT)
+        return false;
+    do
+        for (unsigned int n = 1; __atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST); n++) {
+            if (n % 1024)
+                continue;
+            if (time(NULL) > end)
+                return false;
+            sched_yield();
+        }
+    while (!hvm_ioreq_complete(v, &got));
+    return got == expected;
+}
+
+static void test_race(void)
+{
+    ioservid_t id;
+    pthread_t model;
+    unsigned int i;
+
+    TEST("a model on another cpu: no answer is slept through")
+    {
+        dw_start(1);
+        struct ioreq *slot = ready(&id);
+
+        CHECK_EQ(pthread_create(&model, NULL, race_model, slot), 0);
+        for (i = 0; i < RACES && race_request(0x110 + i); i++)
+            continue;
+        CHECK_EQ(i, RACES);
+        if (i < RACES)
+            slot->state = STATE_IOREQ_INPROCESS;
+        pthread_join(model, NULL);
+        CHECK_EQ(world.crashes, 0);
+        end();
+    }
+}
+
 static void test_hostile_slots(void)
 {
     ioservid_t id;
@@ -848,6 +926,7 @@ int main(void)
     test_ranges();
     test_selection();
     test_requests();
+    test_race();
     test_hostile_slots();
     test_queue();
     return check_exit();
