@@ -485,6 +485,11 @@ static void test_selection(void)
         op.u.map_mem_type_to_ioreq_server.flags = XEN_DMOP_IOREQ_MEM_ACCESS_WRITE;
         CHECK_EQ(dw_dm_op(&op, NULL, 0), 0);
         CHECK_EQ(dw_dm_op(&op, NULL, 0), -EINVAL);
+        struct xen_dm_op again = set;
+
+        dw_p2m[9].type = P2M_RAM_RO;
+        CHECK_EQ(dw_dm_op(&again, NULL, 0), -EINVAL);
+        dw_p2m[9].type = P2M_RAM;
         CHECK_EQ(dw_dm_op(&set, NULL, 0), 0);
         CHECK_EQ(dw_p2m[9].type, P2M_IOREQ);
         CHECK_EQ(send(mmio(0x9008, 4, true, 7)), IOREQ_WAIT);
