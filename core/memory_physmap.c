@@ -215,6 +215,11 @@ static int add_one(struct domain *d, unsigned int space, uint64_t idx, gfn_t gfn
     return rc ? rc : move(d, &s, gfn);
 }
 
+int physmap_move(struct domain *d, gfn_t from, gfn_t to)
+{
+    return add_one(d, XENMAPSPACE_gmfn, from.n, to);
+}
+
 /* A page of another domain's, readable and writable: never one that is a page table. */
 static int add_foreign(struct domain *d, struct domain *from, gfn_t theirs, gfn_t gfn)
 {

@@ -202,6 +202,7 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     if (is_hvm(next->domain)) {
         vtick_enter(next);
         hvm_ops->resume();
+        __builtin_unreachable();
     }
     /*
      * SYSRET on AMD takes the hidden part of SS from here, and an interrupt out of ring 3 has left

@@ -62,9 +62,11 @@ int memory_release_frame(struct domain *d, mfn_t mfn);
 int physmap_populate(struct domain *d, gfn_t gfn, unsigned int order, uint32_t flags) must_check;
 /* Its own frames at gfn and on are taken out and freed; what was done before an error stays so. */
 int physmap_release(struct domain *d, gfn_t gfn, unsigned int order) must_check;
+/* The page at one gfn goes to another, and what was there is given up: as XENMAPSPACE_gmfn. */
+int physmap_move(struct domain *d, gfn_t from, gfn_t to) must_check;
 /*
- * Implemented by the architecture, resources that only it knows: frames that one may have, 0 if d has
- * none such; and its i-th frame (-ENOENT, -EPERM, -EINVAL, -ENOMEM).
+ * Implemented by the architecture, resources that only it knows: frames that one may have, 0 if d
+ * has none such; and its i-th frame (-ENOENT, -EPERM, -EINVAL, -ENOMEM).
  */
 uint32_t arch_resource_size(const struct domain *d, unsigned int type);
 int arch_resource_frame(struct domain *d, unsigned int type, uint32_t id, uint64_t i, mfn_t *mfn)

@@ -88,12 +88,6 @@ int hvm_timer_mode_set(struct domain *d, uint64_t mode)
 
 int vpm_set_location(struct domain *d, uint64_t version) { return version > 1 ? -EINVAL : 0; }
 
-int memory_release_frame(struct domain *d, mfn_t mfn)
-{
-    dw.released++;
-    return page_clear_allocated(mfn_to_page(mfn)) ? 0 : -EINVAL;
-}
-
 /* --- the physmap ------------------------------------------------------------------------------ */
 
 static const struct p2m_entry nothing = { .mfn = { ~0ULL }, .type = P2M_NONE };
@@ -103,8 +97,11 @@ struct p2m_entry p2m_lookup(struct domain *d, gfn_t gfn)
     return gfn.n < DW_GFNS ? dw_p2m[gfn.n] : nothing;
 }
 
-int p2m_set(struct domain *d, gfn_t gfn, unsigned int order, mfn_t mfn, enum p2m_type type,
-            struct p2m_entry *old)
+uint64_t p2m_max_gfn(struct domain *d) { return DW_GFNS - 1; }
+void m2p_set(mfn_t mfn, uint64_t pfn) {}
+
+int p2m_swap(struct domain *d, gfn_t gfn, unsigned int order, mfn_t mfn, enum p2m_type type,
+             const struct p2m_entry *from)
 {
     void (*meanwhile)(void) = dw.before_p2m_set;
 
@@ -115,9 +112,20 @@ int p2m_set(struct domain *d, gfn_t gfn, unsigned int order, mfn_t mfn, enum p2m
         return -EINVAL;
     if (dw.p2m_set_fails_at >= 0 && dw.p2m_set_fails_at-- == 0)
         return -ENOMEM;
-    if (old)
-        *old = dw_p2m[gfn.n];
+    if (dw_p2m[gfn.n].type != from->type || !mfn_eq(dw_p2m[gfn.n].mfn, from->mfn))
+        return -EAGAIN;
     dw_p2m[gfn.n] = (struct p2m_entry){ .mfn = mfn, .type = type };
+    return 0;
+}
+
+int physmap_move(struct domain *d, gfn_t from, gfn_t to)
+{
+    if (from.n >= DW_GFNS || to.n >= DW_GFNS || !p2m_is_ram(dw_p2m[from.n].type))
+        return -EINVAL;
+    dw.moves++;
+    dw_p2m[to.n] = dw_p2m[from.n];
+    if (from.n != to.n)
+        dw_p2m[from.n] = nothing;
     return 0;
 }
 
@@ -166,7 +174,6 @@ void dw_start(unsigned int vcpus)
     dw_dom->arch.hvm = calloc(1, sizeof(*dw_dom->arch.hvm));
     dw_dom->arch.hvm->emulation = 0x3ff;
     dw_dom->arch.hvm->timer_mode = 1;
-    dw_dom->arch.hvm->p2m.max_gfn = DW_GFNS - 1;
     if (evtchn_init(dw_dm, 4095) || evtchn_init(dw_dom, 1023) || hvm_ioreq_init(dw_dom))
         panic("no domains");
     for (unsigned int i = 0; i < vcpus; i++) {
@@ -196,6 +203,10 @@ unsigned int dw_end(void)
         hvm_ioreq_vcpu_exit(dw_dom->vcpu[i]);
         free(dw_dom->vcpu[i]->arch.hvm);
     }
+    hvm_ioreq_exit(dw_dom);
+    if (!dw_dom->arch.hvm->ioreq)
+        panic("freed while somebody may look");
+    dw_dom->state = DOM_DEAD;
     hvm_ioreq_exit(dw_dom);
     free(dw_dom->arch.hvm);
     evtchn_exit(dw_dom);

@@ -13,7 +13,7 @@
 #include <arch/p2m.h>
 #include <xen/hvm/ioreq.h>
 
-#define DW_GFNS 64U   /* gfns of the fake physmap: 0 and on */
+#define DW_GFNS 640U  /* gfns of the fake physmap: 0 and on */
 #define DW_HVM 1      /* the domain's id */
 
 struct dw_counts {
@@ -23,7 +23,7 @@ struct dw_counts {
     uint8_t link[4];
     uint64_t msi_addr, callback;
     uint32_t msi_data;
-    unsigned int released;           /* frames */
+    unsigned int moves;              /* physmap_move() */
     int p2m_set_fails_at;            /* this many succeed, then one fails; -1: all do */
     void (*before_p2m_set)(void);    /* what another vcpu does just then; once */
 };

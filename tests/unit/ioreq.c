@@ -12,6 +12,11 @@
 #include "check.h"
 
 #include "../host/dm_world.h"
+#include "../../arch/x86/hvm/ioreq_priv.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <time.h>
 
 #include <arch/cpu.h>
 #include <hv/errno.h>
@@ -19,6 +24,8 @@
 #include <hv/memory.h>
 
 #define QUEUE_SLOTS 511U
+#define RACES 200000
+#define PATIENCE 20 /* seconds until an answer is lost; the host may be busy */
 
 static struct xen_dm_op op;
 static port_t queue_local;
@@ -96,7 +103,7 @@ static struct vcpu *vcpu(unsigned int i)
 
 static bool asleep(unsigned int i) { return dw_dom->vcpu[i]->pause_flags & BIT(VPF_IOREQ); }
 
-/* A server with everything: ports 0x100 to 0x1ff, 1 MiB at 0xf0000000 and the VGA window, 00:03.0. */
+/* A server of everything: ports 0x100 to 0x1ff, 1 MiB at 0xf0000000, the VGA window, 00:03.0. */
 static struct ioreq *ready(ioservid_t *id)
 {
     struct ioreq *slot;
@@ -182,6 +189,10 @@ static void test_life(void)
         CHECK_EQ(create(2, &id[0]), 0);
         dw_dom->state = DOM_DYING;
         CHECK_EQ(create(2, &id[0]), -EINVAL);
+        end();
+        dw_start(0); /* not even a port is refused */
+        dw_dom->state = DOM_DYING;
+        CHECK_EQ(create(0, &id[0]), -EINVAL);
         end();
         for (int i = 0; i < 6; i++) {
             dw_start(3);
@@ -271,8 +282,9 @@ static void test_guest_frames(void)
         CHECK_EQ(dw_p2m[5].type, P2M_NONE);
         CHECK_EQ(slot->state, STATE_IOREQ_NONE);
         CHECK(slot->vp_eport != 0 && slot->vp_eport < 1024);
-        CHECK_EQ(hvm_ioreq_send(vcpu(0), &(struct ioreq_access){ .addr = 0x110, .size = 1, .count = 1 }),
-                 IOREQ_WAIT);
+        const struct ioreq_access a = in(0x110, 1);
+
+        CHECK_EQ(hvm_ioreq_send(vcpu(0), &a), IOREQ_WAIT);
         CHECK_EQ(slot->state, STATE_IOREQ_READY);
         CHECK_EQ(enable(id, false), 0);
         CHECK_EQ(dw_p2m[5].type, P2M_RAM);
@@ -473,6 +485,11 @@ static void test_selection(void)
         op.u.map_mem_type_to_ioreq_server.flags = XEN_DMOP_IOREQ_MEM_ACCESS_WRITE;
         CHECK_EQ(dw_dm_op(&op, NULL, 0), 0);
         CHECK_EQ(dw_dm_op(&op, NULL, 0), -EINVAL);
+        struct xen_dm_op again = set;
+
+        dw_p2m[9].type = P2M_RAM_RO;
+        CHECK_EQ(dw_dm_op(&again, NULL, 0), -EINVAL);
+        dw_p2m[9].type = P2M_RAM;
         CHECK_EQ(dw_dm_op(&set, NULL, 0), 0);
         CHECK_EQ(dw_p2m[9].type, P2M_IOREQ);
         CHECK_EQ(send(mmio(0x9008, 4, true, 7)), IOREQ_WAIT);
@@ -557,7 +574,7 @@ static void test_requests(void)
         answer(slot, 1);
         end();
     }
-    TEST("an answer between the look and the sleep is not lost")
+    TEST("an answer counts before its event comes")
     {
         dw_start(1);
         struct ioreq *slot = ready(&id);
@@ -627,6 +644,77 @@ static void test_requests(void)
         CHECK(hvm_ioreq_complete(vcpu(0), &data));
         CHECK_EQ(enable(second, false), 0);
         CHECK_EQ(hvm_ioreq_broadcast(vcpu(0), &inval, false), IOREQ_NONE);
+        end();
+    }
+}
+
+/* A device model on a cpu of its own, which also sends events too many. */
+static void *race_model(void *slots)
+{
+    struct ioreq *slot = slots;
+    uint8_t *state = (uint8_t *)slot + 30; /* with dir and others: the low four bits */
+    struct vcpu *v = dw_dom->vcpu[0];
+
+    for (unsigned int i = 0; i < RACES; i++) {
+        uint8_t now;
+
+        while (((now = __atomic_load_n(state, __ATOMIC_ACQUIRE)) & 15) != STATE_IOREQ_READY) {
+            if ((now & 15) == STATE_IOREQ_INPROCESS)
+                return NULL; /* the test has given up */
+            sched_yield();
+        }
+        __atomic_store_n(state, (now & 0xf0) | STATE_IOREQ_INPROCESS, __ATOMIC_RELEASE);
+        ioreq_answered(v, 0);
+        for (unsigned int n = i * 37 % 4096; n > 0; n--)
+            barrier();
+        __atomic_store_n(&slot->data, slot->addr + i, __ATOMIC_RELAXED);
+        __atomic_store_n(state, (now & 0xf0) | STATE_IORESP_READY, __ATOMIC_SEQ_CST);
+        ioreq_answered(v, 0);
+    }
+    return NULL;
+}
+
+/* One request, as a vcpu makes it: false when it sleeps for ever. */
+static bool race_request(uint64_t expected)
+{
+    struct vcpu *v = vcpu(0);
+    const struct ioreq_access a = in(0x110, 4);
+    const time_t end = time(NULL) + PATIENCE;
+    uint64_t got = 0;
+
+    if (hvm_ioreq_send(v, &a) != IOREQ_WAIT)
+        return false;
+    do
+        for (unsigned int n = 1; __atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST); n++) {
+            if (n % 1024)
+                continue;
+            if (time(NULL) > end)
+                return false;
+            sched_yield();
+        }
+    while (!hvm_ioreq_complete(v, &got));
+    return got == expected;
+}
+
+static void test_race(void)
+{
+    ioservid_t id;
+    pthread_t model;
+    unsigned int i;
+
+    TEST("a model on another cpu: no answer is slept through")
+    {
+        dw_start(1);
+        struct ioreq *slot = ready(&id);
+
+        CHECK_EQ(pthread_create(&model, NULL, race_model, slot), 0);
+        for (i = 0; i < RACES && race_request(0x110 + i); i++)
+            continue;
+        CHECK_EQ(i, RACES);
+        if (i < RACES)
+            slot->state = STATE_IOREQ_INPROCESS;
+        pthread_join(model, NULL);
+        CHECK_EQ(world.crashes, 0);
         end();
     }
 }
@@ -843,6 +931,7 @@ int main(void)
     test_ranges();
     test_selection();
     test_requests();
+    test_race();
     test_hostile_slots();
     test_queue();
     return check_exit();

@@ -34,6 +34,7 @@ static struct {
     struct xen_memory_domain md;
     struct xen_memory_exchange x;
     struct xen_foreign_memory_map fm;
+    struct xen_mem_acquire_resource res;
     struct e820entry e820[2];
 } g;
 
@@ -49,6 +50,17 @@ int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *m
     if (frame > 0)
         return -EINVAL;
     *mfn = paddr_to_mfn(direct_pa(grant_frame[status]));
+    return 0;
+}
+uint32_t arch_resource_size(const struct domain *d, unsigned int type)
+{
+    return type == XENMEM_resource_ioreq_server ? 2 : 0;
+}
+int arch_resource_frame(struct domain *d, unsigned int type, uint32_t id, uint64_t i, mfn_t *mfn)
+{
+    if (id != 3 || i > 1)
+        return -ENOENT;
+    *mfn = paddr_to_mfn(direct_pa(grant_frame[i]));
     return 0;
 }
 
@@ -338,6 +350,36 @@ static void special(void)
     }
 }
 
+static long acquire(unsigned int who, unsigned int id, uint64_t frame, uint32_t nr, bool list)
+{
+    g.res = (struct xen_mem_acquire_resource){ .domid = HVM, .type = XENMEM_resource_ioreq_server,
+                                               .id = id, .frame = frame, .nr_frames = nr };
+    if (list)
+        g.res.frame_list.p = g.list;
+    return memory_op(who, XENMEM_acquire_resource, &g.res);
+}
+
+static void resources(void)
+{
+    TEST("frames of a device model's server: how many, and which") {
+        begin();
+        CHECK_EQ(acquire(PRIV, 3, 0, 0, false), 0);
+        CHECK_EQ(g.res.nr_frames, 2);
+        CHECK_EQ(acquire(PRIV, 3, 0, 2, true), 0);
+        CHECK_EQ(g.list[0], direct_pa(grant_frame[0]) >> PAGE_SHIFT);
+        CHECK_EQ(g.list[1], direct_pa(grant_frame[1]) >> PAGE_SHIFT);
+        CHECK_EQ(acquire(PRIV, 3, 1, 1, true), 0);
+        CHECK_EQ(g.list[0], direct_pa(grant_frame[1]) >> PAGE_SHIFT);
+        CHECK_EQ(acquire(PRIV, 3, 1, 2, true), E(-ENOENT));
+        CHECK_EQ(acquire(PRIV, 4, 0, 1, true), E(-ENOENT));
+        CHECK_EQ(acquire(PRIV, 3, 0, 1, false), E(-EINVAL));
+        CHECK_EQ(acquire(OTHER, 3, 0, 2, true), E(-EPERM));
+        g.res.type = XENMEM_resource_vmtrace_buf;
+        CHECK_EQ(memory_op(PRIV, XENMEM_acquire_resource, &g.res), E(-EINVAL));
+        end();
+    }
+}
+
 static void moves(void)
 {
     TEST("a frame moves to another gfn: it is never at two, and what was there is freed") {
@@ -446,6 +488,7 @@ int main(void)
     arena_guest_buffer(&g, sizeof(g));
     reservations();
     special();
+    resources();
     moves();
     return check_exit();
 }

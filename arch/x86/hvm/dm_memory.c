@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Operations of device models on the memory of their domain (public hvm/dm_op.h). Long ones keep what
- * is left in the caller's copy of the operation, which is how they go on.
+ * Operations of device models on the memory of their domain (public hvm/dm_op.h). Long ones keep
+ * what is left in the caller's copy of the operation, which is how they go on.
  */
 #include "dm_priv.h"
 #include "ioreq_priv.h"
@@ -18,7 +18,8 @@
 
 /*
  * There is no log of writes, so there is no answer to which pages of the frame buffer have changed.
- * -ENODATA says that, and QEMU draws all of it. Nothing to stop: 0 for no pages, which ends tracking.
+ * -ENODATA says that, and QEMU draws all of it. Nothing to stop: 0 for no pages, which ends
+ * tracking.
  */
 int dm_track_dirty_vram(struct dm_call *c)
 {
@@ -33,41 +34,23 @@ int dm_track_dirty_vram(struct dm_call *c)
 /* Nobody logs writes (saving is not there yet), so nobody is to be told. Nor does Xen look then. */
 int dm_modified_memory(struct dm_call *c) { return 0; }
 
-static bool is_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_RAM_RO; }
-
-/* An entry that was taken out by p2m_set(), and is not ours to change, with all that it holds. */
-static void put_back(struct domain *d, gfn_t gfn, const struct p2m_entry *e)
-{
-    if (p2m_set(d, gfn, P2M_ORDER_4K, e->mfn, e->type, NULL))
-        domain_crash(d, "gfn %#llx of a device model's call is lost", (unsigned long long)gfn.n);
-}
-
 /* --- types ------------------------------------------------------------------------------------ */
-
-static int hole_to_mmio(struct domain *d, gfn_t gfn)
-{
-    struct p2m_entry old = { .type = P2M_NONE };
-    int rc = p2m_set(d, gfn, P2M_ORDER_4K, INVALID_MFN, P2M_MMIO_DM, &old);
-
-    if (rc || old.type == P2M_NONE || old.type == P2M_MMIO_DM)
-        return rc;
-    put_back(d, gfn, &old); /* it has just been filled */
-    return -EAGAIN;
-}
 
 static int change_one(struct domain *d, gfn_t gfn, enum p2m_type to)
 {
-    const enum p2m_type from = p2m_lookup(d, gfn).type;
+    const struct p2m_entry e = p2m_lookup(d, gfn);
 
-    if (from == to)
+    if (e.type == to)
         return 0;
-    if (to == P2M_IOREQ)
-        return from == P2M_RAM ? p2m_change_type(d, gfn, from, to) : -EINVAL;
-    if (from == P2M_IOREQ)
-        return to == P2M_RAM ? p2m_change_type(d, gfn, from, to) : -EINVAL;
-    if (from == P2M_NONE && to == P2M_MMIO_DM)
-        return hole_to_mmio(d, gfn);
-    return is_ram(from) ? p2m_change_type(d, gfn, from, to) : -EINVAL;
+    if (e.type == P2M_NONE && to == P2M_MMIO_DM)
+        return p2m_swap(d, gfn, P2M_ORDER_4K, INVALID_MFN, to, &e);
+    if (!p2m_is_ram(e.type))
+        return -EINVAL;
+    if (to == P2M_MMIO_DM)
+        return -EOPNOTSUPP; /* Not yet: RAM that does not show and comes back */
+    if ((to == P2M_IOREQ && e.type != P2M_RAM) || (e.type == P2M_IOREQ && to != P2M_RAM))
+        return -EINVAL;
+    return p2m_change_type(d, gfn, e.type, to);
 }
 
 int dm_set_mem_type(struct dm_call *c)
@@ -80,7 +63,7 @@ int dm_set_mem_type(struct dm_call *c)
         [HVMMEM_ioreq_server] = P2M_IOREQ,
     };
     struct xen_dm_op_set_mem_type *o = &c->op.u.set_mem_type;
-    const uint64_t max = read_once(c->d->arch.hvm->p2m.max_gfn);
+    const uint64_t max = p2m_max_gfn(c->d);
     enum p2m_type to;
 
     if (o->pad || o->nr == 0 || o->first_pfn > max || o->nr - 1 > max - o->first_pfn ||
@@ -105,7 +88,7 @@ int dm_set_mem_type(struct dm_call *c)
 /* All pages of a server's type become RAM again. */
 static int give_up_type(struct domain *d, uint64_t *next)
 {
-    const uint64_t max = read_once(d->arch.hvm->p2m.max_gfn);
+    const uint64_t max = p2m_max_gfn(d);
 
     for (unsigned int i = 0; *next <= max; i++) {
         const gfn_t gfn = _gfn(*next);
@@ -149,39 +132,6 @@ int dm_map_mem_type(struct dm_call *c)
 
 /* --- places ----------------------------------------------------------------------------------- */
 
-/*
- * One entry replaces another in one step, and what was there is looked at afterwards: the guest may
- * change its physmap at any time. A frame of its own that was at the destination is given up.
- */
-static int relocate_one(struct domain *d, gfn_t from, gfn_t to)
-{
-    struct p2m_entry e = { .type = P2M_NONE }, old = { .type = P2M_NONE };
-    int rc;
-
-    if (from.n == to.n)
-        return is_ram(p2m_lookup(d, from).type) ? 0 : -EINVAL;
-    rc = p2m_set(d, from, P2M_ORDER_4K, INVALID_MFN, P2M_NONE, &e);
-    if (rc)
-        return rc;
-    if (!is_ram(e.type)) {
-        if (e.type != P2M_NONE)
-            put_back(d, from, &e);
-        return -EINVAL;
-    }
-    rc = p2m_set(d, to, P2M_ORDER_4K, e.mfn, e.type, &old);
-    if (!rc && old.type != P2M_NONE && old.type != P2M_MMIO_DM) {
-        if (is_ram(old.type)) {
-            memory_release_frame(d, old.mfn); /* refused: a page of ours, which it may map again */
-            return 0;
-        }
-        put_back(d, to, &old); /* a grant or another's page: whoever mapped it has to unmap it */
-        rc = -EBUSY;
-    }
-    if (rc)
-        put_back(d, from, &e);
-    return rc;
-}
-
 int dm_relocate_memory(struct dm_call *c)
 {
     struct xen_dm_op_relocate_memory *o = &c->op.u.relocate_memory;
@@ -193,7 +143,7 @@ int dm_relocate_memory(struct dm_call *c)
 
         if (i % PAGES_A_TIME == PAGES_A_TIME - 1 && preempt_wanted())
             return -ERESTART;
-        rc = relocate_one(c->d, _gfn(o->src_gfn), _gfn(o->dst_gfn));
+        rc = physmap_move(c->d, _gfn(o->src_gfn), _gfn(o->dst_gfn));
         if (rc)
             return rc;
         o->src_gfn++;

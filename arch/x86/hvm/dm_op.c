@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * HYPERVISOR_dm_op: what a device model asks for the domain that it serves (public hvm/dm_op.h). The
- * operation is in the first buffer, in one layout for callers of both widths; it is copied once, and
- * goes back only where the table says so. What is about memory is in dm_memory.c.
+ * HYPERVISOR_dm_op: what a device model asks for the domain that it serves (public hvm/dm_op.h).
+ * The operation is in the first buffer, in one layout for callers of both widths; it is copied
+ * once, and goes back only where the table says so. What is about memory is in dm_memory.c.
  *
- * The caller is a privileged domain. Not yet: a domain that is privileged for one other (stub domain).
+ * The caller is a privileged domain. Not yet: a domain that is privileged for one other (stub
+ * domain).
  */
 #include "dm_priv.h"
 #include "ioreq_priv.h"

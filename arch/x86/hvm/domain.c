@@ -76,7 +76,7 @@ int hvm_domain_relinquish(struct domain *d)
     int rc;
 
     hvm_devices_stop(d);
-    hvm_ioreq_exit(d);
+    hvm_ioreq_stop(d);
     rc = p2m_relinquish(d);
     return rc ? rc : pv_release_frames(d);
 }

@@ -6,6 +6,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
+#include <arch/gwalk.h>
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
 #include <arch/msr.h>
@@ -22,7 +23,9 @@ static struct vcpu *owner(struct emul *e) { return e->owner; }
 
 static uint32_t rights(const struct emul *e, enum emul_access access)
 {
-    return access == EMUL_DATA && e->state.cpl == 3 ? PFEC_USER : 0;
+    if (access == EMUL_SYSTEM)
+        return GWALK_IMPLICIT;
+    return e->state.cpl == 3 ? PFEC_USER : 0;
 }
 
 /* What a copy that did not succeed means; RAM on one page and a device on the next are too much. */

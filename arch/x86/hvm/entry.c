@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
+#include <arch/ioreq.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/log.h>
@@ -22,6 +23,7 @@ void hvm_entry_work(struct vcpu *v)
             softirq_process(); /* may not return */
         hvm_vcpu_apply_init(v);
     } while (!hvm_io_finish(v) || softirq_pending());
+    hvm_dm_event_sync(v);
     hvm_inject_pending(v);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * HYPERVISOR_hvm_op (public hvm/hvm_op.h). PV domains call it too, about others: the toolstack. Its
- * structures are the same for callers of both widths. What has moved to dm_op (levels of wires, link
- * routes) is not here.
+ * structures are the same for callers of both widths. What has moved to dm_op (levels of wires,
+ * link routes) is not here.
  */
 #include <abi.h>
 #include <arch/hvm.h>

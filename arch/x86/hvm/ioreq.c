@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Requests to device models and their answers (public hvm/ioreq.h). Each vcpu has a slot on the page
- * that it shares with a server:
+ * Requests to device models and their answers (public hvm/ioreq.h). Each vcpu has a slot on the
+ * page that it shares with a server:
  *
  *              we post             server            server              we take
  *     NONE ────────────▶ READY ────────────▶ INPROCESS ────────▶ RESP_READY ────────▶ NONE
  *
- * The slot's last word has the state: it is written last and read first, in one piece, and nothing is
- * read twice. What the server may write there but does not follow the drawing ends its domain, and
- * only that.
+ * The slot's last word has the state: it is written last and read first, in one piece, and nothing
+ * is read twice. What the server may write there but does not follow the drawing ends its domain,
+ * and only that.
  *
  * Sleeping: VPF_IOREQ is set before the request can be seen, or before the state is looked at once
  * more; the server's event clears it. One of the two sees the other. Whoever wakes up looks at the
@@ -258,8 +258,7 @@ void ioreq_orphan(struct domain *d, const struct ioreq_server *s)
         if (!q || !(q->pending & BIT(s->id)))
             continue;
         q->pending &= (uint8_t)~BIT(s->id);
-        q->data = ~0ULL;
-        if (!q->pending)
+        if (!q->pending) /* its data is all ones since it was sent */
             ioreq_answered(v, s->port[v->id]);
     }
 }

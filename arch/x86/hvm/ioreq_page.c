@@ -69,6 +69,7 @@ static void frame_give_back(struct hvm_ioreq_domain *io, unsigned int place) REQ
         io->old_frames_used &= (uint8_t)~BIT(place - OLD_FRAMES);
 }
 
+/* RAM of its own, and nothing that we write to for other reasons (shared_info, its grant table). */
 static int frame_map(struct domain *d, struct ioreq_page *p)
 {
     enum p2m_type type;
@@ -76,13 +77,16 @@ static int frame_map(struct domain *d, struct ioreq_page *p)
     p->page = p2m_page_get(d, _gfn(p->gfn), true, &type);
     if (!p->page)
         return -EINVAL;
-    if (type == P2M_RAM)
-        p->va = page_map_long(page_to_mfn(p->page));
-    if (p->va)
-        return 0;
-    page_put(p->page);
-    p->page = NULL;
-    return type == P2M_RAM ? -ENOMEM : -EINVAL;
+    if (type != P2M_RAM || (read_once(p->page->ref) & PAGE_XEN)) {
+        page_put(p->page);
+        return -EINVAL;
+    }
+    p->va = page_map_long(page_to_mfn(p->page));
+    if (!p->va) {
+        page_put(p->page);
+        return -ENOMEM;
+    }
+    return 0;
 }
 
 int ioreq_page_of_guest(struct domain *d, struct hvm_ioreq_domain *io, struct ioreq_page *p)
@@ -101,37 +105,39 @@ int ioreq_page_of_guest(struct domain *d, struct hvm_ioreq_domain *io, struct io
 
 int ioreq_page_hide(struct domain *d, struct ioreq_page *p)
 {
-    struct p2m_entry old;
+    struct p2m_entry e;
     int rc;
 
     if (!p->va || ioreq_page_is_ours(p) || p->taken_out)
         return 0;
-    rc = p2m_set(d, _gfn(p->gfn), P2M_ORDER_4K, INVALID_MFN, P2M_NONE, &old);
+    e = p2m_lookup(d, _gfn(p->gfn));
+    if (e.type != P2M_RAM || !mfn_eq(e.mfn, page_to_mfn(p->page)))
+        return -EINVAL; /* the guest, or its builder, has put something else there since */
+    rc = p2m_swap(d, _gfn(p->gfn), P2M_ORDER_4K, INVALID_MFN, P2M_NONE, &e);
     if (rc)
         return rc;
-    if (old.type != P2M_RAM || !mfn_eq(old.mfn, page_to_mfn(p->page))) {
-        /* The guest, or its builder, has put something else there since: it stays. */
-        rc = p2m_set(d, _gfn(p->gfn), P2M_ORDER_4K, old.mfn, old.type, NULL);
-        return rc ? rc : -EINVAL;
-    }
+    m2p_set(e.mfn, M2P_INVALID);
     p->taken_out = true;
     memset(p->va, 0, PAGE_SIZE);
     return 0;
 }
 
+/*
+ * If it cannot be put back (the guest has filled the place, its tables are full, it is dying), the
+ * domain goes on owning a frame that is nowhere.
+ */
 void ioreq_page_show(struct domain *d, struct ioreq_page *p)
 {
+    struct p2m_entry e;
+
     if (!p->taken_out)
         return;
+    e = p2m_lookup(d, _gfn(p->gfn));
     p->taken_out = false;
     memset(p->va, 0, PAGE_SIZE);
-    /*
-     * The domain keeps owning a frame that is not put back: because its tables are full, or the guest
-     * has put something else there.
-     */
-    if (p2m_lookup(d, _gfn(p->gfn)).type == P2M_NONE &&
-        p2m_set(d, _gfn(p->gfn), P2M_ORDER_4K, page_to_mfn(p->page), P2M_RAM, NULL))
-        domain_crash(d, "no table for the frame of an ioreq server");
+    if (e.type == P2M_NONE && p2m_swap(d, _gfn(p->gfn), P2M_ORDER_4K, page_to_mfn(p->page),
+                                       P2M_RAM, &e) == 0)
+        m2p_set(page_to_mfn(p->page), p->gfn);
 }
 
 void ioreq_page_put(struct domain *d, struct ioreq_page *p)
@@ -154,7 +160,7 @@ void ioreq_page_put(struct domain *d, struct ioreq_page *p)
     p->page = NULL;
 }
 
-/* --- what the device model asks for ------------------------------------------------------------------- */
+/* --- what the device model asks for ----------------------------------------------------------- */
 
 static int frames_of_guest(struct domain *d, struct hvm_ioreq_domain *io, struct ioreq_server *s)
     REQUIRES(io->lock)

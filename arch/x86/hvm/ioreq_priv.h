@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the files about ioreq servers share. Of a domain's servers everything is under its ioreq lock,
- * but what a vcpu's consumer does: it only clears VPF_IOREQ.
+ * What the files about ioreq servers share. Of a domain's servers everything is under its ioreq
+ * lock, but what a vcpu's consumer does: it only clears VPF_IOREQ.
  */
 #ifndef IOREQ_PRIV_H
 #define IOREQ_PRIV_H
@@ -82,8 +82,8 @@ void ioreq_page_show(struct domain *d, struct ioreq_page *p);
 /* XEN_DMOP_get_ioreq_server_info, XENMEM_acquire_resource */
 int ioreq_server_info(struct domain *d, const struct domain *e,
                       struct xen_dm_op_get_ioreq_server_info *i) must_check;
-int ioreq_server_frame(struct domain *d, const struct domain *e, uint32_t id, uint64_t i, mfn_t *mfn)
-    must_check;
+int ioreq_server_frame(struct domain *d, const struct domain *e, uint32_t id, uint64_t i,
+                       mfn_t *mfn) must_check;
 /* Nobody else knows of it. */
 void ioreq_page_put(struct domain *d, struct ioreq_page *p);
 static inline bool ioreq_page_is_ours(const struct ioreq_page *p)

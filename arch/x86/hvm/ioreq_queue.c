@@ -4,9 +4,9 @@
  * 511 slots on a page that the device model can write to. Of what it writes only read_pointer is
  * looked at, once; what it says decides no more than whether the ring is full.
  *
- * The pointers count slots without end. A server of kind ATOMIC reads and advances them atomically, so
- * that both can be set back together by a multiple of 511 before they wrap (which would tear the order
- * of slots); one of kind LEGACY lives with 2^32 of them.
+ * The pointers count slots without end. A server of kind ATOMIC reads and advances them atomically,
+ * so that both can be set back together by a multiple of 511 before they wrap (which would tear the
+ * order of slots); one of kind LEGACY lives with 2^32 of them.
  */
 #include "ioreq_priv.h"
 
@@ -46,8 +46,7 @@ static void set_back(word_t *page, struct ioreq_server *s)
         uint64_t old = read_once(page[0]);
         const uint32_t read = (uint32_t)old, by = read / SLOTS * SLOTS;
 
-        /* not our pointer, or one of its own beyond ours: it may keep its nonsense */
-        if (by == 0 || old >> 32 != s->queue_write || by > s->queue_write)
+        if (by == 0)
             return;
         if (__atomic_compare_exchange_n(&page[0], &old,
                                         (uint64_t)(s->queue_write - by) << 32 | (read - by),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What an ioreq server answers for: ranges of ports, of guest physical addresses, and of PCI functions
- * (public hvm/dm_op.h), and which server an access is for. Of two the younger is asked.
+ * What an ioreq server answers for: ranges of ports, of guest physical addresses, and of PCI
+ * functions (public hvm/dm_op.h), and which server an access is for. Of two the younger is asked.
  */
 #include "ioreq_priv.h"
 

@@ -214,7 +214,7 @@ int ioreq_server_enable(struct domain *d, const struct domain *e, ioservid_t id,
     return rc;
 }
 
-/* --- pages of type HVMMEM_ioreq_server ---------------------------------------------------------- */
+/* --- pages of type HVMMEM_ioreq_server -------------------------------------------------------- */
 
 int ioreq_server_mem_type(struct domain *d, const struct domain *e, ioservid_t id, uint32_t flags)
 {
@@ -283,6 +283,8 @@ void hvm_ioreq_exit(struct domain *d)
     if (!d->arch.hvm)
         return;
     hvm_ioreq_stop(d);
+    if (read_once(d->state) == DOM_DYING)
+        return; /* its servers may still be asked for, in vain */
     hv_free(d->arch.hvm->ioreq);
     d->arch.hvm->ioreq = NULL;
 }

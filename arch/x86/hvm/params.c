@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * HVM_PARAM_* of a domain: a table of who may set and read each, and what setting does beyond
- * remembering. The toolstack may do all that the table has a row for. Rights and errors are those of
- * Xen 4.17; what was taken out there (the default ioreq server with BUFIOREQ_EVTCHN, DM_DOMAIN,
+ * remembering. The toolstack may do all that the table has a row for. Rights and errors are those
+ * of Xen 4.17; what was taken out there (the default ioreq server with BUFIOREQ_EVTCHN, DM_DOMAIN,
  * NESTEDHVM, memory events) has no row.
  */
 #include <abi.h>

@@ -59,7 +59,7 @@ struct hvm_ops {
     /* Around the time on a cpu; leave: registers that are still in the cpu go to memory. */
     void (*enter)(struct vcpu *v);
     void (*leave)(struct vcpu *v);
-    void (*resume)(void) noreturn; /* run current */
+    void (*resume)(void); /* run current: does not return */
     /* Nothing that was translated before may be used any more by v. Any cpu. */
     void (*forget_tlb)(struct vcpu *v);
     /* Of current: can it take an interrupt (or an NMI) right now? Say when it can. Inject. */

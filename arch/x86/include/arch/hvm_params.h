@@ -9,8 +9,8 @@ struct domain;
 
 void hvm_params_init(struct domain *d); /* with d->arch.hvm, before anybody sees it */
 /*
- * by: who asks. -EINVAL: no such parameter, or value; -EPERM: not by the domain itself; -EEXIST: it is
- * set once, and has been; -EOPNOTSUPP: a value for what is not there yet.
+ * by: who asks. -EINVAL: no such parameter, or value; -EPERM: not by the domain itself; -EEXIST: it
+ * is set once, and has been; -EOPNOTSUPP: a value for what is not there yet.
  */
 int hvm_param_set(struct domain *d, const struct domain *by, uint32_t index, uint64_t val)
     must_check;
@@ -20,8 +20,8 @@ int hvm_param_get(struct domain *d, const struct domain *by, uint32_t index, uin
 /* --- implemented by what runs the guest ------------------------------------------------------- */
 
 /*
- * Current sets up its event channels: from now on its shared_info is in the layout of the mode that it
- * is in (64-bit code, or other).
+ * Current sets up its event channels: from now on its shared_info is in the layout of the mode that
+ * it is in (64-bit code, or other).
  */
 void hvm_latch_shared_info(struct domain *d);
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Device models of HVM domains: ioreq servers (public hvm/ioreq.h, hvm/dm_op.h). A server is a
- * program in another domain that has said which ports, addresses and PCI functions it answers for. An
- * access goes to it through a page that both share, and the vcpu sleeps until it answers.
+ * program in another domain that has said which ports, addresses and PCI functions it answers for.
+ * An access goes to it through a page that both share, and the vcpu sleeps until it answers.
  * docs/ioreq.md.
  *
- * What the exit code does: hvm_ioreq_send(); for IOREQ_WAIT it leaves, and before the vcpu enters the
- * guest again it calls hvm_ioreq_complete() while hvm_ioreq_pending(), which gives the answer.
+ * What the exit code does: hvm_ioreq_send(); for IOREQ_WAIT it leaves, and before the vcpu enters
+ * the guest again it calls hvm_ioreq_complete() while hvm_ioreq_pending(), which gives the answer.
  */
 #ifndef ARCH_IOREQ_H
 #define ARCH_IOREQ_H
@@ -32,8 +32,8 @@ enum ioreq_result {
 /* For current, which has no request out, with no lock held. */
 enum ioreq_result hvm_ioreq_send(struct vcpu *v, const struct ioreq_access *a) must_check;
 /*
- * To every enabled server: IOREQ_TYPE_INVALIDATE (its cached maps of the domain's memory are stale),
- * or with queued, which waits for nobody, IOREQ_TYPE_TIMEOFFSET.
+ * To every enabled server: IOREQ_TYPE_INVALIDATE (its cached maps of the domain's memory are
+ * stale), or with queued, which waits for nobody, IOREQ_TYPE_TIMEOFFSET.
  */
 enum ioreq_result hvm_ioreq_broadcast(struct vcpu *v, const struct ioreq_access *a, bool queued)
     must_check;
@@ -41,23 +41,23 @@ enum ioreq_result hvm_ioreq_broadcast(struct vcpu *v, const struct ioreq_access 
 bool hvm_ioreq_pending(const struct vcpu *v);
 /*
  * For current: true when the answer is there, what was read in *data (all ones if the server went
- * away). False: it is not, and the vcpu sleeps again; or the server broke the protocol, and the domain
- * has crashed.
+ * away). False: it is not, and the vcpu sleeps again; or the server broke the protocol, and the
+ * domain has crashed.
  */
 bool hvm_ioreq_complete(struct vcpu *v, uint64_t *data) must_check;
 
-/* Before v enters the guest: an event of XEN_DMOP_inject_event, if no other waits to be injected. */
+/* Before v enters the guest: an event of XEN_DMOP_inject_event, if no other is to be injected. */
 void hvm_dm_event_sync(struct vcpu *v);
 
 /* --- life ------------------------------------------------------------------------------------- */
 
 int hvm_ioreq_init(struct domain *d) must_check; /* with d->arch.hvm; -ENOMEM */
 /*
- * d is DYING: its servers go. Part of arch_domain_relinquish(), as servers hold references on domains
- * and pages; may be called again.
+ * d is DYING: its servers go. Part of arch_domain_relinquish(), as servers hold references on
+ * domains and pages; may be called again.
  */
 void hvm_ioreq_stop(struct domain *d);
-void hvm_ioreq_exit(struct domain *d);           /* after hvm_ioreq_stop(), with d->arch.hvm */
+void hvm_ioreq_exit(struct domain *d); /* with d->arch.hvm; while d is DYING the same as stop */
 int hvm_ioreq_vcpu_init(struct vcpu *v) must_check; /* with v->arch.hvm; -ENOMEM, -ENOSPC */
 void hvm_ioreq_vcpu_exit(struct vcpu *v);
 
