@@ -40,6 +40,8 @@ void panic(const char *fmt, ...)
     abort();
 }
 
+void log_print(enum log_level level, const char *fmt, ...) {}
+
 static void no_locks(const char *where)
 {
     if (locks_held())

@@ -72,7 +72,7 @@ void arch_sync_vcpu(struct vcpu *v) {}
 void vcpu_periodic_enter(struct vcpu *v) {}
 void vcpu_periodic_leave(struct vcpu *v) {}
 void evtchn_poll_stop(struct vcpu *v) {}
-bool vcpu_event_deliverable(const struct vcpu *v) { return false; }
+bool vcpu_event_deliverable(struct vcpu *v) { return false; }
 void domain_put(struct domain *d) {}
 
 void domain_pause(struct domain *d)

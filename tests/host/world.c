@@ -154,6 +154,10 @@ struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable)
     return NULL;
 }
 
+/* An HVM vcpu's interrupts are not in this world: an event is one as soon as it is pending. */
+void arch_event_upcall(struct vcpu *v) {}
+bool arch_interrupt_pending(struct vcpu *v) { return read_once(v->info->evtchn_upcall_pending); }
+
 void arch_page_put(struct page *pg, bool writable)
 {
     if (writable)

@@ -154,7 +154,7 @@ void evtchn_poll_start(struct vcpu *v, port_t port) { v->poll_port = port; }
 void evtchn_poll_stop(struct vcpu *v) { v->poll_port = 0; }
 bool evtchn_port_is_valid(const struct domain *d, port_t port) { return port < 100; }
 bool evtchn_port_is_pending(struct domain *d, port_t port) { return port_pending; }
-bool vcpu_event_deliverable(const struct vcpu *v) { return deliverable; }
+bool vcpu_event_deliverable(struct vcpu *v) { return deliverable; }
 void evtchn_2l_vcpu_info_moved(struct vcpu *v) { moved++; }
 void virq_send_global(unsigned int virq) { dom_exc += virq == VIRQ_DOM_EXC; }
 void virq_send_vcpu(struct vcpu *v, unsigned int virq) { timer_virqs += virq == VIRQ_TIMER; }
