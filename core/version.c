@@ -33,8 +33,9 @@ static int feature_submap(uint64_t arg)
         if (d->vm_assist & BIT(VMASST_TYPE_pae_extended_cr3))
             fi.submap |= 1U << XENFEAT_pae_pgdir_above_4gb;
     } else {
-        fi.submap |= (1U << XENFEAT_writable_page_tables) | (1U << XENFEAT_auto_translated_physmap) |
-                     (1U << XENFEAT_hvm_callback_vector) | (1U << XENFEAT_hvm_safe_pvclock);
+        fi.submap |= (1U << XENFEAT_writable_page_tables) |
+                     (1U << XENFEAT_auto_translated_physmap) | (1U << XENFEAT_hvm_callback_vector) |
+                     (1U << XENFEAT_hvm_safe_pvclock);
     }
     return copy_arg_back(arg, &fi) ? -EFAULT : 0;
 }

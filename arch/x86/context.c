@@ -159,7 +159,8 @@ static bool load_state(struct vcpu *v, struct vcpu *old)
  */
 static void update_guest_areas(struct vcpu *v)
 {
-    const bool borrow = is_pv(v->domain) && !v->arch.pv.in_kernel && (v->runstate_guest || v->time_guest);
+    const bool borrow = is_pv(v->domain) && !v->arch.pv.in_kernel &&
+                        (v->runstate_guest || v->time_guest);
 
     if (borrow)
         write_cr3(mfn_to_paddr(v->arch.pv.kernel_l4));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the core asks of the architecture about a domain or a vcpu, sent on to PV (pv/domain.c) or HVM
- * (hvm/domain.c, hvm/vcpu.c).
+ * What the core asks of the architecture about a domain or a vcpu, sent on to PV (pv/domain.c) or
+ * HVM (hvm/domain.c, hvm/vcpu.c).
  */
 #include <arch/cpu.h>
 #include <arch/hvm.h>
@@ -103,7 +103,8 @@ void arch_dump_vcpu(struct vcpu *v)
     log_info("  r9  %016lx r10 %016lx r11 %016lx r12 %016lx", (unsigned long)r->r9,
              (unsigned long)r->r10, (unsigned long)r->r11, (unsigned long)r->r12);
     log_info("  r13 %016lx r14 %016lx r15 %016lx cr3 %016lx", (unsigned long)r->r13,
-             (unsigned long)r->r14, (unsigned long)r->r15, (unsigned long)(is_pv(v->domain) ? v->arch.cr3 : v->arch.hvm->cpu.cr3));
+             (unsigned long)r->r14, (unsigned long)r->r15,
+             (unsigned long)(is_pv(v->domain) ? v->arch.cr3 : v->arch.hvm->cpu.cr3));
     if (is_hvm(v->domain))
         vlapic_dump(v);
 }

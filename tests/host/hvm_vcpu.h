@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One vcpu and a stand-in for the extension that runs it, for tests of what lies above that: it keeps
- * segments and state, and notes what it was asked for.
+ * One vcpu and a stand-in for the extension that runs it, for tests of what lies above that: it
+ * keeps segments and state, and notes what it was asked for.
  */
 #ifndef HOST_HVM_VCPU_H
 #define HOST_HVM_VCPU_H
@@ -28,7 +28,10 @@ static struct {
     bool shadow, nmi_masked;
 } hw;
 
-static void hw_get_segment(struct vcpu *v, unsigned int seg, struct emul_segment *s) { *s = hw.seg[seg]; }
+static void hw_get_segment(struct vcpu *v, unsigned int seg, struct emul_segment *s)
+{
+    *s = hw.seg[seg];
+}
 static void hw_set_segment(struct vcpu *v, unsigned int seg, const struct emul_segment *s)
 {
     hw.seg[seg] = *s;

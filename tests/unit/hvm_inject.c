@@ -79,14 +79,17 @@ int main(void)
     }
     TEST("which two make a double fault: AMD APM vol. 2 table 8-4") {
         static const int contributory[] = { TRAP_DE, TRAP_TS, TRAP_NP, TRAP_SS, TRAP_GP };
-        static const int benign[] = { TRAP_DB, TRAP_BP, TRAP_UD, TRAP_NM, TRAP_MF, TRAP_AC, TRAP_XM };
+        static const int benign[] = {
+            TRAP_DB, TRAP_BP, TRAP_UD, TRAP_NM, TRAP_MF, TRAP_AC, TRAP_XM
+        };
 
         for (unsigned int i = 0; i < ARRAY_SIZE(contributory); i++) {
             for (unsigned int j = 0; j < ARRAY_SIZE(contributory); j++) {
                 start(false);
                 hvm_inject(&hw.v, contributory[i], 1);
                 hvm_inject(&hw.v, contributory[j], 2);
-                CHECK(waiting()->vector == TRAP_DF && waiting()->error == 0 && waiting()->has_error);
+                CHECK(waiting()->vector == TRAP_DF && waiting()->error == 0 &&
+                      waiting()->has_error);
             }
             start(false);
             hvm_inject(&hw.v, contributory[i], 1);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Control registers of an HVM vcpu: which values the processor takes, and what follows from a change. AMD
- * APM vol. 2 §3.1 "System-Control Registers", §14.6 "Enabling and Activating Long Mode".
+ * Control registers of an HVM vcpu: which values the processor takes, and what follows from a
+ * change. AMD APM vol. 2 §3.1 "System-Control Registers", §14.6 "Enabling and Activating Long
+ * Mode".
  */
 #include <arch/cpu.h>
 #include <arch/fpu.h>

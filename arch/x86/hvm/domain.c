@@ -12,7 +12,10 @@
 #include <hv/rangeset.h>
 #include <xen/domctl.h>
 
-/* PVH has a LAPIC alone, HVM all but what only dom0 has: public arch-x86/xen.h, "xen_arch_domainconfig". */
+/*
+ * PVH has a LAPIC alone, HVM all but what only dom0 has: public arch-x86/xen.h,
+ * "xen_arch_domainconfig".
+ */
 static bool flags_are_valid(uint32_t flags)
 {
     const uint32_t hvm = XEN_X86_EMU_ALL & ~(uint32_t)(XEN_X86_EMU_VPCI | XEN_X86_EMU_USE_PIRQ);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The emulator at work for current: its state from and to the vcpu, its callbacks onto guest memory,
- * devices and registers, and what its answers mean (docs/emul.md). Only code that the processor cannot
- * run by itself comes here: accesses to devices, string I/O, writes of control registers.
+ * The emulator at work for current: its state from and to the vcpu, its callbacks onto guest
+ * memory, devices and registers, and what its answers mean (docs/emul.md). Only code that the
+ * processor cannot run by itself comes here: accesses to devices, string I/O, writes of control
+ * registers.
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
@@ -56,7 +57,8 @@ static enum emul_result read(struct emul *e, uint64_t linear, void *buf, unsigne
                              enum emul_access access)
 {
     struct hvm_fault f;
-    const enum hvm_copy r = hvm_copy_from_linear(owner(e), buf, linear, size, rights(e, access), &f);
+    const enum hvm_copy r = hvm_copy_from_linear(owner(e), buf, linear, size, rights(e, access),
+                                                 &f);
 
     if (r == HVM_COPY_OK)
         return EMUL_OK;
@@ -116,7 +118,9 @@ static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old
 
 /* --- ports ------------------------------------------------------------------------------------ */
 
-/* The bitmap of the TSS, as the processor reads it: AMD APM vol. 2 §12.2.4 "I/O-Permission Bitmap". */
+/*
+ * The bitmap of the TSS, as the processor reads it: AMD APM vol. 2 §12.2.4 "I/O-Permission Bitmap".
+ */
 static enum emul_result io_allowed(struct emul *e, uint16_t port, unsigned int size)
 {
     const unsigned int at_iomap = 102;
@@ -261,8 +265,8 @@ static void fill(struct vcpu *v, struct emul *e)
 
 static void log_unhandled(struct vcpu *v, const struct emul *e)
 {
-    guest_log(LOG_WARNING, "d%uv%u: cannot emulate %02x (map %u) at %04x:%#lx", v->domain->id, v->id,
-              e->insn.opcode, e->insn.map, e->state.seg[INSN_CS].selector,
+    guest_log(LOG_WARNING, "d%uv%u: cannot emulate %02x (map %u) at %04x:%#lx", v->domain->id,
+              v->id, e->insn.opcode, e->insn.map, e->state.seg[INSN_CS].selector,
               (unsigned long)e->state.rip);
 }
 

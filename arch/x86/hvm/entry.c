@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Around an HVM vcpu's time in the guest: work before each entry, and exits that are no matter of the
- * extension.
+ * Around an HVM vcpu's time in the guest: work before each entry, and exits that are no matter of
+ * the extension.
  */
 #include <arch/cpu.h>
 #include <arch/hvm.h>

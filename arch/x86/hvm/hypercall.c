@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Hypercalls of HVM guests: VMMCALL, from 64-bit code as from a PV guest, from 32-bit code with ebx, ecx,
- * edx, esi, edi, ebp. public arch-x86/xen-x86_64.h, xen-x86_32.h.
+ * Hypercalls of HVM guests: VMMCALL, from 64-bit code as from a PV guest, from 32-bit code with
+ * ebx, ecx, edx, esi, edi, ebp. public arch-x86/xen-x86_64.h, xen-x86_32.h.
  */
 #include <abi.h>
 #include <arch/cpu.h>
@@ -23,7 +23,9 @@
 
 static uint64_t *argument(struct cpu_user_regs *r, bool narrow, unsigned int i)
 {
-    uint64_t *const wide[HYPERCALL_MAX_ARGS] = { &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9 };
+    uint64_t *const wide[HYPERCALL_MAX_ARGS] = {
+        &r->rdi, &r->rsi, &r->rdx, &r->r10, &r->r8, &r->r9
+    };
 
     return narrow ? pv32_argument(r, i) : wide[i];
 }
@@ -89,8 +91,8 @@ void hvm_fill_hypercall_page(void *page)
 }
 
 /*
- * The guest says how wide it is by the code that asks for the page: shared pages are in that layout from
- * now on.
+ * The guest says how wide it is by the code that asks for the page: shared pages are in that layout
+ * from now on.
  */
 void hvm_latch_shared_info(struct domain *d)
 {

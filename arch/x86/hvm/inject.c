@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Exceptions, NMIs and interrupts on their way into an HVM guest. One event waits in hvm_cpu.event: an
- * exception of what was emulated, or a delivery that an exit broke off; it goes before all others. AMD
- * APM vol. 2 §8.2.9 "#DF", §8.5 "Priorities among simultaneous exceptions and interrupts".
+ * Exceptions, NMIs and interrupts on their way into an HVM guest. One event waits in hvm_cpu.event:
+ * an exception of what was emulated, or a delivery that an exit broke off; it goes before all
+ * others. AMD APM vol. 2 §8.2.9 "#DF", §8.5 "Priorities among simultaneous exceptions and
+ * interrupts".
  */
 #include <arch/cpu.h>
 #include <arch/hvm.h>
@@ -97,10 +98,8 @@ void hvm_inject_pending(struct vcpu *v)
     what = hvm_int_pending(v);
     if (what.source == HVM_INT_NONE)
         return;
-    if (!taken && inject_interrupt(v, what)) {
-        taken = true;
+    if (!taken && inject_interrupt(v, what))
         what = hvm_int_pending(v); /* another, when this one lets it */
-    }
     if (what.source != HVM_INT_NONE)
         hvm_ops->want_window(v, false);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ports and device memory of HVM guests (arch/hvm_io.h). One access of a vcpu is under way at most: struct
- * hvm_io says which state it is in, and whether an IN or the emulator waits for it.
+ * Ports and device memory of HVM guests (arch/hvm_io.h). One access of a vcpu is under way at most:
+ * struct hvm_io says which state it is in, and whether an IN or the emulator waits for it.
  */
 #include <arch/hvm_io.h>
 

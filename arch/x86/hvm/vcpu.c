@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The life of an HVM vcpu: made, reset, started by INIT and SIPI or with a whole context, and its TSC. AMD
- * APM vol. 2 §14.1.3 "Processor Initialization State".
+ * The life of an HVM vcpu: made, reset, started by INIT and SIPI or with a whole context, and its
+ * TSC. AMD APM vol. 2 §14.1.3 "Processor Initialization State".
  */
 #include <arch/cpu.h>
 #include <arch/fpu.h>
@@ -83,8 +83,8 @@ static void init_state(struct vcpu *v, uint16_t cs, uint64_t cs_base, uint64_t r
 /* --- INIT and SIPI ---------------------------------------------------------------------------- */
 
 /*
- * From another vcpu, or its own: it stops, and takes its new state itself before it enters the guest again
- * (hvm_vcpu_apply_init), when SIPI has brought it up.
+ * From another vcpu, or its own: it stops, and takes its new state itself before it enters the
+ * guest again (hvm_vcpu_apply_init), when SIPI has brought it up.
  */
 void hvm_vcpu_reset(struct vcpu *v)
 {
@@ -171,7 +171,8 @@ void hvm_vcpu_forget(struct vcpu *v)
 /* --- VCPUOP_initialise ------------------------------------------------------------------------ */
 
 #define FLAT_LIMIT 0xffffffffU
-#define FLAT_ATTR (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED | EMUL_ATTR_G)
+#define FLAT_ATTR \
+    (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED | EMUL_ATTR_G)
 
 /* public hvm/hvm_vcpu.h: attributes as in a VMCB, limits in bytes. */
 static struct emul_segment segment32(uint32_t base, uint32_t limit, uint16_t attr)

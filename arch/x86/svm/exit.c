@@ -17,8 +17,8 @@ typedef void exit_fn(struct vcpu *v, struct vmcb *b);
 /* --- instructions ----------------------------------------------------------------------------- */
 
 /*
- * Length of the instruction that made the exit; 0: memory holds another one by now, and an exception is
- * on its way.
+ * Length of the instruction that made the exit; 0: memory holds another one by now, and an
+ * exception is on its way.
  */
 static unsigned int length_of(struct vcpu *v, const struct vmcb *b, unsigned int map,
                               uint8_t opcode)

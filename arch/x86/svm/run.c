@@ -9,8 +9,8 @@
 #include "svm_priv.h"
 
 /*
- * Interrupts are off throughout, so a kick that comes after the last look at what is pending ends the
- * guest's run as it begins.
+ * Interrupts are off throughout, so a kick that comes after the last look at what is pending ends
+ * the guest's run as it begins.
  */
 uint64_t svm_before_entry(struct cpu_user_regs *regs)
 {
@@ -48,8 +48,8 @@ static void keep_event(struct hvm_cpu *c, uint64_t info)
 }
 
 /*
- * A software interrupt starts over: its instruction is executed again. RIP was not advanced when what
- * exited is the delivery itself.
+ * A software interrupt starts over: its instruction is executed again. RIP was not advanced when
+ * what exited is the delivery itself.
  */
 static bool is_repeated(uint64_t info)
 {

@@ -56,7 +56,9 @@ static bool find_features(void)
     return true;
 }
 
-/* Reads and writes of these go straight to the guest's registers, which VMLOAD and VMSAVE switch. */
+/*
+ * Reads and writes of these go straight to the guest's registers, which VMLOAD and VMSAVE switch.
+ */
 static void allow_msr(uint8_t *map, uint32_t msr)
 {
     /* §15.11: two bits an MSR; 2 KiB for each of 0, 0xc0000000, 0xc0010000 and up */

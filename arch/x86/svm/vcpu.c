@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A vcpu's VMCB: made, read and written for the layer above (struct hvm_ops). AMD APM vol. 2 §15.5, and
- * §15.20 "Event Injection", §15.21 "Interrupt and Local APIC Support".
+ * A vcpu's VMCB: made, read and written for the layer above (struct hvm_ops). AMD APM vol. 2 §15.5,
+ * and §15.20 "Event Injection", §15.21 "Interrupt and Local APIC Support".
  */
 #include <arch/cpu.h>
 #include <arch/direct.h>
@@ -16,9 +16,10 @@
                      INTERCEPT1_RDPMC | INTERCEPT1_CPUID | INTERCEPT1_INVD | INTERCEPT1_HLT | \
                      INTERCEPT1_INVLPGA | INTERCEPT1_IOIO | INTERCEPT1_MSR |                  \
                      INTERCEPT1_TASK_SWITCH | INTERCEPT1_FERR_FREEZE | INTERCEPT1_SHUTDOWN)
-#define INTERCEPTS2 (INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE | \
-                     INTERCEPT2_STGI | INTERCEPT2_CLGI | INTERCEPT2_SKINIT | INTERCEPT2_WBINVD |     \
-                     INTERCEPT2_MONITOR | INTERCEPT2_MWAIT | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU)
+#define INTERCEPTS2                                                                  \
+    (INTERCEPT2_VMRUN | INTERCEPT2_VMMCALL | INTERCEPT2_VMLOAD | INTERCEPT2_VMSAVE | \
+     INTERCEPT2_STGI | INTERCEPT2_CLGI | INTERCEPT2_SKINIT | INTERCEPT2_WBINVD |     \
+     INTERCEPT2_MONITOR | INTERCEPT2_MWAIT | INTERCEPT2_XSETBV | INTERCEPT2_RDPRU)
 /* #AC and #DB can be made to come for ever while they are delivered; #MC is the machine's. */
 #define INTERCEPT_EXCEPTIONS (1U << TRAP_DB | 1U << TRAP_AC | 1U << TRAP_MC)
 #define INTERCEPT_ALL_DR 0xffffffffU

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A PVH guest, made by hand as a toolstack would: payload/ is its kernel, which checks the processor, the
- * local APIC, memory calls and events from the inside, and leaves what it found in a mailbox. Others end
- * in each of the ways that there are.
+ * A PVH guest, made by hand as a toolstack would: payload/ is its kernel, which checks the
+ * processor, the local APIC, memory calls and events from the inside, and leaves what it found in a
+ * mailbox. Others end in each of the ways that there are.
  */
 #include "domu.h"
 
@@ -196,7 +196,8 @@ void test_main(void)
         finish(SHUTDOWN_poweroff, "a guest whose last processor halts for good is off");
     if (start(RUN_SPIN)) {
         YIELD_UNTIL(((struct mailbox *)page_of(0))->alive > 1000, 5000);
-        CHECK(((struct mailbox *)page_of(0))->alive > 1000, "a guest that never leaves by itself runs");
+        CHECK(((struct mailbox *)page_of(0))->alive > 1000,
+              "a guest that never leaves by itself runs");
         CHECK_EQ(domu_destroy(&d), 0, "... and is destroyed");
         domu_unmap(window);
         CHECK(domu_gone(&d, 5000), "... with nothing left");

@@ -77,7 +77,7 @@ bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint6
 /* HVM_PARAM_TIMER_MODE, before any timer runs: 0 to 3, else -EINVAL. */
 int hvm_timer_mode_set(struct domain *d, uint64_t mode) must_check;
 
-/* --- life (domain.c, vcpu.c): as the functions arch_*() of hv/domain.h say ---------------------- */
+/* --- life (domain.c, vcpu.c): as the functions arch_*() of hv/domain.h say -------------------- */
 
 struct xen_domctl_createdomain;
 int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *config) must_check;
@@ -95,7 +95,7 @@ void hvm_fill_hypercall_page(void *page);
 int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check; /* 0, or -1: #GP */
 void hvm_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t arg[]);
 
-/* --- between the extension and the rest (arch/x86/hvm) ----------------------------------------- */
+/* --- between the extension and the rest (arch/x86/hvm) ---------------------------------------- */
 
 /*
  * Before each entry of current: softirqs, answers of device models, events. May switch away and not
@@ -105,7 +105,9 @@ void hvm_entry_work(struct vcpu *v);
 
 void hvm_inject_pending(struct vcpu *v); /* inject.c: part of it */
 
-/* Past an instruction that was done for the guest; ends the interrupt shadow, takes a trap by TF. */
+/*
+ * Past an instruction that was done for the guest; ends the interrupt shadow, takes a trap by TF.
+ */
 void hvm_advance(struct vcpu *v, unsigned int length);
 /* Of the instruction at RIP, if it is that one; else an exception is injected, and 0. */
 unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The processor that an HVM vcpu sees, and the interface to the extension that runs it (SVM; VT-x is to
- * come). What both keep in the same form is in struct hvm_cpu; segments, RIP and the like are in the
- * extension's control block and go through hvm_ops.
+ * The processor that an HVM vcpu sees, and the interface to the extension that runs it (SVM; VT-x
+ * is to come). What both keep in the same form is in struct hvm_cpu; segments, RIP and the like are
+ * in the extension's control block and go through hvm_ops.
  */
 #ifndef ARCH_HVM_CPU_H
 #define ARCH_HVM_CPU_H
@@ -20,7 +20,7 @@ struct vcpu;
 struct hvm_cpu {
     uint64_t cr0, cr2, cr3, cr4, efer; /* as the guest sees them; cr2 while not loaded */
     uint64_t dr[4], dr6, dr7;
-    bool dr_dirty;                     /* dr[] are in the cpu's registers, accesses not intercepted */
+    bool dr_dirty; /* dr[] are in the cpu's registers, accesses not intercepted */
     uint64_t tsc_offset;               /* guest TSC = host TSC + this */
     uint64_t tsc_aux, tsc_adjust, pat;
     uint64_t xss, misc_enable, spec_ctrl;
@@ -118,7 +118,7 @@ int hvm_msr_list_load(struct vcpu *v, const struct hvm_one_msr *in, unsigned int
 /* Implemented by what runs the guest: MSR 0x40000000 of CPUID leaf 0x40000002. 0, or -1: #GP. */
 int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check;
 
-/* --- the guest's memory by its own page tables (gwalk.c, copy.c) -------------------------------- */
+/* --- the guest's memory by its own page tables (gwalk.c, copy.c) ------------------------------ */
 
 struct hvm_fault {
     uint64_t linear;   /* of the page fault */

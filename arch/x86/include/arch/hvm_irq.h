@@ -81,7 +81,10 @@ static inline unsigned int isa_irq_gsi(unsigned int irq) { return irq == 0 ? 2 :
 int hvm_callback_set(struct domain *d, uint64_t val) must_check;
 /* v's evtchn_upcall_pending was set. */
 void hvm_upcall(struct vcpu *v);
-/* v's LAPIC was reset: the vector of events that are still pending comes again, as nobody else sends it. */
+/*
+ * v's LAPIC was reset: the vector of events that are still pending comes again, as nobody else
+ * sends it.
+ */
 void hvm_upcall_again(struct vcpu *v);
 /* Before v enters the guest: a GSI or INTx falls once the guest has seen its events. */
 void hvm_callback_sync(struct vcpu *v);

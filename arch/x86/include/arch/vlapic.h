@@ -77,8 +77,8 @@ int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val) must_check;
 unsigned int vlapic_deliver(struct domain *d, const struct lapic_msg *m);
 void vlapic_dump(struct vcpu *v); /* a line for the log */
 /*
- * A vector of our own (event channel upcall): edge, fixed. Nobody sends it again, so a LAPIC that is
- * switched off keeps it.
+ * A vector of our own (event channel upcall): edge, fixed. Nobody sends it again, so a LAPIC that
+ * is switched off keeps it.
  */
 void vlapic_set_vector(struct vcpu *v, unsigned int vector);
 void vlapic_nmi(struct vcpu *v);

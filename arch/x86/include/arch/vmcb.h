@@ -8,7 +8,10 @@
 
 #include <hv/types.h>
 
-/* Segment attributes are bits 40 to 47 and 52 to 55 of a descriptor, as struct emul_segment has them. */
+/*
+ * Segment attributes are bits 40 to 47 and 52 to 55 of a descriptor, as struct emul_segment has
+ * them.
+ */
 struct vmcb_segment {
     uint16_t selector, attr;
     uint32_t limit;

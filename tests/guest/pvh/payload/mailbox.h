@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the PVH guest and its maker share: the first page of the guest's memory, and the notes behind it. */
+/*
+ * What the PVH guest and its maker share: the first page of the guest's memory, and the notes
+ * behind it.
+ */
 #ifndef MAILBOX_H
 #define MAILBOX_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A PVH guest's kernel that checks its processor, its local APIC, hypercalls, memory calls and events from the
- * inside, and leaves what it finds in the mailbox.
+ * A PVH guest's kernel that checks its processor, its local APIC, hypercalls, memory calls and
+ * events from the inside, and leaves what it finds in the mailbox.
  */
 #include "mailbox.h"
 
@@ -70,7 +70,9 @@ static inline void wrmsr(uint32_t msr, uint64_t v)
 
 static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
-    __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "0"(leaf), "2"(sub));
+    __asm__ volatile("cpuid"
+                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                     : "0"(leaf), "2"(sub));
 }
 
 static inline uint64_t rdtsc(void)
@@ -91,7 +93,10 @@ static inline long vmmcall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
 }
 #define CALL(nr, a, b, c) vmmcall(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
 
-static void outb(uint16_t port, uint8_t v) { __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port)); }
+static void outb(uint16_t port, uint8_t v)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
 
 static void say(const char *s)
 {
@@ -213,15 +218,19 @@ static void test_cpuid(void)
     CHECK_EQ(r[1] >> 24, 0, "... and that this is the processor with APIC id 0");
     CHECK(r[2] >> 21 & 1, "... and x2APIC");
     cpuid(0x40000000, 0, xen);
-    CHECK(xen[1] == 0x566e6558 && xen[2] == 0x65584d4d && xen[3] == 0x4d4d566e, "which is Xen's ABI");
+    CHECK(xen[1] == 0x566e6558 && xen[2] == 0x65584d4d && xen[3] == 0x4d4d566e,
+          "which is Xen's ABI");
     cpuid(0x40000001, 0, xen);
     CHECK_EQ(xen[0] >> 16, 4, "... of version 4");
     cpuid(0x40000002, 0, xen);
     CHECK_EQ(xen[0], 1, "... with one hypercall page");
     wrmsr(xen[1], (uint64_t)hypercall_page);
-    CHECK_EQ(((long (*)(uint64_t, uint64_t))(void *)(hypercall_page + 32 * __HYPERVISOR_xen_version))(
-                 XENVER_version, 0) >> 16, 4, "a hypercall through it");
-    CHECK_EQ(*(uint16_t *)(hypercall_page + 32 * __HYPERVISOR_iret), 0x0b0f, "there is no iret in it");
+    CHECK_EQ(((long (*)(uint64_t, uint64_t))(
+                 void *)(hypercall_page + 32 * __HYPERVISOR_xen_version))(XENVER_version, 0) >>
+                 16,
+             4, "a hypercall through it");
+    CHECK_EQ(*(uint16_t *)(hypercall_page + 32 * __HYPERVISOR_iret), 0x0b0f,
+             "there is no iret in it");
     cpuid(0x80000001, 0, r);
     CHECK_EQ(r[2] >> 2 & 1, 0, "no SVM for guests");
     cpuid(1, 0, r);
@@ -239,7 +248,8 @@ static void test_registers(void)
     uint64_t cr4;
 
     CHECK_EQ(rdmsr(0xc0000080), 0xd00, "EFER has LME, LMA and NXE");
-    CHECK_EQ(VECTOR_OF("mov $0xc0000080, %%ecx; xor %%edx, %%edx; mov $0x80000000, %%eax; wrmsr"), 13, "a reserved bit of EFER is #GP");
+    CHECK_EQ(VECTOR_OF("mov $0xc0000080, %%ecx; xor %%edx, %%edx; mov $0x80000000, %%eax; wrmsr"),
+             13, "a reserved bit of EFER is #GP");
     CHECK_EQ(rdmsr(0xc0000080), 0xd00, "... and changes nothing");
     CHECK_EQ(VECTOR_OF("mov $0xdeadbeef, %%ecx; rdmsr"), 13,
              "an MSR that is not there is #GP");
@@ -254,11 +264,12 @@ static void test_registers(void)
              "CR0.NW without CD is #GP");
     CHECK_EQ(VECTOR_OF("mov %%cr0, %%rax; btr $31, %%rax; mov %%rax, %%cr0"), 13,
              "no leaving of long mode from 64-bit code");
-    CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $4, %%eax; xsetbv"), has_xsave ? 13 : 6,
-             "XCR0 without x87 is #GP, without XSAVE #UD");
+    CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $4, %%eax; xsetbv"),
+             has_xsave ? 13 : 6, "XCR0 without x87 is #GP, without XSAVE #UD");
     CHECK_EQ(VECTOR_OF("ud2"), 6, "UD2 is #UD");
     CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; vmrun"), 6, "VMRUN is #UD");
-    CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx; monitor"), 6, "MONITOR is #UD");
+    CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx; monitor"), 6,
+             "MONITOR is #UD");
     CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; rdpmc"), 13, "RDPMC is #GP");
     CHECK_EQ(VECTOR_OF("movabs 0x123456789000, %%rax"), 14, "a page fault");
     CHECK_EQ(last_cr2, 0x123456789000, "... and its address");
@@ -275,7 +286,10 @@ static void test_debug(void)
     __asm__ volatile("mov %%db3, %0" : "=r"(got));
     CHECK_EQ(got, dr, "a debug register keeps what is written");
     count[1] = 0;
-    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; cpuid; nop" : : "a"(0) : "rbx", "rcx", "rdx");
+    __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; cpuid; nop"
+                     :
+                     : "a"(0)
+                     : "rbx", "rcx", "rdx");
     CHECK_EQ(count[1], 1, "a single step over CPUID");
 }
 
@@ -391,9 +405,11 @@ static void test_memory(void)
 
     set_xen_guest_handle(r.extent_start, &pfn);
     *at = 77;
-    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, 0), 1, "give a page back");
+    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, &r, 0), 1,
+             "give a page back");
     CHECK_EQ(*at, 0xffffffff, "... and nothing is there any more");
-    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, 0), 1, "get one there again");
+    CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, 0), 1,
+             "get one there again");
     CHECK_EQ(*at != 77, 1, "... which is not the old one's contents");
     *at = 78;
     CHECK_EQ(*at, 78, "... and takes writes");
@@ -413,7 +429,8 @@ static void test_events(void)
 
     CHECK_EQ(CALL(__HYPERVISOR_hvm_op, HVMOP_set_evtchn_upcall_vector, &up, 0), 0,
              "events come as an interrupt");
-    CHECK_EQ(CALL(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &virq, 0), 0, "bind the timer");
+    CHECK_EQ(CALL(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_virq, &virq, 0), 0,
+             "bind the timer");
     shared->evtchn_mask[0] = 0;
     before = count[VECTOR_EVENT];
     unmask.port = virq.port;
@@ -438,7 +455,8 @@ static void test_calls(void)
     CHECK_EQ(CALL(__HYPERVISOR_xen_version, XENVER_get_features, 0x123456789000UL, 0), -14,
              "... or nothing is mapped");
     CHECK_EQ(CALL(63, 0, 0, 0), -38, "a call that does not exist");
-    CHECK_EQ(call_32bit(__HYPERVISOR_xen_version, XENVER_version, 0) >> 16, 4, "a call from 32-bit code");
+    CHECK_EQ(call_32bit(__HYPERVISOR_xen_version, XENVER_version, 0) >> 16, 4,
+             "a call from 32-bit code");
 }
 
 /* --- another processor ------------------------------------------------------------------------ */

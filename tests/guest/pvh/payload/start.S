@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Into long mode, from flat 32-bit code without paging (as PVH guests start) and from real mode (as SIPI
- * starts processors); then exceptions. Addresses are physical: the first 4 GiB are mapped one to one, with 2 MiB
- * pages.
+ * Into long mode, from flat 32-bit code without paging (as PVH guests start) and from real mode (as
+ * SIPI starts processors); then exceptions. Addresses are physical: the first 4 GiB are mapped one
+ * to one, with 2 MiB pages.
  */
 #define CODE64 0x08
 #define DATA 0x10
