@@ -42,7 +42,7 @@ static union {
     struct gnttab_swap_grant_ref swap;
 } a;
 static uint64_t frames[FRAMES + 4];
-/* Of each status word: what the guest has written beside the two bits, and whether these are its. */
+/* Of each status word: what the guest wrote beside the two bits; whether these are its too. */
 static struct { uint16_t other; bool forged; } status_word[DOMAINS][REFS];
 
 static void require(bool truth)
