@@ -29,6 +29,7 @@ MACHINE = {
     "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2"),
     # counted in instructions: a busy host does not matter
     "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
+    "shares8": (8, "", "-icount", "shift=0"),
 }
 
 # name: models to run on as well, on Granta: stock Xen double faults at a SYSENTER there
