@@ -219,6 +219,7 @@ static void call_tests(void)
     EQ(pp.virt_start, 0xf5800000, "... name where the guest's addresses end");
     EQ(CALL(memory_op, XENMEM_machphys_mapping, &mm), 0, "the place of the M2P");
     EQ(mm.v_start, 0xf5800000, "... is there too");
+    EQ(mm.max_mfn, (mm.v_end - mm.v_start) / 4 - 1, "... and how many frames it tells of");
     EQ(CALL(xen_version, XENVER_get_features, &fi), 0, "features");
     EQ(CALL(xen_version, XENVER_platform_parameters, 0xf5800000), -E_FAULT,
        "nothing is written to it");
@@ -237,6 +238,14 @@ static void call_tests(void)
 static void write_half(volatile void *at, uint32_t v)
 {
     *(volatile uint32_t *)at = v;
+}
+
+/* The lower half of what was there. */
+static uint32_t cmpxchg8b(volatile uint64_t *at, uint64_t old, uint64_t new)
+{
+    __asm__ volatile("lock cmpxchg8b %1" : "+A"(old), "+m"(*at)
+                     : "b"((uint32_t)new), "c"((uint32_t)(new >> 32)) : "cc");
+    return (uint32_t)old & ~0x60U; /* accessed and dirty are the cpu's */
 }
 
 static void table_tests(void)
@@ -272,6 +281,12 @@ static void table_tests(void)
 
     write_half(e, (uint32_t)pte(pfn_of(page_b), P));
     EQ((uint32_t)*e >> 12, mfn(pfn_of(page_b)), "a store to an L1 is done for the guest");
+    EQ(cmpxchg8b(e, 0, 0), (uint32_t)pte(pfn_of(page_b), P), "CMPXCHG8B that does not match");
+    EQ((uint32_t)*e >> 12, mfn(pfn_of(page_b)), "... leaves the entry");
+    cmpxchg8b(e, *e, pte(pfn_of(page_b), P) | NX);
+    EQ(*e >> 63, 1, "... and one that does has changed both halves");
+    cmpxchg8b(e, *e, pte(pfn_of(page_b), P));
+    EQ((uint32_t)(*e >> 32), (uint32_t)(pte(pfn_of(page_b), P) >> 32), "... and again");
     EQ(mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0), 0, "flush");
     EQ(TRAP_OF("movl $1, (%1)", "r"(page_a)), 14, "... and its page is read-only now");
     EQ(last.error, 3, "... present, a write");
