@@ -182,7 +182,7 @@ static long machphys_mapping(uint64_t arg)
     struct xen_machphys_mapping m = {
         .v_start = arch_m2p_virt_start(d),
         .v_end = arch_m2p_virt_end(d),
-        .max_mfn = mfn_max().n,
+        .max_mfn = arch_m2p_max_mfn(d),
     };
 
     return copy_arg_back(arg, &m);

@@ -283,6 +283,12 @@ uint64_t arch_m2p_virt_end(const struct domain *d)
     return domain_is_32bit(d) ? PV32_M2P_END : M2P_VIRT_END;
 }
 
+uint64_t arch_m2p_max_mfn(const struct domain *d)
+{
+    return domain_is_32bit(d) ? (PV32_M2P_END - PV32_VIRT_START) / sizeof(uint32_t) - 1
+                              : mfn_max().n;
+}
+
 unsigned int arch_address_bits(const struct domain *d)
 {
     return domain_is_32bit(d) ? pv32_address_bits() : MAX_PADDR_BITS;

@@ -76,6 +76,7 @@ int arch_resource_frame(struct domain *d, unsigned int type, uint32_t id, uint64
 bool arch_machine_memory_map(unsigned int i, struct e820entry *e);
 uint64_t arch_m2p_virt_start(const struct domain *d);
 uint64_t arch_m2p_virt_end(const struct domain *d);
+uint64_t arch_m2p_max_mfn(const struct domain *d); /* the last that its M2P can tell of */
 /* Bits that the machine addresses of its memory may have. */
 unsigned int arch_address_bits(const struct domain *d);
 

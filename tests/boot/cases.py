@@ -180,7 +180,7 @@ CASES = [
     Case("domu-ends", "guests that end, and what on_poweroff ... on_soft_reset make of it", "domu-ends",
          initrd="dom0-guest.cpio", limit=170),
     Case("domu-sched", "weights, caps, pins, starvation and wake-ups of guests on 2 CPUs", "domu-sched",
-         initrd="dom0-guest.cpio", vcpus=1, threads=True, alone=True, limit=175),
+         initrd="dom0-guest.cpio", vcpus=1, threads=True, alone=True, limit=240),
     Case("domu-pools", "pools of all policies: cpus and a working guest move between them", "domu-pools",
          initrd="dom0-guest.cpio", cpus=4, vcpus=2, limit=170, qemu_args=two_nodes(1024)),
     Case("domu-disk", "PV guests with disks on files and block devices, plugged in use", "domu-disk",

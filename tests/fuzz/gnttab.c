@@ -9,6 +9,10 @@
  * two numbers. After each step the pins of a reference are the sum of the mappings that name it,
  * its bits follow the pins, and a page has a reference for each mapping; at the end all domains die
  * and nothing is left.
+ *
+ * They also forge the words in which version 2 tells of uses. Then the two bits of such a word say
+ * nothing until its uses have ended, or its table is begun anew, but the pins stay what they were,
+ * and the other bits what the guest made of them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +26,8 @@
 #define DOMAINS 3
 #define PAGES 6
 #define REFS 16
+#define FRAMES 10 /* of entries: more than one frame of status words serves */
+#define USE_BITS (GTF_reading | GTF_writing)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -31,10 +37,13 @@ static union {
     struct gnttab_unmap_grant_ref unmap[2];
     struct gnttab_copy copy[2];
     struct gnttab_setup_table setup;
+    struct gnttab_get_status_frames status;
     struct gnttab_set_version version;
     struct gnttab_swap_grant_ref swap;
 } a;
-static uint64_t frames[8];
+static uint64_t frames[FRAMES + 4];
+/* Of each status word: what the guest wrote beside the two bits; whether these are its too. */
+static struct { uint16_t other; bool forged; } status_word[DOMAINS][REFS];
 
 static void require(bool truth)
 {
@@ -73,6 +82,18 @@ static uint64_t pins_wanted(const struct domain *d, grant_ref_t ref)
     return sum;
 }
 
+static void check_status(const struct domain *d, grant_ref_t ref, uint64_t pins)
+{
+    const uint16_t word = *gnttab_status(d->gnttab, ref);
+    const uint16_t want = (pins ? GTF_reading : 0) | (pins & PIN_WRITERS ? GTF_writing : 0);
+
+    require((word & ~USE_BITS) == status_word[d->id][ref].other);
+    if (status_word[d->id][ref].forged && (pins || (word & USE_BITS)))
+        return;
+    status_word[d->id][ref].forged = false; /* all uses have ended, and with them both bits */
+    require((word & USE_BITS) == want);
+}
+
 static void check_refs(const struct domain *d)
 {
     const struct gnttab *gt = d->gnttab;
@@ -83,8 +104,7 @@ static void check_refs(const struct domain *d)
 
         require(want == (act ? act->pins : 0));
         if (gt->version == 2) /* a version 1 entry is the guest's to spoil */
-            require(*gnttab_status(gt, ref) ==
-                    ((want ? GTF_reading : 0) | (want & PIN_WRITERS ? GTF_writing : 0)));
+            check_status(d, ref, want);
     }
 }
 
@@ -137,21 +157,95 @@ static long call(struct domain *d, unsigned int cmd, unsigned int count)
     return rc;
 }
 
-/* The list of setup_table: as many as asked for, as wide as the caller's. */
-static void check_frames(struct domain *d)
+/* A list has the frames that were asked for, each `size` bytes, and nothing after them. */
+static void check_frames(struct domain *d, bool status, size_t size, uint32_t nr)
 {
-    const size_t size = d->is_32bit ? sizeof(uint32_t) : sizeof(uint64_t);
-    const uint32_t nr = a.setup.status == GNTST_okay ? a.setup.nr_frames : 0;
-
     for (uint32_t i = 0; i < nr; i++) {
         uint64_t got = 0;
         mfn_t want;
 
         memcpy(&got, (char *)frames + i * size, size);
-        require(gnttab_get_frame(d, i, false, &want) == 0 && got == want.n);
+        require(gnttab_get_frame(d, i, status, &want) == 0 && got == want.n);
     }
+    require(((uint8_t *)frames)[nr * size] == 0xee);
+}
+
+/* The elements of setup_table's list are as wide as the caller's words. */
+static void setup(struct domain *d, uint8_t y)
+{
+    a.setup = (struct gnttab_setup_table){ .dom = DOMID_SELF, .nr_frames = y % (FRAMES + 2) };
+    a.setup.frame_list.p = frames;
+    memset(frames, 0xee, sizeof(frames));
+    require(call(d, GNTTABOP_setup_table, 1) == 0);
     if (a.setup.status == GNTST_okay)
-        require(((uint8_t *)frames)[nr * size] == 0xee);
+        check_frames(d, false, d->is_32bit ? sizeof(uint32_t) : sizeof(uint64_t),
+                     a.setup.nr_frames);
+}
+
+/* Of one's own table, or of another's, which is for the privileged. */
+static void status_frames(struct domain *d, uint8_t x, uint8_t y)
+{
+    const domid_t id = x % (DOMAINS + 2);
+    struct domain *t = id < DOMAINS ? grant_domain[id] : id == DOMAINS ? d : NULL;
+
+    a.status = (struct gnttab_get_status_frames){
+        .dom = id == DOMAINS ? DOMID_SELF : id, .nr_frames = y < 250 ? y % 4 : UINT32_MAX - y
+    };
+    a.status.frame_list.p = frames;
+    memset(frames, 0xee, sizeof(frames));
+    require(call(d, GNTTABOP_get_status_frames, 1) == 0);
+    if (a.status.status != GNTST_okay)
+        return;
+    require(t && (t == d || d->is_privileged) && t->gnttab->version == 2);
+    require(a.status.nr_frames <= gnttab_nr_status(t->gnttab->shared.nr));
+    check_frames(t, true, sizeof(uint64_t), a.status.nr_frames);
+}
+
+static void forge(struct domain *d, uint8_t x, uint8_t y)
+{
+    const grant_ref_t ref = y % REFS;
+
+    if (d->gnttab->version != 2)
+        return;
+    *gnttab_status(d->gnttab, ref) = (uint16_t)(x | y << 8);
+    status_word[d->id][ref].other = (uint16_t)(x | y << 8) & (uint16_t)~USE_BITS;
+    status_word[d->id][ref].forged = true;
+}
+
+/* The table is another one: the words begin as zeros. */
+static void set_version(struct domain *d, uint8_t x)
+{
+    const uint8_t was = d->gnttab->version;
+
+    a.version.version = x % 4;
+    call(d, GNTTABOP_set_version, 1);
+    require(a.version.version == d->gnttab->version);
+    if (d->gnttab->version != was)
+        memset(status_word[d->id], 0, sizeof(status_word[d->id]));
+    /* But what a version 1 entry of the toolstack's said is said again. */
+    for (grant_ref_t ref = 0; was == 1 && ref < GNTTAB_NR_RESERVED_ENTRIES; ref++)
+        status_word[d->id][ref].forged = true;
+}
+
+static void swap(struct domain *d, uint8_t x, uint8_t y)
+{
+    const grant_ref_t ref_a = x % REFS, ref_b = y % (REFS + 1);
+
+    a.swap = (struct gnttab_swap_grant_ref){ .ref_a = ref_a, .ref_b = ref_b };
+    require(call(d, GNTTABOP_swap_grant_ref, 1) == 0);
+    if (a.swap.status != GNTST_okay)
+        return;
+    if (ref_b == REFS) {
+        /* One that is not looked at; it may have been forged as one that is. */
+        status_word[d->id][ref_a].other = d->gnttab->version == 2 ?
+            *gnttab_status(d->gnttab, ref_a) & (uint16_t)~USE_BITS : 0;
+        status_word[d->id][ref_a].forged = true;
+        return;
+    }
+    typeof(status_word[0][0]) t = status_word[d->id][ref_a];
+
+    status_word[d->id][ref_a] = status_word[d->id][ref_b];
+    status_word[d->id][ref_b] = t;
 }
 
 static void offer(struct domain *d, grant_ref_t ref, uint8_t x, uint8_t y)
@@ -201,6 +295,13 @@ static void copy(struct domain *d, uint8_t x, uint8_t y)
 
 static void step(uint8_t what, struct domain *d, uint8_t x, uint8_t y)
 {
+    if (what >= 224) {
+        if (what % 2)
+            status_frames(d, x, y);
+        else
+            forge(d, x, y);
+        return;
+    }
     switch (what % 9) {
     case 0: offer(d, what / 9 % REFS, x, y); break;
     case 1:
@@ -223,25 +324,13 @@ static void step(uint8_t what, struct domain *d, uint8_t x, uint8_t y)
         require(call(d, GNTTABOP_unmap_grant_ref, 2) == 0);
         break;
     case 5: copy(d, x, y); break;
-    case 6:
-        a.version.version = x % 4;
-        call(d, GNTTABOP_set_version, 1);
-        require(a.version.version == d->gnttab->version);
-        break;
-    case 7:
-        a.swap = (struct gnttab_swap_grant_ref){ .ref_a = x % REFS, .ref_b = y % (REFS + 1) };
-        require(call(d, GNTTABOP_swap_grant_ref, 1) == 0);
-        break;
+    case 6: set_version(d, x); break;
+    case 7: swap(d, x, y); break;
     case 8:
-        if (x % 2) {
+        if (x % 2)
             slot_clear(d, y % SLOTS);
-            break;
-        }
-        a.setup = (struct gnttab_setup_table){ .dom = DOMID_SELF, .nr_frames = y % 5 };
-        a.setup.frame_list.p = frames;
-        memset(frames, 0xee, sizeof(frames));
-        require(call(d, GNTTABOP_setup_table, 1) == 0);
-        check_frames(d);
+        else
+            setup(d, y);
         break;
     }
 }
@@ -250,7 +339,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 2)
         return 0;
-    require(grants_start(4, 2));
+    require(grants_start(FRAMES, 2));
+    memset(status_word, 0, sizeof(status_word));
     world_buffer(&a, sizeof(a));
     world_buffer(frames, sizeof(frames));
     for (unsigned int i = 0; i < DOMAINS; i++)

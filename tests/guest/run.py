@@ -24,11 +24,12 @@ STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
-    "smp": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "fifo": (2, ""),
+    "smp": (2, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "fifo": (2, ""),
     "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
     "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2"),
     # counted in instructions: a busy host does not matter
     "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
+    "shares8": (8, "", "-icount", "shift=0"),
 }
 
 # name: models to run on as well, on Granta: stock Xen double faults at a SYSENTER there

@@ -30,6 +30,7 @@ static const struct form { uint8_t len, code[12]; unsigned int ignore; } forms[]
     { 4, { 0xf0, 0x0f, 0xb1, 0x11 } }, { 5, { 0xf0, 0x48, 0x0f, 0xb1, 0x11 } },
     { 5, { 0x66, 0xf0, 0x0f, 0xb1, 0x11 } }, { 3, { 0x0f, 0xc0, 0x11 } },
     { 3, { 0x0f, 0xc1, 0x11 } }, { 5, { 0xf0, 0x48, 0x0f, 0xc1, 0x11 } }, { 2, { 0x00, 0x11 } },
+    { 4, { 0xf0, 0x0f, 0xc7, 0x09 } }, { 3, { 0x0f, 0xc7, 0x09 } },
     { 2, { 0x01, 0x11 } }, { 3, { 0x48, 0x01, 0x11 } }, { 3, { 0x66, 0x01, 0x11 } },
     { 2, { 0x28, 0x11 } }, { 2, { 0x29, 0x11 } }, { 4, { 0xf0, 0x48, 0x29, 0x11 } },
     { 2, { 0x20, 0x11 }, AF }, { 2, { 0x21, 0x11 }, AF }, { 4, { 0xf0, 0x48, 0x21, 0x11 }, AF },
@@ -62,19 +63,30 @@ static uint64_t rnd(void)
 static void native(const uint8_t *code, uint64_t *mem, struct cpu_user_regs *r)
 {
     register uint64_t rax __asm__("rax") = r->rax, rdx __asm__("rdx") = r->rdx,
-                          rsi __asm__("rsi") = r->rsi;
+                          rsi __asm__("rsi") = r->rsi, rbx __asm__("rbx") = r->rbx;
     register uint64_t flags __asm__("r9") = r->rflags;
 
     /* Below the red zone; the code buffer ends in ret. */
     __asm__ volatile(
         "sub $256, %%rsp; push %[f]; popfq; call *%[c]; pushfq; pop %[f]; add $256, %%rsp"
         : "+r"(rax), "+r"(rdx), "+r"(rsi), [f] "+r"(flags)
-        : "c"(mem), [c] "r"(code)
+        : "c"(mem), [c] "r"(code), "r"(rbx)
         : "memory", "cc");
     r->rax = rax;
     r->rdx = rdx;
     r->rsi = rsi;
     r->rflags = flags;
+}
+
+/* The cpu has changed the one that rcx points to; from here on that is as it was. */
+static void swap(uint64_t a[2], uint64_t b[2])
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        const uint64_t t = a[i];
+
+        a[i] = b[i];
+        b[i] = t;
+    }
 }
 
 static bool one(const struct form *f, uint8_t *code)
@@ -89,9 +101,14 @@ static bool one(const struct form *f, uint8_t *code)
         ours.rdx &= 31;
     if (rnd() & 1)
         ours.rax = mem[0]; /* cmpxchg that matches */
+    if (f->code[f->len - 2] == 0xc7 && rnd() & 1)
+        ours.rdx = rnd() << 32 | mem[0] >> 32; /* and cmpxchg8b */
+    ours.rbx = rnd();
+    ours.rcx = (uintptr_t)mem;
     cpu = ours;
     memcpy(copy, mem, sizeof(mem));
-    native(code, copy, &cpu);
+    native(code, mem, &cpu);
+    swap(mem, copy);
     if (!CHECK(store_decode(&s, f->code, f->len, true, &ours)))
         return false;
     m = s.size == 8 ? ~0ULL : (1ULL << (s.size * 8)) - 1;
@@ -132,6 +149,7 @@ int main(void)
     }
     TEST("loads, register forms, bits beyond the operand and endless prefixes are refused") {
         static const uint8_t bad[][15] = { { 0x8b, 0x11 }, { 0x89, 0xd1 }, { 0x03, 0x11 },
+                                           { 0x48, 0x0f, 0xc7, 0x09 }, { 0x0f, 0xc7, 0x31 },
                                            { 0x0f, 0x0b }, { 0xf4 }, { 0x0f, 0xba, 0x21, 1 },
             { 0xc7, 0x09 }, { 0x80, 0x39 }, { 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0,
                                               0xf0, 0xf0, 0xf0, 0xf0, 0xf0, 0xf0 } };

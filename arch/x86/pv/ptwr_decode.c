@@ -34,6 +34,8 @@ static uint8_t next(struct reader *r)
 
 static uint64_t mask(unsigned int size) { return size == 8 ? ~0ULL : (1ULL << (size * 8)) - 1; }
 
+static uint64_t pair(uint64_t high, uint64_t low) { return high << 32 | (uint32_t)low; }
+
 static uint64_t *reg_ptr(const struct cpu_user_regs *regs, unsigned int nr)
 {
     const uint64_t *const p[16] = { &regs->rax, &regs->rcx, &regs->rdx, &regs->rbx, &regs->rsp,
@@ -95,6 +97,7 @@ static const struct row rows[] = {
     { 0x0fb3, 0, 0, 0, STORE_BTR }, { 0x0fbb, 0, 0, 0, STORE_BTC },  { 0x0fba, 0, 1, 3, STORE_BTS },
     { 0x0fb0, 1, 0, 0, STORE_CMPXCHG }, { 0x0fb1, 0, 0, 0, STORE_CMPXCHG },
     { 0x0fc0, 1, 0, 0, STORE_XADD }, { 0x0fc1, 0, 0, 0, STORE_XADD },
+    { 0x0fc7, 0, 0, 4, STORE_CMPXCHG8B },
 };
 
 static const struct row *find(uint16_t opcode)
@@ -114,12 +117,25 @@ static bool group_op(const struct row *row, unsigned int reg, enum store_op *op)
     static const int8_t bits[8] = { -1, -1, -1, -1, -1, STORE_BTS, STORE_BTR, STORE_BTC };
     int found = row->group == 1   ? arith[reg]
                 : row->group == 2 ? (reg == 0 ? STORE_MOV : -1)
+                : row->group == 4 ? (reg == 1 ? STORE_CMPXCHG8B : -1)
                                   : bits[reg];
 
     if (found < 0)
         return false;
     *op = (enum store_op)found;
     return true;
+}
+
+/* False: a bit that is beyond the operand that faulted. */
+static bool register_operand(struct store *s, uint8_t rex, uint8_t modrm,
+                             const struct cpu_user_regs *regs)
+{
+    s->reg = (uint8_t)(((modrm >> 3) & 7) | ((rex & REX_R) ? 8 : 0));
+    if (s->size == 1 && rex == 0 && s->reg >= 4) /* ah, ch, dh, bh */
+        s->operand = *reg_ptr(regs, s->reg - 4U) >> 8;
+    else
+        s->operand = *reg_ptr(regs, s->reg);
+    return s->op < STORE_BTS || (s->operand & mask(s->size)) < s->size * 8UL;
 }
 
 bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, bool code64,
@@ -155,17 +171,17 @@ bool store_decode(struct store *s, const uint8_t *bytes, unsigned int nr, bool c
     if (row->group && !group_op(row, (modrm >> 3) & 7, &s->op))
         return false;
     s->size = row->byte ? 1 : (rex & REX_W) ? 8 : opsize ? 2 : 4;
-    s->reg = NO_REG;
-    if (row->imm) {
+    if (s->op == STORE_CMPXCHG8B) {
+        if (rex & REX_W) /* cmpxchg16b: two entries */
+            return false;
+        s->size = 8;
+        s->reg = NO_REG;
+        s->operand = pair(regs->rcx, regs->rbx);
+    } else if (row->imm) {
+        s->reg = NO_REG;
         s->operand = immediate(&r, row->imm == 1 ? 1 : s->size == 8 ? 4 : s->size);
-    } else {
-        s->reg = (uint8_t)(((modrm >> 3) & 7) | ((rex & REX_R) ? 8 : 0));
-        if (s->size == 1 && rex == 0 && s->reg >= 4) /* ah, ch, dh, bh */
-            s->operand = *reg_ptr(regs, s->reg - 4U) >> 8;
-        else
-            s->operand = *reg_ptr(regs, s->reg);
-        if (s->op >= STORE_BTS && (s->operand & mask(s->size)) >= s->size * 8UL)
-            return false; /* reaches beyond the operand that faulted */
+    } else if (!register_operand(s, rex, modrm, regs)) {
+        return false;
     }
     if (s->op < STORE_BTS)
         s->operand &= mask(s->size);
@@ -186,6 +202,11 @@ bool store_value(const struct store *s, const struct cpu_user_regs *regs, uint64
         break;
     case STORE_CMPXCHG:
         if ((regs->rax & m) != old)
+            return false;
+        *new = s->operand;
+        break;
+    case STORE_CMPXCHG8B:
+        if (pair(regs->rdx, regs->rax) != old)
             return false;
         *new = s->operand;
         break;
@@ -274,6 +295,13 @@ void store_finish(const struct store *s, struct cpu_user_regs *regs, uint64_t ol
         flags |= sum_flags(regs->rax & m, old, (regs->rax - old) & m, s->size, true);
         if (!stored)
             write_reg(regs, 0, old, s->size);
+        break;
+    case STORE_CMPXCHG8B:
+        flags = (regs->rflags & ~FLAG_ZF) | (stored ? FLAG_ZF : 0);
+        if (!stored) {
+            write_reg(regs, 0, old, 4);
+            write_reg(regs, 2, old >> 32, 4);
+        }
         break;
     case STORE_XADD:
         flags |= sum_flags(old, s->operand, new, s->size, false);

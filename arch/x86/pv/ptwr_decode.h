@@ -2,8 +2,9 @@
 /*
  * Decoding a store to memory: which value the instruction would leave, which registers and flags
  * change. Pure: bytes and registers in, a description out. Covers what kernels use on page-table
- * entries and configuration space: mov, xchg, cmpxchg, xadd, and, or, xor, add, sub, bts, btr, btc
- * with 1 to 8 byte operands; one memory operand, whose address the page fault has given.
+ * entries and configuration space: mov, xchg, cmpxchg, cmpxchg8b, xadd, and, or, xor, add, sub,
+ * bts, btr, btc with 1 to 8 byte operands; one memory operand, whose address the page fault has
+ * given.
  */
 #ifndef PTWR_DECODE_H
 #define PTWR_DECODE_H
@@ -15,6 +16,7 @@ enum store_op {
     STORE_MOV,
     STORE_XCHG,
     STORE_CMPXCHG,
+    STORE_CMPXCHG8B,
     STORE_XADD,
     STORE_AND,
     STORE_OR,
@@ -31,7 +33,7 @@ struct store {
     uint8_t len;     /* of the instruction, bytes */
     uint8_t size;    /* of the operand, bytes */
     uint8_t reg;     /* register operand's number; NO_REG: immediate */
-    uint64_t operand; /* value of the register or the immediate */
+    uint64_t operand; /* value of the register (cmpxchg8b: ecx:ebx) or the immediate */
 };
 #define NO_REG 0xff
 

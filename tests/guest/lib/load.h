@@ -9,6 +9,7 @@
 #include "domu.h"
 
 #define MS 1000000UL
+#define LOAD_MAX 32   /* domains */
 #define LOAD_SLICE 10 /* ms: what a measurement may be off by */
 
 /* Create n such domains, paused, and prepare to sleep. How many there are. */

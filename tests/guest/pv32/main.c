@@ -46,7 +46,7 @@ static long make_domain(void)
     long rc;
 
     op.u.createdomain = (struct xen_domctl_createdomain){
-        .max_vcpus = 1, .max_evtchn_port = 1023, .max_grant_frames = 4, .max_maptrack_frames = 4,
+        .max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = 4, .max_maptrack_frames = 4,
         .grant_opts = XEN_DOMCTL_GRANT_version(1),
     };
     rc = domctl(XEN_DOMCTL_createdomain, 0, &op);
@@ -55,7 +55,7 @@ static long make_domain(void)
     memset(&d, 0, sizeof(d));
     d.id = op.domain;
     d.nr_pages = PAGES32;
-    op.u.max_vcpus.max = 1;
+    op.u.max_vcpus.max = 2;
     rc = domctl(XEN_DOMCTL_max_vcpus, d.id, &op);
     op.u.max_mem.max_memkb = PAGES32 * 4;
     return rc ?: domctl(XEN_DOMCTL_max_mem, d.id, &op);

@@ -7,7 +7,7 @@
 
 #define BASE32 0xc0000000U /* where the image is: behind slot 3 of the L3 */
 #define PAGES32 1024U      /* of the guest, mapped from BASE32 on */
-#define NOTES32 160U
+#define NOTES32 200U
 #define WHAT32 84U
 #define MAGIC32 0x70763332U
 

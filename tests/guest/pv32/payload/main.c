@@ -13,6 +13,7 @@
 #include <xen/event_channel.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
+#include <xen/vcpu.h>
 #include <xen/version.h>
 
 #include "mailbox.h"
@@ -165,10 +166,10 @@ uint32_t probe_esp;
         raised; \
     })
 
+static struct trap_info t[257];
+
 static void install_traps(uint32_t cs)
 {
-    static struct trap_info t[257];
-
     for (unsigned int i = 0; i < 256; i++) {
         t[i] = (struct trap_info){ (uint8_t)i, 0, (uint16_t)cs, (uint32_t)trap_stubs32 + 16 * i };
         if (i == 0x80 || i == 3)
@@ -219,6 +220,7 @@ static void call_tests(void)
     EQ(pp.virt_start, 0xf5800000, "... name where the guest's addresses end");
     EQ(CALL(memory_op, XENMEM_machphys_mapping, &mm), 0, "the place of the M2P");
     EQ(mm.v_start, 0xf5800000, "... is there too");
+    EQ(mm.max_mfn, (mm.v_end - mm.v_start) / 4 - 1, "... and how many frames it tells of");
     EQ(CALL(xen_version, XENVER_get_features, &fi), 0, "features");
     EQ(CALL(xen_version, XENVER_platform_parameters, 0xf5800000), -E_FAULT,
        "nothing is written to it");
@@ -237,6 +239,14 @@ static void call_tests(void)
 static void write_half(volatile void *at, uint32_t v)
 {
     *(volatile uint32_t *)at = v;
+}
+
+/* The lower half of what was there. */
+static uint32_t cmpxchg8b(volatile uint64_t *at, uint64_t old, uint64_t new)
+{
+    __asm__ volatile("lock cmpxchg8b %1" : "+A"(old), "+m"(*at)
+                     : "b"((uint32_t)new), "c"((uint32_t)(new >> 32)) : "cc");
+    return (uint32_t)old & ~0x60U; /* accessed and dirty are the cpu's */
 }
 
 static void table_tests(void)
@@ -272,6 +282,12 @@ static void table_tests(void)
 
     write_half(e, (uint32_t)pte(pfn_of(page_b), P));
     EQ((uint32_t)*e >> 12, mfn(pfn_of(page_b)), "a store to an L1 is done for the guest");
+    EQ(cmpxchg8b(e, 0, 0), (uint32_t)pte(pfn_of(page_b), P), "CMPXCHG8B that does not match");
+    EQ((uint32_t)*e >> 12, mfn(pfn_of(page_b)), "... leaves the entry");
+    cmpxchg8b(e, *e, pte(pfn_of(page_b), P) | NX);
+    EQ(*e >> 63, 1, "... and one that does has changed both halves");
+    cmpxchg8b(e, *e, pte(pfn_of(page_b), P));
+    EQ((uint32_t)(*e >> 32), (uint32_t)(pte(pfn_of(page_b), P) >> 32), "... and again");
     EQ(mmuext(MMUEXT_TLB_FLUSH_LOCAL, 0), 0, "flush");
     EQ(TRAP_OF("movl $1, (%1)", "r"(page_a)), 14, "... and its page is read-only now");
     EQ(last.error, 3, "... present, a write");
@@ -447,6 +463,56 @@ static void user_tests(void)
     EQ(last.cs & 0xffff, RING3_CS, "... from ring 3");
 }
 
+/* --- a second vcpu ---------------------------------------------------------------------------- */
+
+static struct vcpu_guest_context second;
+static volatile bool second_ran;
+
+static long vcpu_op(int op, void *arg) { return CALL(vcpu_op, op, 1, arg); }
+
+/* Runs there, while the first one only waits. */
+static void on_second(void)
+{
+    uint16_t cs;
+
+    __asm__("mov %%cs, %0" : "=r"(cs));
+    EQ(cs, RING1_CS, "it runs in ring 1");
+    EQ(vcpu_op(VCPUOP_is_up, 0), 1, "... is up");
+    EQ(TRAP_OF("ud2"), 6, "... takes its traps");
+    EQ(TRAP_OF("movl 0x500000, %%eax"), 14, "... among them page faults");
+    EQ(shared->vcpu_info[1].arch.cr2, 0x500000, "... at the address in its own cr2");
+    second_ran = true;
+    vcpu_op(VCPUOP_down, 0);
+    stop(SHUTDOWN_crash);
+}
+
+static uint32_t cr3_of(uint32_t frame) { return frame << 12 | frame >> 20; }
+
+static void second_vcpu_tests(void)
+{
+    second.flags = VGCF_in_kernel | VGCF_online;
+    second.user_regs.eip = (uint32_t)on_second;
+    second.user_regs.esp = second.kernel_sp = (uint32_t)gdt_page + PAGE;
+    second.user_regs.cs = RING1_CS;
+    second.user_regs.ds = second.user_regs.es = second.user_regs.ss = RING1_DS;
+    second.kernel_ss = RING1_DS;
+    for (unsigned int i = 0; i < 256; i++)
+        second.trap_ctxt[i] = t[i];
+    second.ctrlreg[3] = cr3_of(mfn(box.top_pfn));
+    EQ(vcpu_op(VCPUOP_up, 0), -E_INVAL, "a second vcpu is not started before it has a context");
+    EQ(vcpu_op(VCPUOP_initialise, &second), -E_INVAL, "... whose base is an L3");
+    second.ctrlreg[3] = cr3_of(mfn(box.l3_pfn));
+    EQ(vcpu_op(VCPUOP_initialise, &second), 0, "... as this one");
+    EQ(vcpu_op(VCPUOP_is_up, 0), 0, "it is not up yet");
+    EQ(vcpu_op(VCPUOP_up, 0), 0, "it starts");
+    for (unsigned int i = 0; i < 100000 && !second_ran; i++)
+        CALL(sched_op, SCHEDOP_yield, 0);
+    EQ(second_ran, 1, "it has done its part");
+    for (unsigned int i = 0; i < 100000 && vcpu_op(VCPUOP_is_up, 0); i++)
+        CALL(sched_op, SCHEDOP_yield, 0);
+    EQ(vcpu_op(VCPUOP_is_up, 0), 0, "... and is down again");
+}
+
 __asm__(".globl page_dummy\npage_dummy: .space 16");
 
 void main32(void)
@@ -475,6 +541,7 @@ void main32(void)
     privilege_tests();
     iret_tests();
     event_tests();
+    second_vcpu_tests();
     user_tests();
     stop(SHUTDOWN_poweroff);
 }
