@@ -12,31 +12,59 @@
 #include <arch/layout.h>
 #include "asm_offsets.h"
 
-.section.text.svm, "ax",
-    @progbits
+        .section .text.svm, "ax", @progbits
 
-            .globl svm_resume svm_resume : or
-                                           $(STACK_SIZE - 1),
-    % rsp add $(1 - CPU_INFO_SIZE + CPU_INFO_regs), % rsp xor % ebp, % ebp again : mov % rsp,
-    % rdi sub $ENTRY_PAD, % rsp call svm_before_entry /* (regs): rax = VMCB, GIF is clear */
-                              add $ENTRY_PAD,
-    % rsp mov % rax,
-    UREGS_rax(% rsp) /* the guest's is in the VMCB */
-            pop
-            % r15 pop % r14 pop % r13 pop % r12 pop % rbp pop % rbx pop % r11 pop % r10 pop % r9 pop
-            % r8 pop % rax pop % rcx pop % rdx pop % rsi pop % rdi vmload %
-            rax sti /* IF as VMRUN finds it lets interrupts end the guest's run */
-            vmrun
-            % rax cli vmsave % rax push % rdi push % rsi push % rdx push % rcx push %
-            rax /* not the guest's: that is in the VMCB */
-            push
-            % r8 push % r9 push % r10 push % r11 push % rbx push % rbp push % r12 push % r13 push
-            % r14 push % r15
-        xor % ebp,
-    % ebp mov % rsp, % rdi sub $ENTRY_PAD, % rsp call svm_after_exit /* (regs) */
-                                               add $ENTRY_PAD,
-    % rsp jmp again
+        .globl  svm_resume
+svm_resume:
+        or      $(STACK_SIZE - 1), %rsp
+        add     $(1 - CPU_INFO_SIZE + CPU_INFO_regs), %rsp
+        xor     %ebp, %ebp
+again:
+        mov     %rsp, %rdi
+        sub     $ENTRY_PAD, %rsp
+        call    svm_before_entry        /* (regs): rax = VMCB, GIF is clear */
+        add     $ENTRY_PAD, %rsp
+        mov     %rax, UREGS_rax(%rsp)   /* the guest's is in the VMCB */
+        pop     %r15
+        pop     %r14
+        pop     %r13
+        pop     %r12
+        pop     %rbp
+        pop     %rbx
+        pop     %r11
+        pop     %r10
+        pop     %r9
+        pop     %r8
+        pop     %rax
+        pop     %rcx
+        pop     %rdx
+        pop     %rsi
+        pop     %rdi
+        vmload  %rax
+        sti                             /* so interrupts end the guest's run */
+        vmrun   %rax
+        cli
+        vmsave  %rax
+        push    %rdi
+        push    %rsi
+        push    %rdx
+        push    %rcx
+        push    %rax                    /* not the guest's: that is in the VMCB */
+        push    %r8
+        push    %r9
+        push    %r10
+        push    %r11
+        push    %rbx
+        push    %rbp
+        push    %r12
+        push    %r13
+        push    %r14
+        push    %r15
+        xor     %ebp, %ebp
+        mov     %rsp, %rdi
+        sub     $ENTRY_PAD, %rsp
+        call    svm_after_exit          /* (regs) */
+        add     $ENTRY_PAD, %rsp
+        jmp     again
 
-                .section.note.GNU
-        - stack,
-    "", @progbits
+        .section .note.GNU-stack, "", @progbits
