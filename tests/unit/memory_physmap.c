@@ -42,6 +42,7 @@ static struct {
 
 bool arch_machine_memory_map(unsigned int i, struct e820entry *e) { return false; }
 uint64_t arch_m2p_virt_start(const struct domain *d) { return 0; }
+uint64_t arch_m2p_max_mfn(const struct domain *d) { return 0; }
 uint64_t arch_m2p_virt_end(const struct domain *d) { return 0; }
 unsigned int arch_address_bits(const struct domain *d) { return 45; }
 uint32_t gnttab_max_frames(const struct domain *d, bool status) { return 1; }

@@ -190,6 +190,13 @@ void test_main(void)
             CHECK(false, "the guest comes to an end");
         finish(SHUTDOWN_poweroff, "... an orderly one");
     }
+    if (start(RUN_HOSTILE)) {
+        const int reason = domu_wait(&d, 40000);
+
+        report();
+        CHECK(reason >= 0, "a hostile guest comes to an end");
+        finish(SHUTDOWN_poweroff, "... an orderly one");
+    }
     if (start(RUN_TRIPLE_FAULT))
         finish(SHUTDOWN_reboot, "a triple fault reboots");
     if (start(RUN_HALT))

@@ -12,7 +12,7 @@
 #define PVH_NOTES 200U
 #define PVH_WHAT 96U
 
-enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN };
+enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE };
 
 struct pvh_note {
     int64_t got, want;

@@ -3,21 +3,7 @@
  * A PVH guest's kernel that checks its processor, its local APIC, hypercalls, memory calls and
  * events from the inside, and leaves what it finds in the mailbox.
  */
-#include "mailbox.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-
-#define __XEN_INTERFACE_VERSION__ 0x00040e00
-#include <xen/xen.h>
-
-#include <xen/event_channel.h>
-#include <xen/hvm/hvm_op.h>
-#include <xen/hvm/params.h>
-#include <xen/memory.h>
-#include <xen/sched.h>
-#include <xen/vcpu.h>
-#include <xen/version.h>
+#include "payload.h"
 
 extern const char start_pvh[], start_ap[];
 
@@ -25,17 +11,14 @@ struct mailbox mailbox __attribute__((section(".mailbox"))) = {
     .entry = (uint64_t)start_pvh
 };
 
-#define PAGE 4096UL
-#define HOLE 0xd0000000UL /* guest physical: nothing is there */
 #define SHARED 0x700000UL /* where shared_info is mapped: RAM before */
-#define LAPIC 0xfee00000UL
 #define VECTOR_TIMER 0x40
 #define VECTOR_SELF 0x41
 #define VECTOR_EVENT 0x50
 
 /* --- notes ------------------------------------------------------------------------------------ */
 
-static void note(const char *what, int64_t got, int64_t want)
+void note(const char *what, int64_t got, int64_t want)
 {
     struct pvh_note *n = &mailbox.note[mailbox.nr_notes];
     unsigned int i;
@@ -50,48 +33,8 @@ static void note(const char *what, int64_t got, int64_t want)
     n->ok = got == want;
     mailbox.nr_notes++;
 }
-#define CHECK_EQ(got, want, what) note((what), (int64_t)(got), (int64_t)(want))
-#define CHECK(cond, what) note((what), !!(cond), 1)
 
 /* --- instructions ----------------------------------------------------------------------------- */
-
-static inline uint64_t rdmsr(uint32_t msr)
-{
-    uint32_t lo, hi;
-
-    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
-    return (uint64_t)hi << 32 | lo;
-}
-
-static inline void wrmsr(uint32_t msr, uint64_t v)
-{
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
-}
-
-static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
-{
-    __asm__ volatile("cpuid"
-                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
-                     : "0"(leaf), "2"(sub));
-}
-
-static inline uint64_t rdtsc(void)
-{
-    uint32_t lo, hi;
-
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
-    return (uint64_t)hi << 32 | lo;
-}
-
-static inline long vmmcall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
-{
-    long ret;
-
-    __asm__ volatile("vmmcall" : "=a"(ret), "+D"(a), "+S"(b), "+d"(c) : "0"(nr)
-                     : "rcx", "r8", "r9", "r10", "r11", "memory");
-    return ret;
-}
-#define CALL(nr, a, b, c) vmmcall(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
 
 static void outb(uint16_t port, uint8_t v)
 {
@@ -129,9 +72,8 @@ static struct {
 
 static volatile uint32_t count[256];
 static volatile uint64_t last_error, last_cr2;
-static volatile uint64_t skip_to; /* where an expected exception goes on; 0: none expected */
+volatile uint64_t skip_to;
 
-static volatile uint32_t *lapic(unsigned int reg) { return (volatile uint32_t *)(LAPIC + reg); }
 static bool x2apic;
 
 static void eoi(void)
@@ -462,6 +404,7 @@ static void test_calls(void)
 /* --- another processor ------------------------------------------------------------------------ */
 
 static volatile uint32_t ap_is_up, ap_id;
+static void (*volatile ap_fn)(void);
 
 void main_ap(void);
 void main_ap(void)
@@ -471,8 +414,28 @@ void main_ap(void)
     cpuid(1, 0, r);
     ap_id = r[1] >> 24;
     ap_is_up = 1;
+    while (!ap_fn)
+        __asm__ volatile("pause");
+    ap_fn();
     for (;;)
         __asm__ volatile("cli; hlt");
+}
+
+static bool wait_for_ap(void)
+{
+    for (uint64_t end = rdtsc() + 4000000000UL; !ap_is_up && rdtsc() < end;)
+        CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
+    return ap_is_up;
+}
+
+void start_ap_for(void (*fn)(void))
+{
+    ap_fn = fn;
+    *lapic(0x310) = 2U << 24;
+    *lapic(0x300) = 0x4500;
+    *lapic(0x310) = 2U << 24;
+    *lapic(0x300) = 0x4600 | (uint32_t)((uint64_t)start_ap >> 12);
+    CHECK(wait_for_ap(), "another processor starts");
 }
 
 static void test_smp(void)
@@ -481,9 +444,7 @@ static void test_smp(void)
 
     wrmsr(0x830, icr_dest | 0x4500);
     wrmsr(0x830, icr_dest | 0x4600 | (uint64_t)start_ap >> 12);
-    for (uint64_t end = rdtsc() + 4000000000UL; !ap_is_up && rdtsc() < end;)
-        CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
-    CHECK_EQ(ap_is_up, 1, "another processor starts by INIT and SIPI");
+    CHECK(wait_for_ap(), "another processor starts by INIT and SIPI");
     CHECK_EQ(ap_id, 2, "... and has the next APIC id");
 }
 
@@ -514,6 +475,9 @@ void main64(void)
         break;
     case RUN_TRIPLE_FAULT:
         __asm__ volatile("lidt %0; ud2" : : "m"(*(const uint64_t *)hypercall_page));
+        break;
+    case RUN_HOSTILE:
+        hostile();
         break;
     case RUN_HALT:
         __asm__ volatile("cli; hlt");

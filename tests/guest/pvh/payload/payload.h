@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of the PVH guest's kernel share. */
+#ifndef PAYLOAD_H
+#define PAYLOAD_H
+
+#include "mailbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define __XEN_INTERFACE_VERSION__ 0x00040e00
+#include <xen/xen.h>
+
+#include <xen/event_channel.h>
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
+#include <xen/memory.h>
+#include <xen/sched.h>
+#include <xen/vcpu.h>
+#include <xen/version.h>
+
+#define PAGE 4096UL
+#define HOLE 0xd0000000UL /* guest physical: nothing is there */
+
+void note(const char *what, int64_t got, int64_t want);
+#define CHECK_EQ(got, want, what) note((what), (int64_t)(got), (int64_t)(want))
+#define CHECK(cond, what) note((what), !!(cond), 1)
+
+extern volatile uint64_t skip_to; /* where an expected exception goes on; 0: none expected */
+
+void start_ap_for(void (*fn)(void)); /* start the other processor, to run this */
+void hostile(void);
+void change_it(void);
+
+static inline volatile uint32_t *lapic(unsigned int reg)
+{
+    return (volatile uint32_t *)(0xfee00000UL + reg);
+}
+
+static inline uint64_t rdmsr(uint32_t msr)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(msr));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline void wrmsr(uint32_t msr, uint64_t v)
+{
+    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)) : "memory");
+}
+
+static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
+{
+    __asm__ volatile("cpuid"
+                     : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+                     : "0"(leaf), "2"(sub));
+}
+
+static inline uint64_t rdtsc(void)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    return (uint64_t)hi << 32 | lo;
+}
+
+static inline long vmmcall(uint64_t nr, uint64_t a, uint64_t b, uint64_t c)
+{
+    long ret;
+
+    __asm__ volatile("vmmcall" : "=a"(ret), "+D"(a), "+S"(b), "+d"(c) : "0"(nr)
+                     : "rcx", "r8", "r9", "r10", "r11", "memory");
+    return ret;
+}
+#define CALL(nr, a, b, c) vmmcall(nr, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
+
+#endif
