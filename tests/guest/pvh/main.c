@@ -174,6 +174,58 @@ static void test_arguments(void)
     CHECK(make_domain(CDF, 0) < 0, "not without a local APIC");
 }
 
+/* --- and go ----------------------------------------------------------------------------------- */
+
+#define LIVES 30
+
+static uint64_t free_pages(void)
+{
+    struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo,
+                             .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+
+    if (hypercall(__HYPERVISOR_sysctl, &op))
+        return 0;
+    return op.u.physinfo.free_pages;
+}
+
+/* Empty, with memory, with a context, started, and running while it is destroyed. */
+static bool live(unsigned int stage)
+{
+    long rc = make_domain(CDF, XEN_X86_EMU_LAPIC);
+
+    if (rc == 0 && stage >= 1)
+        rc = give_means();
+    if (rc == 0 && stage >= 2)
+        rc = get_memory();
+    if (rc == 0 && stage >= 3) {
+        write_image(RUN_SPIN);
+        rc = set_context((uint32_t)((const struct mailbox *)payload)->entry);
+    }
+    if (rc == 0 && stage >= 4)
+        rc = domu_unpause(&d);
+    if (rc == 0 && stage >= 5)
+        YIELD_UNTIL(((struct mailbox *)page_of(0))->alive > 100, 5000);
+    domu_unmap(window);
+    return rc == 0 && domu_destroy(&d) == 0 && domu_gone(&d, 5000);
+}
+
+static void test_lives(void)
+{
+    unsigned int ok = 0, exact = 0;
+    uint64_t before;
+
+    for (unsigned int stage = 0; stage < 6; stage++)
+        live(stage); /* what the first of them leaves for the next is not a leak */
+    before = free_pages();
+    CHECK(before > 0, "free pages");
+    for (unsigned int i = 0; i < LIVES; i++) {
+        ok += live(i % 6);
+        exact += YIELD_UNTIL(free_pages() == before, 1000);
+    }
+    CHECK_EQ(ok, LIVES, "domains come and go at every stage of their making");
+    CHECK_EQ(exact, LIVES, "... and each gives all its pages back");
+}
+
 void test_main(void)
 {
     if (make_domain(CDF, XEN_X86_EMU_LAPIC)) {
@@ -197,6 +249,7 @@ void test_main(void)
         CHECK(reason >= 0, "a hostile guest comes to an end");
         finish(SHUTDOWN_poweroff, "... an orderly one");
     }
+    test_lives();
     if (start(RUN_TRIPLE_FAULT))
         finish(SHUTDOWN_reboot, "a triple fault reboots");
     if (start(RUN_HALT))
