@@ -23,6 +23,11 @@ struct pvh_note {
 struct mailbox {
     uint64_t entry;        /* of the image */
     uint32_t run;          /* RUN_*, of the maker */
+    /*
+     * Of the maker: stock Xen kills who sets CR0.NW without CD, and lets CR8 be written without an
+     * exit, which QEMU 7.2 does not survive while an interrupt is pending.
+     */
+    uint32_t stock;
     uint32_t alive;        /* RUN_SPIN: counts */
     uint32_t nr_notes;
     struct pvh_note note[PVH_NOTES];

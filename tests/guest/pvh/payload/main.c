@@ -202,8 +202,9 @@ static void test_registers(void)
     __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
     CHECK_EQ(VECTOR_OF("mov %%cr4, %%rax; bts $31, %%rax; mov %%rax, %%cr4"), 13,
              "a reserved bit of CR4 is #GP");
-    CHECK_EQ(VECTOR_OF("mov %%cr0, %%rax; bts $29, %%rax; mov %%rax, %%cr0"), 13,
-             "CR0.NW without CD is #GP");
+    if (!mailbox.stock)
+        CHECK_EQ(VECTOR_OF("mov %%cr0, %%rax; bts $29, %%rax; mov %%rax, %%cr0"), 13,
+                 "CR0.NW without CD is #GP");
     CHECK_EQ(VECTOR_OF("mov %%cr0, %%rax; btr $31, %%rax; mov %%rax, %%cr0"), 13,
              "no leaving of long mode from 64-bit code");
     CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; xor %%edx, %%edx; mov $4, %%eax; xsetbv"),
@@ -212,7 +213,8 @@ static void test_registers(void)
     CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; vmrun"), 6, "VMRUN is #UD");
     CHECK_EQ(VECTOR_OF("xor %%eax, %%eax; xor %%ecx, %%ecx; xor %%edx, %%edx; monitor"), 6,
              "MONITOR is #UD");
-    CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; rdpmc"), 13, "RDPMC is #GP");
+    if (!mailbox.stock) /* which says #UD */
+        CHECK_EQ(VECTOR_OF("xor %%ecx, %%ecx; rdpmc"), 13, "RDPMC is #GP");
     CHECK_EQ(VECTOR_OF("movabs 0x123456789000, %%rax"), 14, "a page fault");
     CHECK_EQ(last_cr2, 0x123456789000, "... and its address");
     CHECK_EQ(VECTOR_OF("wbinvd"), -1, "WBINVD is done");
@@ -303,10 +305,12 @@ static void test_lapic(void)
     *lapic(0x300) = 1U << 18 | VECTOR_SELF;
     __asm__ volatile("sti; nop; nop; cli");
     CHECK_EQ(count[VECTOR_SELF], 2, "... waits for the task priority");
-    __asm__ volatile("mov %0, %%cr8; sti; nop; nop; cli" : : "r"(0UL));
+    if (mailbox.stock)
+        *lapic(0x80) = 0;
+    else
+        __asm__ volatile("mov %0, %%cr8" : : "r"(0UL));
+    __asm__ volatile("sti; nop; nop; cli");
     CHECK_EQ(count[VECTOR_SELF], 3, "... which CR8 lowers");
-    *lapic(0x300) = 1U << 18 | 4U << 8;
-    CHECK_EQ(count[2], 0, "no NMI to itself by shorthand and fixed destination... yet");
     *lapic(0x310) = 0;
     *lapic(0x300) = 4U << 8;
     __asm__ volatile("nop; nop");
@@ -352,7 +356,8 @@ static void test_memory(void)
     CHECK_EQ(*at, 0xffffffff, "... and nothing is there any more");
     CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r, 0), 1,
              "get one there again");
-    CHECK_EQ(*at != 77, 1, "... which is not the old one's contents");
+    if (!mailbox.stock)
+        CHECK(*at != 77, "... which has not the old one's contents");
     *at = 78;
     CHECK_EQ(*at, 78, "... and takes writes");
     CHECK_EQ(CALL(__HYPERVISOR_memory_op, XENMEM_add_to_physmap, &map, 0), 0, "map shared_info");

@@ -22,6 +22,8 @@
 #define PAGE 4096UL
 #define HOLE 0xd0000000UL /* guest physical: nothing is there */
 
+extern struct mailbox mailbox;
+
 void note(const char *what, int64_t got, int64_t want);
 #define CHECK_EQ(got, want, what) note((what), (int64_t)(got), (int64_t)(want))
 #define CHECK(cond, what) note((what), !!(cond), 1)
