@@ -4,7 +4,7 @@
 
 Prints a table: figure, Granta, Xen, their ratio, and, where a figure is a median of several, the spread of each; then the
 geometric mean of the instruction ratios and the bars that were missed. The two take turns, so that a busy machine burdens
-both. Parts: instructions, domains, time, memory, size; with --big only `big`: machines of many CPUs and much memory.
+both. Parts: instructions, exits, domains, time, memory, size; with --big only `big`: machines of many CPUs and much memory.
 
 Both have their usual defences on; --xen-options adds to the stock one's command line (spec-ctrl=no shows what those cost).
 Environment: QEMU_WRAPPER, words put before QEMU's command line.
@@ -190,6 +190,10 @@ def instructions(table, _runs):
     mean(table, compare(table, "instructions (min..max of 101)", lambda hv: counted(hv, "micro")), 0.8)
 
 
+def exits(table, _runs):
+    mean(table, compare(table, "exits of a PVH guest, instructions", lambda hv: counted(hv, "exits")), 0.8)
+
+
 def domains(table, _runs):
     ratios = compare(table, "two domains, instructions", lambda hv: counted(hv, "between"))
     ratios += compare(table, "toolstack, millions", lambda hv: counted_debian(hv, "toolstack"), 1)
@@ -302,7 +306,7 @@ def big(table, _runs):
     big_one(table, "16 TiB", "16T", 1, 60, 5, 64)
 
 
-PARTS = {"instructions": instructions, "domains": domains, "time": time_part, "memory": memory, "size": size, "big": big}
+PARTS = {"instructions": instructions, "exits": exits, "domains": domains, "time": time_part, "memory": memory, "size": size, "big": big}
 
 
 def main():

@@ -13,6 +13,8 @@ $(BUILD)/bench/%.elf: tests/bench/%/main.c tests/bench/bench.h $(wildcard tests/
 	@$(CC) $(GUEST_CFLAGS) -Itests/bench -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 	        -Wl,--no-warn-rwx-segments -T tests/guest/lib/guest.lds tests/guest/lib/start.S \
 	        $(wildcard tests/guest/lib/*.c) $< -o $@
+$(BUILD)/bench/exits.elf: $(PVH_PAYLOAD).bin
+$(BUILD)/bench/exits.elf: GUEST_CFLAGS += -DPVH_PAYLOAD='"$(PVH_PAYLOAD).bin"'
 
 benches: $(BENCHES:%=$(BUILD)/bench/%.elf)
 

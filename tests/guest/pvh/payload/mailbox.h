@@ -11,13 +11,19 @@
 #define PVH_PAGES 2048U /* of the guest: 8 MiB from 0 on */
 #define PVH_NOTES 200U
 #define PVH_WHAT 96U
+#define PVH_FIGURES 40U
 
-enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE };
+enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH };
 
 struct pvh_note {
     int64_t got, want;
     uint32_t ok;
     char what[PVH_WHAT];
+};
+
+struct pvh_figure {
+    char name[40];
+    uint64_t min, median, max;
 };
 
 struct mailbox {
@@ -29,8 +35,9 @@ struct mailbox {
      */
     uint32_t stock;
     uint32_t alive;        /* RUN_SPIN: counts */
-    uint32_t nr_notes;
+    uint32_t nr_notes, nr_figures;
     struct pvh_note note[PVH_NOTES];
+    struct pvh_figure figure[PVH_FIGURES];
 };
 
 #endif

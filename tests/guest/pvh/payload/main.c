@@ -74,7 +74,7 @@ static volatile uint32_t count[256];
 static volatile uint64_t last_error, last_cr2;
 volatile uint64_t skip_to;
 
-static bool x2apic;
+bool x2apic;
 
 static void eoi(void)
 {
@@ -483,6 +483,9 @@ void main64(void)
         break;
     case RUN_HOSTILE:
         hostile();
+        break;
+    case RUN_BENCH:
+        bench();
         break;
     case RUN_HALT:
         __asm__ volatile("cli; hlt");

@@ -32,6 +32,8 @@ extern volatile uint64_t skip_to; /* where an expected exception goes on; 0: non
 
 void start_ap_for(void (*fn)(void)); /* start the other processor, to run this */
 void hostile(void);
+void bench(void);
+extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);
 
 static inline volatile uint32_t *lapic(unsigned int reg)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Instructions that the exits of a PVH guest cost, by kind: the guest of tests/guest/pvh counts them. */
+#include "pvh.h"
+
+#include "../../guest/pvh/payload/mailbox.h"
+
+const char *test_name = "exits";
+
+__asm__(".section .rodata\n.globl payload, payload_end\npayload: .incbin \"" PVH_PAYLOAD "\"\n"
+        "payload_end:\n.previous");
+extern const char payload[], payload_end[];
+
+static struct domu d;
+
+static long make(void)
+{
+    struct mailbox *box;
+    long rc = pvh_make(&d, PVH_FLAGS, XEN_X86_EMU_LAPIC);
+
+    rc = rc ?: pvh_give_means(&d, PVH_PAGES) ?: pvh_get_memory(&d);
+    if (rc)
+        return rc;
+    pvh_write(&d, payload, (unsigned long)(payload_end - payload));
+    box = pvh_page(&d, 0);
+    box->run = RUN_BENCH;
+    pvh_close_page();
+    rc = pvh_set_context(&d, (uint32_t)((const struct mailbox *)payload)->entry);
+    return rc ?: domu_unpause(&d);
+}
+
+static void report(void)
+{
+    static struct mailbox box;
+
+    for (unsigned int i = 0; i * PAGE < sizeof(box); i++) {
+        const size_t n = sizeof(box) - i * PAGE < PAGE ? sizeof(box) - i * PAGE : PAGE;
+
+        memcpy((char *)&box + i * PAGE, pvh_page(&d, i), n);
+    }
+    pvh_close_page();
+    for (unsigned int i = 0; i < box.nr_figures && i < PVH_FIGURES; i++)
+        print("bench %s %ld %ld %ld\n", box.figure[i].name, (long)box.figure[i].min,
+              (long)box.figure[i].median, (long)box.figure[i].max);
+    CHECK(box.nr_figures > 10, "there are figures");
+}
+
+void test_main(void)
+{
+    CHECK_EQ(make(), 0, "start a PVH guest");
+    CHECK_EQ(domu_wait(&d, 100000), SHUTDOWN_poweroff, "it comes to its end");
+    report();
+    domu_destroy(&d);
+}

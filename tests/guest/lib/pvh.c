@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Making PVH guests: pvh.h. */
+#include "pvh.h"
+
+#include <xen/hvm/save.h>
+
+#define POOL_BYTES (1UL << 20)
+
+static char window[PAGE] __attribute__((aligned(PAGE)));
+
+void *pvh_page(const struct domu *d, unsigned int gfn)
+{
+    if (domu_set_va(d, window, gfn * PAGE | PTE_RW_KERNEL))
+        CHECK_EQ(0, 1, "map a page of the guest");
+    return window;
+}
+
+void pvh_close_page(void) { domu_unmap(window); }
+
+long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation)
+{
+    struct xen_domctl op = { 0 };
+    long rc;
+
+    op.u.createdomain = (struct xen_domctl_createdomain){
+        .flags = flags, .max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = 4,
+        .max_maptrack_frames = 4, .grant_opts = XEN_DOMCTL_GRANT_version(1),
+        .arch.emulation_flags = emulation,
+    };
+    rc = domctl(XEN_DOMCTL_createdomain, 0, &op);
+    if (rc)
+        return rc;
+    memset(d, 0, sizeof(*d));
+    d->id = op.domain;
+    return 0;
+}
+
+long pvh_give_means(struct domu *d, unsigned int pages)
+{
+    struct xen_domctl op = { 0 };
+    long rc;
+
+    d->nr_pages = pages;
+    op.u.max_vcpus.max = 2;
+    rc = domctl(XEN_DOMCTL_max_vcpus, d->id, &op);
+    op.u.paging_mempool.size = POOL_BYTES;
+    rc = rc ?: domctl(XEN_DOMCTL_set_paging_mempool_size, d->id, &op);
+    op.u.max_mem.max_memkb = pages * 4UL;
+    return rc ?: domctl(XEN_DOMCTL_max_mem, d->id, &op);
+}
+
+long pvh_get_memory(struct domu *d)
+{
+    struct xen_memory_reservation r = { .nr_extents = d->nr_pages, .domid = d->id };
+    long rc;
+
+    for (unsigned int i = 0; i < d->nr_pages; i++)
+        d->mfn[i] = i;
+    set_xen_guest_handle(r.extent_start, d->mfn);
+    rc = hypercall(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r);
+    return rc == d->nr_pages ? 0 : -XENOMEM;
+}
+
+void pvh_write(const struct domu *d, const char *image, unsigned long size)
+{
+    for (unsigned long at = 0; at < size; at += PAGE)
+        memcpy(pvh_page(d, (unsigned int)(at / PAGE)), image + at, PAGE);
+    pvh_close_page();
+}
+
+/* public arch-x86/hvm/start_info.h: 32-bit flat protected mode, paging off. */
+long pvh_set_context(const struct domu *d, uint32_t entry)
+{
+    static struct {
+        struct hvm_save_descriptor header_d;
+        HVM_SAVE_TYPE(HEADER) header;
+        struct hvm_save_descriptor cpu_d;
+        HVM_SAVE_TYPE(CPU) cpu;
+        struct hvm_save_descriptor end_d;
+        HVM_SAVE_TYPE(END) end;
+    } __attribute__((packed)) c;
+    struct xen_domctl op = { 0 };
+    long rc;
+
+    memset(&c, 0, sizeof(c));
+    c.header_d = (struct hvm_save_descriptor){ HVM_SAVE_CODE(HEADER), 0, sizeof(c.header) };
+    c.header = (HVM_SAVE_TYPE(HEADER)){ .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION };
+    c.cpu_d = (struct hvm_save_descriptor){ HVM_SAVE_CODE(CPU), 0, sizeof(c.cpu) };
+    c.end_d = (struct hvm_save_descriptor){ HVM_SAVE_CODE(END), 0, HVM_SAVE_LENGTH(END) };
+    c.cpu.cs_limit = c.cpu.ds_limit = c.cpu.es_limit = c.cpu.ss_limit = 0xffffffff;
+    c.cpu.cs_arbytes = 0xc9b;
+    c.cpu.ds_arbytes = c.cpu.es_arbytes = c.cpu.ss_arbytes = 0xc93;
+    c.cpu.tr_limit = 0x67;
+    c.cpu.tr_arbytes = 0x8b;
+    c.cpu.cr0 = 0x11; /* PE, ET */
+    c.cpu.rip = entry;
+    c.cpu.rflags = 2;
+    c.cpu.dr6 = 0xffff0ff0;
+    c.cpu.dr7 = 0x400;
+    op.u.hvmcontext.size = (uint32_t)(sizeof(c) - sizeof(c.end) + HVM_SAVE_LENGTH(END));
+    set_xen_guest_handle(op.u.hvmcontext.buffer, (uint8_t *)&c);
+    rc = domctl(XEN_DOMCTL_sethvmcontext, d->id, &op);
+    return rc;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * PVH guests made by a test kernel, as a toolstack would: flat 32-bit code from guest physical 0 on, which
+ * starts in protected mode without paging. struct domu's mfn[] has guest frames: each is its own number.
+ */
+#ifndef PVH_H
+#define PVH_H
+
+#include "domu.h"
+
+#define PVH_FLAGS (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
+
+/* An empty domain of two vcpus: 0 or a negative errno. */
+long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation);
+long pvh_give_means(struct domu *d, unsigned int pages); /* vcpus, tables, the right to memory */
+long pvh_get_memory(struct domu *d);
+/* This domain's window on a page of it: one at a time. */
+void *pvh_page(const struct domu *d, unsigned int gfn);
+void pvh_close_page(void);
+void pvh_write(const struct domu *d, const char *image, unsigned long size);
+long pvh_set_context(const struct domu *d, uint32_t entry);
+
+#endif
