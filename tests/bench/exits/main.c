@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Instructions that the exits of a PVH guest cost, by kind: the guest of tests/guest/pvh counts them. */
+/*
+ * Instructions that the exits of a PVH guest cost, by kind: the guest of tests/guest/pvh counts
+ * them.
+ */
 #include "pvh.h"
 
 #include "../../guest/pvh/payload/mailbox.h"

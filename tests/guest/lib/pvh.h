@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * PVH guests made by a test kernel, as a toolstack would: flat 32-bit code from guest physical 0 on, which
- * starts in protected mode without paging. struct domu's mfn[] has guest frames: each is its own number.
+ * PVH guests made by a test kernel, as a toolstack would: flat 32-bit code from guest physical 0
+ * on, which starts in protected mode without paging. struct domu's mfn[] has guest frames: each is
+ * its own number.
  */
 #ifndef PVH_H
 #define PVH_H

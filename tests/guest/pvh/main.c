@@ -19,7 +19,10 @@ extern const char payload[], payload_end[];
 static struct domu d;
 
 static void *page_of(unsigned int gfn) { return pvh_page(&d, gfn); }
-static long make_domain(uint32_t flags, uint32_t emulation) { return pvh_make(&d, flags, emulation); }
+static long make_domain(uint32_t flags, uint32_t emulation)
+{
+    return pvh_make(&d, flags, emulation);
+}
 static long give_means(void) { return pvh_give_means(&d, PVH_PAGES); }
 static long get_memory(void) { return pvh_get_memory(&d); }
 static long set_context(uint32_t entry) { return pvh_set_context(&d, entry); }

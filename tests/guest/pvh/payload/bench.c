@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What exits cost, in instructions: under `-icount shift=0` the TSC counts them, the hypervisor's and this
- * kernel's alike. Medians of many rounds, less that of an empty one, for tests/bench/exits.
+ * What exits cost, in instructions: under `-icount shift=0` the TSC counts them, the hypervisor's
+ * and this kernel's alike. Medians of many rounds, less that of an empty one, for
+ * tests/bench/exits.
  */
 #include "payload.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a hostile kernel does to its processor and its hypervisor: every MSR and port, control registers at
- * random, local APIC storms, code that changes while it is emulated, hypercalls at random. It may hurt
- * itself; that it reaches its end, and its maker lives, is the test.
+ * What a hostile kernel does to its processor and its hypervisor: every MSR and port, control
+ * registers at random, local APIC storms, code that changes while it is emulated, hypercalls at
+ * random. It may hurt itself; that it reaches its end, and its maker lives, is the test.
  */
 #include "payload.h"
 
@@ -21,7 +21,7 @@ static uint64_t rnd(void)
     return state;
 }
 
-/* --- instructions that may fault: then 0 and false --------------------------------------------- */
+/* --- instructions that may fault: then 0 and false -------------------------------------------- */
 
 static uint64_t bad; /* at a place of its own: a fault may leave another stack pointer */
 
@@ -34,6 +34,7 @@ static uint64_t bad; /* at a place of its own: a fault may leave another stack p
 static bool try_rdmsr(uint32_t msr, uint64_t *val)
 {
     uint32_t lo = 0, hi = 0;
+
     TRY("rdmsr", AND "+a"(lo) AND "+d"(hi), "c"(msr));
     *val = (uint64_t)hi << 32 | lo;
     return !bad;
@@ -64,7 +65,10 @@ static void try_cr8(uint64_t v)
 
 /* --- registers -------------------------------------------------------------------------------- */
 
-/* Not those through which it would only destroy itself: page tables, hypercall page, its LAPIC's place. */
+/*
+ * Not those through which it would only destroy itself: page tables, hypercall page, its LAPIC's
+ * place.
+ */
 static bool spared(uint32_t msr)
 {
     return msr == 0xc0000080 || msr == 0x1b || (msr >= 0x40000000 && msr < 0x40000100) ||
