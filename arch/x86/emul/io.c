@@ -42,6 +42,15 @@ enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size,
     return r == EMUL_OK ? emul_record(e, NULL, 0) : r;
 }
 
+/* Anything that is not right is found again, and answered, element by element. */
+enum emul_result emul_port_block(struct emul *e, uint16_t port, unsigned int size,
+                                 unsigned int count, uint64_t linear, bool in)
+{
+    if (check_port(e, port, size) != EMUL_OK)
+        return EMUL_UNHANDLED;
+    return e->ops->port_block(e, port, size, count, linear, in);
+}
+
 /* Opcode bit 0: more than a byte; bit 1: OUT; bit 3: the port is in DX. */
 enum emul_result emul_in_out(struct emul *e, unsigned int arg)
 {

@@ -150,6 +150,36 @@ static bool compared_out(const struct emul *e, unsigned int op)
     return ops[op].compares && !(e->next.rflags & FLAG_ZF) == (e->insn.rep == 0xf3);
 }
 
+static bool may_block(const struct emul *e, unsigned int op)
+{
+    return (op == STR_INS || op == STR_OUTS) && e->ops->port_block && e->replay.accesses == 0 &&
+           !(e->next.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF));
+}
+
+/* Many elements of INS or OUTS, *done of them. EMUL_UNHANDLED: one by one. */
+static enum emul_result block(struct emul *e, unsigned int op, uint64_t count, unsigned int *done)
+{
+    const bool in = op == STR_INS;
+    const unsigned int size = element_size(e, op), reg = in ? RDI : RSI;
+    const unsigned int seg = in ? INSN_ES : e->insn.segment;
+    const uint64_t offset = string_offset(e, reg);
+    enum emul_result r;
+    uint64_t linear, n;
+
+    if (!may_block(e, op) || emul_check(e, seg, offset, size, in, &linear) != EMUL_OK)
+        return EMUL_UNHANDLED;
+    n = MIN(count, (PAGE_SIZE - (linear & PAGE_OFFSET_MASK)) / size);
+    n = MIN(n, (emul_mask(e->insn.adsize) - offset) / size); /* the offset does not wrap */
+    if (n < 2 || emul_check(e, seg, offset, (unsigned int)n * size, in, &linear) != EMUL_OK)
+        return EMUL_UNHANDLED;
+    r = emul_port_block(e, (uint16_t)e->next.gpr[RDX], size, (unsigned int)n, linear, in);
+    if (r != EMUL_OK)
+        return r;
+    emul_write_reg(e, reg, e->insn.adsize, offset + n * size);
+    *done = (unsigned int)n;
+    return EMUL_OK;
+}
+
 static enum emul_result repeat(struct emul *e, unsigned int op)
 {
     const uint64_t rip = e->next.rip;
@@ -158,16 +188,19 @@ static enum emul_result repeat(struct emul *e, unsigned int op)
 
     for (unsigned int i = 0; i < max; i++) {
         const uint64_t count = emul_read_reg(e, RCX, adsize);
+        unsigned int done = 1;
         enum emul_result r;
 
         if (count == 0)
             return EMUL_OK;
         e->next.rip = e->state.rip;
-        r = iterate(e, op);
+        r = block(e, op, count, &done);
+        if (r == EMUL_UNHANDLED)
+            r = iterate(e, op);
         if (r != EMUL_OK)
             return r;
-        emul_write_reg(e, RCX, adsize, count - 1);
-        if (count == 1 || compared_out(e, op)) {
+        emul_write_reg(e, RCX, adsize, count - done);
+        if (count == done || compared_out(e, op)) {
             e->next.rip = rip;
             return EMUL_OK;
         }

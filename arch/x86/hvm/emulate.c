@@ -155,6 +155,20 @@ static enum emul_result port_out(struct emul *e, uint16_t port, unsigned int siz
     return hvm_port_access(owner(e), port, size, true, &val);
 }
 
+static enum emul_result port_block(struct emul *e, uint16_t port, unsigned int size,
+                                   unsigned int count, uint64_t linear, bool in)
+{
+    const uint32_t access = (in ? PFEC_WRITE : 0) | rights(e, EMUL_DATA);
+    struct hvm_fault f;
+    uint64_t gpa;
+
+    if (hvm_port_block_done(owner(e)))
+        return EMUL_OK;
+    if (hvm_translate(owner(e), linear, access, &gpa, &f) != HVM_COPY_OK)
+        return EMUL_UNHANDLED;
+    return hvm_port_block(owner(e), port, size, count, gpa, in);
+}
+
 /* --- registers -------------------------------------------------------------------------------- */
 
 static enum emul_result read_cr(struct emul *e, unsigned int nr, uint64_t *val)
@@ -238,6 +252,7 @@ static const struct emul_ops ops = {
     .io_allowed = io_allowed,
     .port_in = port_in,
     .port_out = port_out,
+    .port_block = port_block,
     .read_cr = read_cr,
     .write_cr = write_cr,
     .read_msr = read_msr,

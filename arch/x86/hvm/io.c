@@ -52,6 +52,7 @@ static enum emul_result ask(struct vcpu *v, uint8_t type, uint64_t addr, unsigne
     }
     switch (hvm_ioreq_send(v, &a)) {
     case IOREQ_WAIT:
+        io->block = false;
         io->state = HVM_IO_SENT;
         return EMUL_RETRY;
     case IOREQ_DONE:
@@ -77,6 +78,35 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
     r = ask(v, IOREQ_TYPE_PIO, port, size, write, &data);
     *val = (uint32_t)data;
     return r;
+}
+
+bool hvm_port_block_done(struct vcpu *v)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+
+    if (io->state != HVM_IO_ANSWERED || !io->block)
+        return false;
+    io->state = HVM_IO_NONE;
+    return true;
+}
+
+/* The device model copies by itself. */
+enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
+                                unsigned int count, uint64_t gpa, bool in)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+    const struct ioreq_access a = {
+        .type = IOREQ_TYPE_PIO, .addr = port, .size = size, .count = count, .write = !in,
+        .data = gpa, .data_is_ptr = true,
+    };
+
+    if (io->state != HVM_IO_NONE || port == DEBUG_PORT || hvm_port_is_ours(v, port) ||
+        p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT)).type != P2M_RAM ||
+        hvm_ioreq_send(v, &a) != IOREQ_WAIT)
+        return EMUL_UNHANDLED;
+    io->state = HVM_IO_SENT;
+    io->block = true;
+    return EMUL_RETRY;
 }
 
 enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,

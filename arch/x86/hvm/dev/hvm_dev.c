@@ -186,6 +186,17 @@ bool hvm_port_io(struct vcpu *v, unsigned int port, unsigned int size, bool writ
     return wide_io(d, port, size, write, val);
 }
 
+/* May be: of the power management block, the ports between its registers are counted, too. */
+bool hvm_port_is_ours(struct vcpu *v, unsigned int port)
+{
+    struct domain *d = v->domain;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(byte_ports); i++)
+        if (port >= byte_ports[i].first && port <= byte_ports[i].last)
+            return true;
+    return (d->arch.hvm->emulation & XEN_X86_EMU_PM) && vpm_has_port(d, port);
+}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 /* The IO-APIC's registers are read in 32 bits; a narrower read gets its bytes. */

@@ -110,6 +110,11 @@ static uint32_t timer_read(struct vpm *p)
     return val;
 }
 
+bool vpm_has_port(struct domain *d, unsigned int port)
+{
+    return port - read_once(pm_of(d)->port) < 12;
+}
+
 bool vpm_io(struct domain *d, unsigned int port, unsigned int size, bool write, uint32_t *val)
 {
     struct vpm *p = pm_of(d);

@@ -95,6 +95,13 @@ struct emul_ops {
     enum emul_result (*io_allowed)(struct emul *e, uint16_t port, unsigned int size);
     enum emul_result (*port_in)(struct emul *e, uint16_t port, unsigned int size, uint32_t *val);
     enum emul_result (*port_out)(struct emul *e, uint16_t port, unsigned int size, uint32_t val);
+    /*
+     * count elements of REP INS (in) or OUTS at once, from linear upwards and within its page. All
+     * or nothing. EMUL_UNHANDLED, or NULL: one by one. Not replayed: after EMUL_RETRY it is asked
+     * again, also if the access that waits is a single one.
+     */
+    enum emul_result (*port_block)(struct emul *e, uint16_t port, unsigned int size,
+                                   unsigned int count, uint64_t linear, bool in);
 
     /*
      * Privilege and the register's existence are checked; the value is not. Writing may change

@@ -48,6 +48,7 @@ struct hvm_vcpu {
         uint8_t state;       /* HVM_IO_* */
         bool emulating;      /* the emulator waits for the answer; else an IN of in_size bytes */
         uint8_t in_size;     /* 0: an OUT */
+        bool block;          /* many elements were asked for: hvm_port_block() */
         uint64_t data;
     } io;
     bool init_pending;       /* INIT (and then SIPI) came: it takes its state before it enters */
@@ -72,6 +73,7 @@ void hvm_devices_stop(struct domain *d);
  * is for a device model. Size 1, 2 or 4; memory also 8.
  */
 bool hvm_port_io(struct vcpu *v, unsigned int port, unsigned int size, bool write, uint32_t *val);
+bool hvm_port_is_ours(struct vcpu *v, unsigned int port);
 bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val);
 
 /* HVM_PARAM_TIMER_MODE, before any timer runs: 0 to 3, else -EINVAL. */

@@ -17,6 +17,13 @@ struct vcpu;
  */
 enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool write,
                                  uint32_t *val);
+/*
+ * count elements between a device model's port and RAM at gpa, within a page. EMUL_RETRY: asked,
+ * and hvm_port_block_done() says so when v runs again. EMUL_UNHANDLED: not at once.
+ */
+enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
+                                unsigned int count, uint64_t gpa, bool in);
+bool hvm_port_block_done(struct vcpu *v);
 enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
                                  void *data);
 /* Before entry: what v waited for. False: it still waits, and must not enter. */

@@ -29,6 +29,7 @@ void vpm_exit(struct domain *d);
 /* HVM_PARAM_ACPI_IOPORTS_LOCATION: 0 or 1, else -EINVAL */
 int vpm_set_location(struct domain *d, uint64_t version) must_check;
 /* Ports of the event block and the timer only; false for others. size 1, 2 or 4 */
+bool vpm_has_port(struct domain *d, unsigned int port);
 bool vpm_io(struct domain *d, unsigned int port, unsigned int size, bool write, uint32_t *val);
 void vpm_power_button(struct domain *d);
 void vpm_sleep_button(struct domain *d);
