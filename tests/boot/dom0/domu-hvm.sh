@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# An HVM guest: the stock hvmloader, SeaBIOS and device model bring up Debian's kernel, which speaks on
+# the emulated serial line first and then, as each character there is several requests to the device
+# model, on the paravirtual console.
+
+. /tests/lib.sh
+. /tests/guest.sh
+
+file=$guests/full.cfg
+cat >"$file" <<'CONFIG'
+name = 'full'
+type = 'hvm'
+kernel = '/guest/vmlinuz'
+ramdisk = '/guest/initrd'
+cmdline = 'earlyprintk=ttyS0 console=hvc0'
+memory = 192
+vcpus = 1
+serial = 'file:/run/guests/serial'
+vga = 'none'
+vnc = 0
+CONFIG
+
+# said REGEX FILE-OR-LOG [SECONDS]
+said() {
+    local end=$((SECONDS + $3))
+    while ! { if [ "$2" = log ]; then xl dmesg; else cat "$2" 2>/dev/null; fi; } | grep -aqE "$1"; do
+        [ "$SECONDS" -ge "$end" ] && return 1
+        sleep 1
+    done
+}
+
+post_mortem() {
+    echo "--- serial"; tail -c 4000 $guests/serial
+    echo "--- device model"; cat /var/log/xen/qemu-dm-full.log
+    guest_post_mortem full
+}
+
+if ! xl -vvv create "$file" >"$guests/full.out" 2>&1; then
+    fail create "$(grep -aE 'error|fail' "$guests/full.out" | head -n 3 | tr '\n' '|')"
+    tail -n 30 "$guests/full.out"
+    post_mortem
+    finish
+    exit
+fi
+pass create
+check loader said 'HVM Loader' log 20
+check firmware said 'SeaBIOS \(version' log 40
+check kernel said 'Linux version' $guests/serial 50
+check userspace guest_says full 'guest: up' 90
+if [ "$failed" = 0 ]; then
+    guest_tty full >$guests/full.tty
+    want hypervisor "$(guest_ask full 'cat /sys/hypervisor/type /sys/hypervisor/guest_type')" 'xen HVM'
+    want serial-write "$(guest_ask full 'echo from-the-guest >/dev/ttyS0; echo sent')" sent
+    check serial-says said '^from-the-guest' $guests/serial 10
+else
+    post_mortem
+fi
+check destroy xl destroy full
+check gone guest_gone full
+check no-zombie no_zombie
+no_innocent_crash no-crash
+finish
