@@ -206,6 +206,35 @@ static void test_modes(void)
             end();
         }
     }
+    TEST("by pin 0 of the IO-APIC, as hvmloader has it")
+    {
+        const union vioapic_redir_entry off = { .fields.mask = 1 };
+        union vioapic_redir_entry wire = { .fields.delivery_mode = 7, .fields.dest_id = 2 };
+        volatile union vioapic_redir_entry *pin0;
+
+        start(0xffff);
+        pin0 = &hw_dom->arch.hvm->irq.ioapic.redirtbl[0];
+        for (unsigned int v = 0; v < 2; v++) {
+            vlapic_mmio_write(hw_dom->vcpu[v], 0xf0, 4, 0x1ff);
+            vlapic_mmio_write(hw_dom->vcpu[v], 0x350, 4, 0x10000);
+        }
+        pin0->bits = off.bits;
+        up(6);
+        CHECK(hw_take(0) == -1 && hw_take(1) == -1);
+        pin0->bits = wire.bits; /* to LAPIC 2: vcpu 1 */
+        CHECK(hw_take(0) == -1 && hw_take(1) == 0x26);
+        hw_out(0x20, 0x20);
+        down(6);
+        up(6);
+        wire.fields.delivery_mode = 0;
+        pin0->bits = wire.bits;
+        CHECK_EQ(hw_take(1), -1);
+        wire.fields.delivery_mode = 7;
+        pin0->bits = wire.bits;
+        vlapic_mmio_write(hw_dom->vcpu[1], 0xf0, 4, 0xff); /* switched off */
+        CHECK_EQ(hw_take(1), -1);
+        end();
+    }
     TEST("polling acknowledges")
     {
         start(0xffff);

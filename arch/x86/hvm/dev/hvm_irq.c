@@ -193,12 +193,28 @@ int hvm_msi(struct domain *d, uint64_t addr, uint32_t data)
 
 /* --- what a vcpu takes ------------------------------------------------------------------------ */
 
+/*
+ * Virtual wire mode, by the LAPIC or by pin 0 of the IO-APIC (MP Specification 1.4, 3.6.2.2):
+ * hvmloader sets up the latter.
+ */
+bool hvm_takes_extint(const struct vcpu *v)
+{
+    const struct hvm_irq *i = &v->domain->arch.hvm->irq;
+    const union vioapic_redir_entry e = { .bits = read_once(i->ioapic.redirtbl[0].bits) };
+
+    if (vlapic_takes_extint(v))
+        return true;
+    return has(v->domain, XEN_X86_EMU_IOAPIC) && !e.fields.mask &&
+           e.fields.delivery_mode == LAPIC_EXTINT && vlapic_enabled(v) &&
+           vlapic_matches(v, e.fields.dest_id, e.fields.dest_mode, false);
+}
+
 static struct vcpu *pic_listener(const struct domain *d)
 {
     struct vcpu *v;
 
     for_each_vcpu (d, v)
-        if (vlapic_takes_extint(v))
+        if (hvm_takes_extint(v))
             return v;
     return NULL;
 }

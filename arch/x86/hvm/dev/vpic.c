@@ -60,7 +60,7 @@ static void tell_vcpu(struct domain *d)
     struct vcpu *v;
 
     for_each_vcpu (d, v) {
-        if (!vlapic_takes_extint(v))
+        if (!hvm_takes_extint(v))
             continue;
         vcpu_kick(v);
         vcpu_unblock(v);
