@@ -84,7 +84,8 @@ static handler_fn *const handlers[NR_HYPERCALLS] = {
 
 long arch_hypercall_32(struct vcpu *v, uint64_t nr, const uint64_t arg[])
 {
-    if (nr < NR_HYPERCALLS) {
+    /* What is PV's alone here is no call of an HVM guest's 32-bit code. */
+    if (nr < NR_HYPERCALLS && is_pv(v->domain)) {
         handler_fn *const fn = handlers[index_nospec(nr, NR_HYPERCALLS)];
 
         if (fn)

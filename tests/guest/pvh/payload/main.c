@@ -395,6 +395,10 @@ static void test_events(void)
 static void test_calls(void)
 {
     extern long call_32bit(long nr, long a, long b);
+    static const uint8_t pv_only[] = {
+        __HYPERVISOR_set_gdt, __HYPERVISOR_set_callbacks, __HYPERVISOR_update_descriptor,
+        __HYPERVISOR_update_va_mapping, __HYPERVISOR_iret, __HYPERVISOR_mmu_update,
+    };
 
     CHECK_EQ(CALL(__HYPERVISOR_mmu_update, 0, 0, 0), -38, "PV's calls are not there");
     CHECK_EQ(CALL(__HYPERVISOR_xen_version, XENVER_get_features, HOLE, 0), -14,
@@ -404,6 +408,8 @@ static void test_calls(void)
     CHECK_EQ(CALL(63, 0, 0, 0), -38, "a call that does not exist");
     CHECK_EQ(call_32bit(__HYPERVISOR_xen_version, XENVER_version, 0) >> 16, 4,
              "a call from 32-bit code");
+    for (unsigned int i = 0; i < sizeof(pv_only) / sizeof(*pv_only); i++)
+        CHECK_EQ((int32_t)call_32bit(pv_only[i], 0, 0), -38, "... which gets none of PV's either");
 }
 
 /* --- another processor ------------------------------------------------------------------------ */
