@@ -89,6 +89,19 @@ static const char *mode_of(struct vcpu *v)
     return hvm_ops->cpl(v) == 3 ? "user" : "kernel";
 }
 
+static void dump_hvm(struct vcpu *v)
+{
+    const struct hvm_cpu *c = &v->arch.hvm->cpu;
+    struct emul_state s;
+
+    hvm_ops->get_state(v, &s);
+    log_info("  cr0 %08lx cr4 %08lx efer %04lx cpl %u, cs %04x base %#lx attr %03x, idt %#lx + %#x",
+             (unsigned long)c->cr0, (unsigned long)c->cr4, (unsigned long)c->efer, s.cpl,
+             s.seg[INSN_CS].selector, (unsigned long)s.seg[INSN_CS].base, s.seg[INSN_CS].attr,
+             (unsigned long)s.idtr.base, s.idtr.limit);
+    vlapic_dump(v);
+}
+
 void arch_dump_vcpu(struct vcpu *v)
 {
     const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
@@ -106,5 +119,5 @@ void arch_dump_vcpu(struct vcpu *v)
              (unsigned long)r->r14, (unsigned long)r->r15,
              (unsigned long)(is_pv(v->domain) ? v->arch.cr3 : v->arch.hvm->cpu.cr3));
     if (is_hvm(v->domain))
-        vlapic_dump(v);
+        dump_hvm(v);
 }

@@ -21,8 +21,7 @@ void hvm_entry_work(struct vcpu *v)
     do {
         if (softirq_pending())
             softirq_process(); /* may not return */
-        hvm_vcpu_apply_init(v);
-    } while (!hvm_io_finish(v) || softirq_pending());
+    } while (!hvm_vcpu_apply_init(v) || !hvm_io_finish(v) || softirq_pending());
     hvm_dm_event_sync(v);
     hvm_inject_pending(v);
 }

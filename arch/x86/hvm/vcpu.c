@@ -14,6 +14,7 @@
 #include <hv/errno.h>
 #include <hv/guest.h>
 #include <hv/sched.h>
+#include <hv/softirq.h>
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <lib/string.h>
@@ -29,7 +30,8 @@
 #define RESET_BASE 0xffff0000ULL
 #define RESET_RIP 0xfff0U
 #define RESET_EDX 0x600U /* family 6 */
-#define NO_SIPI 0x100U
+#define NO_SIPI 0x100U  /* hvm_vcpu.sipi: none came yet */
+#define NO_WAIT 0x101U  /* the first processor needs none: it starts again */
 
 struct cpu_user_regs *hvm_regs(struct vcpu *v)
 {
@@ -84,12 +86,18 @@ static void init_state(struct vcpu *v, uint16_t cs, uint64_t cs_base, uint64_t r
 
 /*
  * From another vcpu, or its own: it stops, and takes its new state itself before it enters the
- * guest again (hvm_vcpu_apply_init), when SIPI has brought it up.
+ * guest again (hvm_vcpu_apply_init), when SIPI has brought it up. It may be on its way to the guest
+ * and not yet see VPF_DOWN, so what keeps it out is init_pending.
  */
 void hvm_vcpu_reset(struct vcpu *v)
 {
-    write_once(v->arch.hvm->sipi, NO_SIPI);
-    write_once(v->arch.hvm->init_pending, true);
+    write_once(v->arch.hvm->sipi, v->id == 0 ? NO_WAIT : NO_SIPI);
+    __atomic_store_n(&v->arch.hvm->init_pending, true, __ATOMIC_RELEASE);
+    if (v->id == 0) {
+        vcpu_kick(v);
+        vcpu_unblock(v);
+        return;
+    }
     bit_test_and_set(&v->pause_flags, VPF_DOWN);
     vcpu_sleep_nosync(v);
 }
@@ -97,24 +105,29 @@ void hvm_vcpu_reset(struct vcpu *v)
 void hvm_vcpu_sipi(struct vcpu *v, uint8_t vector)
 {
     write_once(v->arch.hvm->sipi, vector);
-    write_once(v->arch.hvm->init_pending, true);
+    __atomic_store_n(&v->arch.hvm->init_pending, true, __ATOMIC_RELEASE);
     v->is_initialised = true;
     (void)vcpu_up(v);
 }
 
-void hvm_vcpu_apply_init(struct vcpu *v)
+bool hvm_vcpu_apply_init(struct vcpu *v)
 {
     struct hvm_vcpu *h = v->arch.hvm;
     uint32_t sipi;
 
-    if (likely(!read_once(h->init_pending)))
-        return;
-    write_once(h->init_pending, false);
+    if (likely(!__atomic_load_n(&h->init_pending, __ATOMIC_ACQUIRE)))
+        return true;
     sipi = read_once(h->sipi);
+    if (sipi == NO_SIPI) {
+        softirq_raise(SOFTIRQ_SCHEDULE); /* it is being taken down */
+        return false;
+    }
+    write_once(h->init_pending, false);
     if (sipi < NO_SIPI)
         init_state(v, (uint16_t)(sipi << 8), (uint64_t)sipi << 12, 0);
     else
         init_state(v, RESET_CS, RESET_BASE, RESET_RIP);
+    return true;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -24,6 +24,11 @@ again:
         sub     $ENTRY_PAD, %rsp
         call    svm_before_entry        /* (regs): rax = VMCB, GIF is clear */
         add     $ENTRY_PAD, %rsp
+        /*
+         * So interrupts end the guest's run. Not right before VMRUN: QEMU takes STI's shadow into the
+         * guest, where it cancels that of a STI which is the first instruction.
+         */
+        sti
         mov     %rax, UREGS_rax(%rsp)   /* the guest's is in the VMCB */
         pop     %r15
         pop     %r14
@@ -41,7 +46,6 @@ again:
         pop     %rsi
         pop     %rdi
         vmload  %rax
-        sti                             /* so interrupts end the guest's run */
         vmrun   %rax
         cli
         vmsave  %rax

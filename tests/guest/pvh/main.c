@@ -73,6 +73,20 @@ static void report(void)
     CHECK(box.nr_notes < PVH_NOTES, "there was room for all its checks");
 }
 
+/* What the hypervisor knows of one that does not end, for the log. */
+static void look(void)
+{
+    static char keys[] = "qd";
+    struct xen_sysctl op = { .cmd = XEN_SYSCTL_debug_keys,
+                             .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+
+    set_xen_guest_handle(op.u.debug_keys.keys, keys);
+    op.u.debug_keys.nr_keys = 2;
+    domu_pause(&d);
+    hypercall(__HYPERVISOR_sysctl, &op);
+    domu_unpause(&d);
+}
+
 static void finish(int want, const char *what)
 {
     CHECK_EQ(domu_wait(&d, 20000), want, what);
@@ -156,8 +170,10 @@ void test_main(void)
         const int reason = domu_wait(&d, 20000);
 
         report();
-        if (reason < 0)
+        if (reason < 0) {
             CHECK(false, "the guest comes to an end");
+            look();
+        }
         finish(SHUTDOWN_poweroff, "... an orderly one");
     }
     if (start(RUN_HOSTILE)) {

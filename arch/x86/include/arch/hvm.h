@@ -89,7 +89,8 @@ int hvm_vcpu_create(struct vcpu *v) must_check;
 void hvm_vcpu_destroy(struct vcpu *v);
 void hvm_vcpu_forget(struct vcpu *v);
 int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
-void hvm_vcpu_apply_init(struct vcpu *v); /* of current: an INIT that came, before it enters */
+/* Of current, before it enters: an INIT that came. False: it must not, as it waits for a SIPI. */
+bool hvm_vcpu_apply_init(struct vcpu *v);
 void hvm_emulate_init(struct vcpu *v);
 
 /* Hypercalls (hypercall.c). */

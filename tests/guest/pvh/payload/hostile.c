@@ -201,6 +201,33 @@ static uint64_t changing_code(void)
     return faults;
 }
 
+/* --- INIT and SIPI ---------------------------------------------------------------------------- */
+
+static volatile uint32_t restarts;
+
+static void run_for_a_while(void)
+{
+    restarts++;
+    for (;;) {
+        uint32_t r[4];
+
+        cpuid(0, 0, r); /* on its way in and out when the next INIT comes */
+    }
+}
+
+static void init_storm(void)
+{
+    for (unsigned int i = 0; i < 200; i++) {
+        start_ap_again(run_for_a_while);
+        for (uint64_t n = rnd() & 0xfff; n; n--)
+            __asm__ volatile("pause");
+        if (i % 8 == 0)
+            for (uint64_t end = rdtsc() + 4000000000UL, at = restarts;
+                 restarts == at && rdtsc() < end;)
+                vmmcall(__HYPERVISOR_sched_op, 0 /* yield */, 0, 0);
+    }
+}
+
 /* --- hypercalls ------------------------------------------------------------------------------- */
 
 static void hypercalls(void)
@@ -240,4 +267,6 @@ void hostile(void)
     start_ap_for(change_it);
     changing_code();
     CHECK(true, "hostile: code that changes while it is emulated");
+    init_storm();
+    CHECK(restarts > 20, "hostile: a processor that is started again and again");
 }

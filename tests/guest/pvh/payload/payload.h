@@ -31,6 +31,7 @@ void note(const char *what, int64_t got, int64_t want);
 extern volatile uint64_t skip_to; /* where an expected exception goes on; 0: none expected */
 
 void start_ap_for(void (*fn)(void)); /* start the other processor, to run this */
+void start_ap_again(void (*fn)(void)); /* ... whatever it is doing */
 void hostile(void);
 void bench(void);
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
