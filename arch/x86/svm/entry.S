@@ -25,8 +25,8 @@ again:
         call    svm_before_entry        /* (regs): rax = VMCB, GIF is clear */
         add     $ENTRY_PAD, %rsp
         /*
-         * So interrupts end the guest's run. Not right before VMRUN: QEMU takes STI's shadow into the
-         * guest, where it cancels that of a STI which is the first instruction.
+         * So interrupts end the guest's run. Not right before VMRUN: QEMU takes STI's shadow into
+         * the guest, where it cancels that of a STI which is the first instruction.
          */
         sti
         mov     %rax, UREGS_rax(%rsp)   /* the guest's is in the VMCB */
