@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The life of PVH guests under the stock toolstack, as domu.sh has it for paravirtualized ones; and what only
-# they are.
+# The life of PVH guests under the stock toolstack, as domu.sh has it for paravirtualized ones, but for what
+# does not depend on the guest's kind; and what only they are.
 
 . /tests/lib.sh
 . /tests/guest.sh
 . /tests/life.sh
 
 guest_type=pvh
-lives
+if life first 1 by_shutdown; then
+    free=$(free_memory)
+    life second 2 by_reboot
+    check memory-back memory_back "$free"
+fi
 file=$(guest_config kind 2)
 if why=$(guest_starts "$file" 90); then
     want kind-hypervisor "$(guest_ask kind 'cat /sys/hypervisor/type /sys/hypervisor/guest_type')" 'xen PVH'
