@@ -46,8 +46,8 @@ fi
 pass create
 check loader said 'HVM Loader' log 20
 check firmware said 'SeaBIOS \(version' log 40
-check kernel said 'Linux version' $guests/serial 50
-check userspace guest_says full 'guest: up' 90
+check kernel said 'Linux version' $guests/serial 80
+check userspace guest_says full 'guest: up' 130
 if [ "$failed" = 0 ]; then
     guest_tty full >$guests/full.tty
     want hypervisor "$(guest_ask full 'cat /sys/hypervisor/type /sys/hypervisor/guest_type')" 'xen HVM'
