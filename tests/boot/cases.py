@@ -178,7 +178,7 @@ CASES = [
     Case("domu-hvm", "an HVM guest by hvmloader, SeaBIOS and the stock device model to its userspace",
          "domu-hvm", initrd="dom0-extra.cpio", limit=250, manual=True),
     Case("domu-bios", "HVM guests boot from a disk of the device model's by SeaBIOS",
-         "domu-bios", initrd="dom0-extra.cpio", limit=150),
+         "domu-bios", initrd="dom0-extra.cpio", limit=150, manual=True),
     Case("domu-verbs", "the verbs of xl and the tools beside it, on guests that are alive", "domu-verbs",
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-ends", "guests that end, and what on_poweroff ... on_soft_reset make of it", "domu-ends",
