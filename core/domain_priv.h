@@ -3,18 +3,9 @@
 #ifndef CORE_DOMAIN_PRIV_H
 #define CORE_DOMAIN_PRIV_H
 
-#include <hv/types.h>
+#include <hv/page.h>
 
 struct domain;
-
-static inline unsigned int order_of_size(size_t size)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    return order;
-}
 
 /* Zeroed memory of any size: a small object, or whole pages. */
 void *object_alloc(size_t size) must_check;

@@ -316,7 +316,7 @@ static int set_block(struct domain *d, struct vcpu *v, struct page *pg, uint32_t
 
 int evtchn_fifo_init_control(struct domain *d, struct evtchn_init_control *op)
 {
-    struct vcpu *v = evtchn_vcpu(d, op->vcpu);
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct page *pg;
     int rc;
 

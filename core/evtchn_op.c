@@ -100,7 +100,7 @@ static int op_bind_virq(struct domain *d, void *arg)
 
     if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu))
         return -EINVAL;
-    v = evtchn_vcpu(d, op->vcpu);
+    v = domain_vcpu(d, op->vcpu);
     if (!v)
         return -ENOENT;
     spin_lock(&d->evtchn.lock);
@@ -115,7 +115,7 @@ static int op_bind_ipi(struct domain *d, void *arg)
     struct evtchn *chn;
     int rc;
 
-    if (!evtchn_vcpu(d, op->vcpu))
+    if (!domain_vcpu(d, op->vcpu))
         return -ENOENT;
     spin_lock(&d->evtchn.lock);
     rc = evtchn_port_alloc(d, &chn);
@@ -195,7 +195,7 @@ static int bind_pirq(struct domain *d, struct vcpu *v, const struct evtchn_bind_
 static int op_bind_pirq(struct domain *d, void *arg)
 {
     struct evtchn_bind_pirq *op = arg;
-    struct vcpu *v = evtchn_vcpu(d, 0);
+    struct vcpu *v = domain_vcpu(d, 0);
     int rc;
 
     if (!v)
@@ -308,7 +308,7 @@ static int rebind(struct domain *d, struct evtchn *chn, struct vcpu *v) REQUIRES
 static int op_bind_vcpu(struct domain *d, void *arg)
 {
     const struct evtchn_bind_vcpu *op = arg;
-    struct vcpu *v = evtchn_vcpu(d, op->vcpu);
+    struct vcpu *v = domain_vcpu(d, op->vcpu);
     struct evtchn *chn = evtchn_get(d, op->port);
     int rc;
 

@@ -29,11 +29,6 @@ static inline struct evtchn *evtchn_get(const struct domain *d, port_t port)
     return &e->group[port / EVTCHN_PER_GROUP][port % EVTCHN_PER_GROUP];
 }
 
-static inline struct vcpu *evtchn_vcpu(const struct domain *d, uint32_t id)
-{
-    return id < d->max_vcpus ? read_once(d->vcpu[index_nospec(id, d->max_vcpus)]) : NULL;
-}
-
 /*
  * Tell the vcpu that the port is bound to. The port cannot go away: the caller holds its lock or
  * its peer's.

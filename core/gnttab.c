@@ -21,25 +21,16 @@ mfn_t gnttab_page_mfn(const void *va)
 
 /* --- vectors of pages ------------------------------------------------------------------------- */
 
-static unsigned int order_of(uint64_t bytes)
-{
-    unsigned int order = 0;
-
-    while (PAGE_SIZE << order < bytes)
-        order++;
-    return order;
-}
-
 static void **array_alloc(uint32_t n)
 {
-    return n * sizeof(void *) > PAGE_SIZE ? hv_page_alloc(order_of(n * sizeof(void *)))
+    return n * sizeof(void *) > PAGE_SIZE ? hv_page_alloc(order_of_size(n * sizeof(void *)))
                                           : hv_alloc(n * sizeof(void *));
 }
 
 static void array_free(void **p, uint32_t n)
 {
     if (n * sizeof(void *) > PAGE_SIZE)
-        hv_page_free(p, order_of(n * sizeof(void *)));
+        hv_page_free(p, order_of_size(n * sizeof(void *)));
     else
         hv_free(p);
 }

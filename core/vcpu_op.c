@@ -172,7 +172,7 @@ long hc_vcpu_op(struct vcpu *caller, const uint64_t arg[])
 {
     const struct domain *d = caller->domain;
     uint32_t op = (uint32_t)arg[0], id = (uint32_t)arg[1];
-    struct vcpu *v = id < d->max_vcpus ? d->vcpu[index_nospec(id, d->max_vcpus)] : NULL;
+    struct vcpu *v = domain_vcpu(d, id);
 
     if (v == NULL)
         return -ENOENT;

@@ -112,14 +112,10 @@ static void load_fpu(struct vcpu *v)
 }
 
 /* False: a selector was bad. */
-static bool load_pv(struct vcpu *v, struct vcpu *old)
+static bool load_pv_registers(struct vcpu *v)
 {
-    bool ok;
+    const bool ok = pv_load_segments(v);
 
-    load_address_space(v, smp_processor_id());
-    if (old)
-        note_unloaded(old, v->domain);
-    ok = pv_load_segments(v);
     load_fpu(v);
     pv_load_cr4(v);
     pv_load_debugregs(v);
@@ -129,11 +125,8 @@ static bool load_pv(struct vcpu *v, struct vcpu *old)
     return ok;
 }
 
-static void load_hvm(struct vcpu *v, struct vcpu *old)
+static void load_hvm_registers(struct vcpu *v)
 {
-    load_own_address_space(v, smp_processor_id());
-    if (old)
-        note_unloaded(old, v->domain);
     load_fpu(v);
     load_cr4(cpu_base_cr4());
     if (cpu_features.rdtscp)
@@ -143,13 +136,21 @@ static void load_hvm(struct vcpu *v, struct vcpu *old)
 
 static bool load_state(struct vcpu *v, struct vcpu *old)
 {
+    const unsigned int cpu = smp_processor_id();
+
     if (old)
         save_state(old);
-    write_once(v->dirty_cpu, (int32_t)smp_processor_id());
+    write_once(v->dirty_cpu, (int32_t)cpu);
     this_cpu(loaded) = v;
     if (is_pv(v->domain))
-        return load_pv(v, old);
-    load_hvm(v, old);
+        load_address_space(v, cpu);
+    else
+        load_own_address_space(v, cpu);
+    if (old)
+        note_unloaded(old, v->domain);
+    if (is_pv(v->domain))
+        return load_pv_registers(v);
+    load_hvm_registers(v);
     return true;
 }
 

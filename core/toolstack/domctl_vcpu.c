@@ -5,11 +5,6 @@
 #include <hv/errno.h>
 #include <hv/guest.h>
 
-static struct vcpu *find_vcpu(const struct domain *d, uint32_t id)
-{
-    return id < d->max_vcpus ? d->vcpu[index_nospec(id, d->max_vcpus)] : NULL;
-}
-
 static int read_cpus(cpumask_t *mask, const struct xenctl_bitmap *from)
 {
     int rc = bitmap_from_guest(mask->w, NR_CPUS, from);
@@ -27,7 +22,7 @@ static int write_cpus(const struct xenctl_bitmap *to, const cpumask_t *mask)
 long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     bool hard = a->flags & XEN_VCPUAFFINITY_HARD, soft = a->flags & XEN_VCPUAFFINITY_SOFT;
     cpumask_t hard_mask, soft_mask, effective;
     int rc = 0;
@@ -57,7 +52,7 @@ long domctl_setvcpuaffinity(struct domain *d, struct xen_domctl *op, uint64_t ar
 long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
     struct xen_domctl_vcpuaffinity *a = &op->u.vcpuaffinity;
-    struct vcpu *v = find_vcpu(d, a->vcpu);
+    struct vcpu *v = domain_vcpu(d, a->vcpu);
     int rc = 0;
 
     if (!(a->flags & (XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT)))
@@ -74,7 +69,7 @@ long domctl_getvcpuaffinity(struct domain *d, struct xen_domctl *op, uint64_t ar
 long domctl_getvcpuinfo(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
     struct xen_domctl_getvcpuinfo *info = &op->u.getvcpuinfo;
-    struct vcpu *v = find_vcpu(d, info->vcpu);
+    struct vcpu *v = domain_vcpu(d, info->vcpu);
     struct vcpu_runstate_info rs;
 
     if (v == NULL)

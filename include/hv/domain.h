@@ -168,6 +168,12 @@ void vcpu_unmap_info(struct vcpu *v);
 /* after loading its address space; may fault quietly */
 void vcpu_runstate_to_guest(struct vcpu *v);
 
+/* By a number that may be a guest's; NULL: there is none such. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
+{
+    return id < d->max_vcpus ? read_once(d->vcpu[index_nospec(id, d->max_vcpus)]) : NULL;
+}
+
 #define for_each_vcpu(d, v) \
     for (unsigned int v##_i = 0; v##_i < (d)->max_vcpus; v##_i++) \
         if (((v) = (d)->vcpu[v##_i]) == NULL) {} else

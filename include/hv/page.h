@@ -146,6 +146,16 @@ int heap_claim(uint64_t nr) must_check;
 void heap_claim_adjust(int64_t delta);
 uint64_t heap_claimed_pages(void);
 
+/* The smallest order of pages that holds so many bytes. */
+static inline unsigned int order_of_size(size_t size)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < size)
+        order++;
+    return order;
+}
+
 /* Frames for ourselves, mapped (direct map), zeroed. NULL when out of memory. */
 void *hv_page_alloc(unsigned int order) must_check;
 void hv_page_free(void *va, unsigned int order);

@@ -11,7 +11,7 @@ guests: $(GUESTS:%=$(BUILD)/guest/%.elf)
 PAYLOAD := $(BUILD)/guest/pv32-payload
 PAYLOAD_CFLAGS := -m32 -std=gnu17 -O1 -ffreestanding -fno-stack-protector -fno-pie -mgeneral-regs-only \
         -fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra
-$(PAYLOAD).bin: $(wildcard tests/guest/pv32/payload/*)
+$(PAYLOAD).bin: $(wildcard tests/guest/pv32/payload/*) tests/guest/lib/trap_stub.inc
 	@mkdir -p $(@D)
 	@$(CC) $(PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 	        -T tests/guest/pv32/payload/payload.lds $(filter %.S %.c,$^) -o $(PAYLOAD).out
@@ -23,7 +23,7 @@ $(BUILD)/guest/pv32.elf: GUEST_CFLAGS += -DPAYLOAD='"$(PAYLOAD).bin"'
 PVH_PAYLOAD := $(BUILD)/guest/pvh-payload
 PVH_PAYLOAD_CFLAGS := -m64 -std=gnu17 -O1 -ffreestanding -fno-stack-protector -fno-pie -mgeneral-regs-only -mno-red-zone \
         -mcmodel=small -fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra
-$(PVH_PAYLOAD).bin: $(wildcard tests/guest/pvh/payload/*)
+$(PVH_PAYLOAD).bin: $(wildcard tests/guest/pvh/payload/*) tests/guest/lib/trap_stub.inc
 	@mkdir -p $(@D)
 	@$(CC) $(PVH_PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 	        -T tests/guest/pvh/payload/payload.lds $(filter %.S %.c,$^) -o $(PVH_PAYLOAD).out

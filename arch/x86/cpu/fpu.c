@@ -58,15 +58,6 @@ void fpu_init_cpu(void)
         find_mxcsr_mask();
 }
 
-static unsigned int area_order(void)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < cpu_features.xsave_size)
-        order++;
-    return order;
-}
-
 static void reset_area(struct vcpu *v)
 {
     uint8_t *p = v->arch.xsave;
@@ -79,7 +70,7 @@ static void reset_area(struct vcpu *v)
 
 int fpu_vcpu_create(struct vcpu *v)
 {
-    v->arch.xsave = hv_page_alloc(area_order());
+    v->arch.xsave = hv_page_alloc(order_of_size(cpu_features.xsave_size));
     if (!v->arch.xsave)
         return -ENOMEM;
     reset_area(v);
@@ -90,7 +81,7 @@ int fpu_vcpu_create(struct vcpu *v)
 void fpu_vcpu_destroy(struct vcpu *v)
 {
     if (v->arch.xsave)
-        hv_page_free(v->arch.xsave, area_order());
+        hv_page_free(v->arch.xsave, order_of_size(cpu_features.xsave_size));
     v->arch.xsave = NULL;
 }
 

@@ -13,6 +13,8 @@
 #include <hv/domain.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
+#include "msr_row.h"
+
 #define F(name) XEN_X86_FEATURE_##name
 #define APIC_BASE_ENABLED 0xfee00800ULL
 #define APIC_BASE_BSP 0x100ULL
@@ -20,25 +22,15 @@
 #define MISC_ENABLE_BTS_PEBS_UNAVAILABLE (3ULL << 11)
 #define DE_CFG_LFENCE_SERIALISE 2ULL
 
-typedef int read_fn(struct vcpu *v, uint32_t msr, uint64_t *val);
-typedef int write_fn(struct vcpu *v, uint32_t msr, uint64_t val);
-
 static bool has(const struct vcpu *v, unsigned int feature)
 {
     return cpu_policy_has(v->domain->arch.policy, feature);
-}
-
-static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    *val = 0;
-    return 0;
 }
 
 static int read_machine(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
     return rdmsr_safe(msr, val);
 }
-static int write_ignore(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
 
 /* The machine's, for dom0; others get #GP, or 0 if they are relaxed about it. */
 static int read_dom0(struct vcpu *v, uint32_t msr, uint64_t *val)
@@ -61,7 +53,6 @@ static int read_apic_base(struct vcpu *v, uint32_t msr, uint64_t *val)
     return 0;
 }
 
-static int write_if_zero(struct vcpu *v, uint32_t msr, uint64_t val) { return val == 0 ? 0 : -1; }
 
 static int read_platform_info(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
@@ -189,26 +180,22 @@ static int write_amd_ignore(struct vcpu *v, uint32_t msr, uint64_t val)
 }
 
 /* A missing column is #GP. */
-static const struct {
-    uint32_t first, last;
-    read_fn *read;
-    write_fn *write;
-} msrs[] = {
+static const struct msr_row msrs[] = {
     { MSR_TSC, MSR_TSC, read_tsc, NULL },
     { MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_machine, NULL },
     { MSR_APIC_BASE, MSR_APIC_BASE, read_apic_base, NULL },
-    { MSR_UCODE_REV, MSR_UCODE_REV, read_machine, write_if_zero },
+    { MSR_UCODE_REV, MSR_UCODE_REV, read_machine, msr_write_if_zero },
     { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, NULL },
     { MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, read_arch_caps, NULL },
     { MSR_MISC_FEATURES, MSR_MISC_FEATURES, read_misc_features, write_misc_features },
     /* a machine-check architecture with no banks */
-    { MSR_MCG_CAP, MSR_MCG_CTL, read_zero, write_ignore },
-    { MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_ignore },
+    { MSR_MCG_CAP, MSR_MCG_CTL, msr_read_zero, msr_write_ignore },
+    { MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, msr_write_ignore },
     { MSR_PAT, MSR_PAT, read_pat, NULL },
-    { MSR_MCI_CTL2(0), MSR_MCI_CTL2(31), read_zero, write_ignore },
-    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, read_zero, NULL },
-    { MSR_MC0_CTL, MSR_MC_LAST, read_zero, write_ignore },
-    { MSR_XEN_FIRST, MSR_XEN_FIRST, read_zero, write_hypercall_page },
+    { MSR_MCI_CTL2(0), MSR_MCI_CTL2(31), msr_read_zero, msr_write_ignore },
+    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, msr_read_zero, NULL },
+    { MSR_MC0_CTL, MSR_MC_LAST, msr_read_zero, msr_write_ignore },
+    { MSR_XEN_FIRST, MSR_XEN_FIRST, msr_read_zero, write_hypercall_page },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_FS_BASE, MSR_KERNEL_GS_BASE, read_base, write_base },
     { MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
@@ -221,31 +208,28 @@ static const struct {
     { MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_amd_ignore },
 };
 
-static int find(uint32_t msr)
+static const struct msr_row *find(uint32_t msr)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++)
-        if (msr - msrs[i].first <= msrs[i].last - msrs[i].first)
-            return (int)i;
-    return -1;
+    return msr_row_find(msrs, ARRAY_SIZE(msrs), msr);
 }
 
 int guest_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    const int i = find(msr);
+    const struct msr_row *row = find(msr);
     uint64_t probe;
 
     *val = 0;
-    if (i >= 0)
-        return msrs[i].read ? msrs[i].read(v, msr, val) : -1;
+    if (row)
+        return row->read ? row->read(v, msr, val) : -1;
     return v->domain->arch.msr_relaxed && rdmsr_safe(msr, &probe) == 0 ? 0 : -1;
 }
 
 int guest_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    const int i = find(msr);
+    const struct msr_row *row = find(msr);
     uint64_t probe;
 
-    if (i >= 0)
-        return msrs[i].write ? msrs[i].write(v, msr, val) : -1;
+    if (row)
+        return row->write ? row->write(v, msr, val) : -1;
     return v->domain->arch.msr_relaxed && rdmsr_safe(msr, &probe) == 0 ? 0 : -1;
 }

@@ -18,15 +18,6 @@ extern char __percpu_start[], __percpu_end[];
 
 uint64_t percpu_offset[NR_CPUS]; /* 0 for the boot cpu, and for cpus without memory yet */
 
-static unsigned int order_of(size_t size)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    return order;
-}
-
 void *cpu_stack_top(unsigned int cpu)
 {
     return (void *)(STACK_VIRT(cpu) + STACK_INFO);
@@ -63,7 +54,7 @@ int percpu_alloc(unsigned int cpu)
     rc = stack_alloc(cpu);
     if (rc)
         return rc;
-    area = hv_page_alloc(order_of(size));
+    area = hv_page_alloc(order_of_size(size));
     if (area == NULL)
         return -ENOMEM;
     percpu_offset[cpu] = (uint64_t)(uintptr_t)area - (uint64_t)(uintptr_t)__percpu_start;

@@ -14,15 +14,6 @@
 
 #define XSTATE_HEADER 16 /* xcr0, xcr0_accum; then the XSAVE area */
 
-static unsigned int order_of(size_t size)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    return order;
-}
-
 size_t xstate_area_size(void) { return cpu_features.xsave ? cpu_features.xsave_size : 0; }
 uint64_t xstate_mask(void) { return cpu_features.xcr0; }
 
@@ -50,7 +41,7 @@ long xstate_domctl_get(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 long xstate_domctl_set(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 {
     const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-    const unsigned int order = order_of(xstate_size());
+    const unsigned int order = order_of_size(xstate_size());
     uint8_t *buf;
     long rc = 0;
 

@@ -27,14 +27,7 @@ void emul_commit(struct emul *e)
 
 static enum insn_mode mode_of(const struct emul *e)
 {
-    const struct emul_segment *cs = &e->state.seg[INSN_CS];
-    const bool wide = cs->attr & EMUL_ATTR_DB;
-
-    if (!emul_protected(e))
-        return INSN_REAL16;
-    if (e->efer & EFER_LMA)
-        return cs->attr & EMUL_ATTR_L ? INSN_LONG64 : wide ? INSN_COMPAT32 : INSN_COMPAT16;
-    return wide ? INSN_PROT32 : INSN_PROT16;
+    return emul_mode(emul_protected(e), e->efer & EFER_LMA, e->state.seg[INSN_CS].attr);
 }
 
 /* More bytes, to the end of the page at most. */

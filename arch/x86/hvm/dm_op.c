@@ -132,10 +132,9 @@ static int inject_event(struct dm_call *c)
     struct hvm_ioreq_vcpu *q;
     struct vcpu *v;
 
-    if (e->pad0 || e->pad1 || !event_is_known(e) || e->insn_len > 15 ||
-        e->vcpuid >= c->d->max_vcpus)
+    if (e->pad0 || e->pad1 || !event_is_known(e) || e->insn_len > 15)
         return -EINVAL;
-    v = read_once(c->d->vcpu[index_nospec(e->vcpuid, c->d->max_vcpus)]);
+    v = domain_vcpu(c->d, e->vcpuid);
     if (!v)
         return -EINVAL;
     q = v->arch.hvm->ioreq;

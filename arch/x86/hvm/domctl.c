@@ -26,11 +26,6 @@
 
 #define PAGES_TO_MB_SHIFT (20 - PAGE_SHIFT)
 
-static struct vcpu *vcpu_of(const struct domain *d, uint32_t id)
-{
-    return id < d->max_vcpus ? d->vcpu[index_nospec(id, d->max_vcpus)] : NULL;
-}
-
 /* --- vcpu_guest_context: for tools that look at a guest --------------------------------------- */
 
 static void fill_registers(const struct emul_state *s, struct cpu_user_regs *u)
@@ -211,7 +206,7 @@ static long press(struct domain *d, void (*button)(struct domain *d))
 
 static long send_trigger(struct domain *d, struct xen_domctl *op)
 {
-    struct vcpu *v = vcpu_of(d, op->u.sendtrigger.vcpu);
+    struct vcpu *v = domain_vcpu(d, op->u.sendtrigger.vcpu);
 
     switch (op->u.sendtrigger.trigger) {
     case XEN_DOMCTL_SENDTRIGGER_NMI:
@@ -272,7 +267,7 @@ static const struct {
 
 static long vcpu_op(struct domain *d, struct xen_domctl *op, unsigned int i)
 {
-    struct vcpu *v = vcpu_of(d, op->u.vcpucontext.vcpu);
+    struct vcpu *v = domain_vcpu(d, op->u.vcpucontext.vcpu);
     long rc;
 
     if (!v)

@@ -341,16 +341,11 @@ void hvm_advance(struct vcpu *v, unsigned int length)
 enum insn_mode hvm_insn_mode(struct vcpu *v)
 {
     const struct hvm_cpu *c = &v->arch.hvm->cpu;
+    const bool protected = (c->cr0 & X86_CR0_PE) && !(hvm_regs(v)->rflags & X86_EFLAGS_VM);
     struct emul_segment cs;
 
-    if (!(c->cr0 & X86_CR0_PE) || (hvm_regs(v)->rflags & X86_EFLAGS_VM))
-        return INSN_REAL16;
     hvm_ops->get_segment(v, INSN_CS, &cs);
-    if (c->efer & EFER_LMA)
-        return cs.attr & EMUL_ATTR_L    ? INSN_LONG64
-               : cs.attr & EMUL_ATTR_DB ? INSN_COMPAT32
-                                        : INSN_COMPAT16;
-    return cs.attr & EMUL_ATTR_DB ? INSN_PROT32 : INSN_PROT16;
+    return emul_mode(protected, c->efer & EFER_LMA, cs.attr);
 }
 
 /* The bytes at RIP: as many as there are, up to the longest instruction. */

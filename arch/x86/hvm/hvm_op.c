@@ -32,15 +32,21 @@ static int find_domain(const struct vcpu *v, domid_t id, struct domain **out)
     return rc;
 }
 
+/* The argument, and the domain that it names, with a reference. */
+static int param_argument(const struct vcpu *v, uint64_t arg, struct xen_hvm_param *p,
+                          struct domain **d)
+{
+    if (copy_arg(p, arg))
+        return -EFAULT;
+    return p->index < HVM_NR_PARAMS ? find_domain(v, p->domid, d) : -EINVAL;
+}
+
 static long set_param(struct vcpu *v, uint64_t arg)
 {
     struct xen_hvm_param p;
     struct domain *d;
-    long rc;
+    long rc = param_argument(v, arg, &p, &d);
 
-    if (copy_arg(&p, arg))
-        return -EFAULT;
-    rc = p.index < HVM_NR_PARAMS ? find_domain(v, p.domid, &d) : -EINVAL;
     if (rc)
         return rc;
     rc = hvm_param_set(d, v->domain, p.index, p.value);
@@ -52,11 +58,8 @@ static long get_param(struct vcpu *v, uint64_t arg)
 {
     struct xen_hvm_param p;
     struct domain *d;
-    long rc;
+    long rc = param_argument(v, arg, &p, &d);
 
-    if (copy_arg(&p, arg))
-        return -EFAULT;
-    rc = p.index < HVM_NR_PARAMS ? find_domain(v, p.domid, &d) : -EINVAL;
     if (rc)
         return rc;
     rc = hvm_param_get(d, v->domain, p.index, &p.value);
@@ -126,9 +129,7 @@ static long set_upcall_vector(struct vcpu *v, uint64_t arg)
         return -EFAULT;
     if (!is_hvm(d) || u.vector < 16)
         return -EINVAL;
-    if (u.vcpu >= d->max_vcpus)
-        return -ENOENT;
-    target = read_once(d->vcpu[index_nospec(u.vcpu, d->max_vcpus)]);
+    target = domain_vcpu(d, u.vcpu);
     return target ? hvm_upcall_vector_set(target, u.vector) : -ENOENT;
 }
 

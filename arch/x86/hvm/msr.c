@@ -11,6 +11,7 @@
 #include <arch/pt.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
+#include "../cpu/msr_row.h"
 #include "cpu_priv.h"
 
 #define F(name) XEN_X86_FEATURE_##name
@@ -22,21 +23,10 @@
 #define HWCR_TSC_FREQ_SEL (1ULL << 24) /* the TSC counts at one rate */
 #define DE_CFG_LFENCE_SERIALISE 2ULL
 
-typedef int read_fn(struct vcpu *v, uint32_t msr, uint64_t *val);
-typedef int write_fn(struct vcpu *v, uint32_t msr, uint64_t val);
-
 static bool is_amd(const struct vcpu *v) { return cpu_policy_is_amd(v->domain->arch.policy); }
 
 /* --- plain ones ------------------------------------------------------------------------------- */
 
-static int read_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
-{
-    *val = 0;
-    return 0;
-}
-
-static int write_ignore(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
-static int write_if_zero(struct vcpu *v, uint32_t msr, uint64_t val) { return val == 0 ? 0 : -1; }
 
 static int read_intel_zero(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
@@ -258,27 +248,23 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 /* --- the table -------------------------------------------------------------------------------- */
 
 /* A missing column is #GP. */
-static const struct {
-    uint32_t first, last;
-    read_fn *read;
-    write_fn *write;
-} msrs[] = {
+static const struct msr_row msrs[] = {
     { MSR_TSC, MSR_TSC, hvm_read_tsc, hvm_write_tsc },
     { MSR_PLATFORM_ID, MSR_PLATFORM_ID, read_intel_zero, NULL },
     { MSR_APIC_BASE, MSR_APIC_BASE, read_lapic, write_lapic },
     { MSR_TSC_ADJUST, MSR_TSC_ADJUST, hvm_read_tsc_adjust, hvm_write_tsc_adjust },
     { MSR_SPEC_CTRL, MSR_SPEC_CTRL, read_spec_ctrl, write_spec_ctrl },
     { MSR_PRED_CMD, MSR_PRED_CMD, NULL, write_pred_cmd },
-    { MSR_UCODE_REV, MSR_UCODE_REV, read_ucode_rev, write_if_zero },
+    { MSR_UCODE_REV, MSR_UCODE_REV, read_ucode_rev, msr_write_if_zero },
     { MSR_PLATFORM_INFO, MSR_PLATFORM_INFO, read_platform_info, NULL },
     { MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr, NULL },
     { MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, read_arch_caps, NULL },
-    { MSR_MISC_FEATURES, MSR_MISC_FEATURES, read_zero, write_if_zero },
+    { MSR_MISC_FEATURES, MSR_MISC_FEATURES, msr_read_zero, msr_write_if_zero },
     { MSR_SYSENTER_CS, MSR_SYSENTER_CS, read_block, write_32bit },
     { MSR_SYSENTER_ESP, MSR_SYSENTER_EIP, read_block, write_address },
     /* a machine-check architecture with no banks */
-    { MSR_MCG_CAP, MSR_MCG_CAP, read_zero, NULL },
-    { MSR_MCG_STATUS, MSR_MCG_CTL, read_zero, write_ignore },
+    { MSR_MCG_CAP, MSR_MCG_CAP, msr_read_zero, NULL },
+    { MSR_MCG_STATUS, MSR_MCG_CTL, msr_read_zero, msr_write_ignore },
     { MSR_MISC_ENABLE, MSR_MISC_ENABLE, read_misc_enable, write_misc_enable },
     { MSR_DEBUGCTL, MSR_DEBUGCTL, read_debugctl, write_debugctl },
     { MSR_LBR_FROM, MSR_LER_TO, read_debugctl, NULL },
@@ -287,13 +273,13 @@ static const struct {
     { MSR_MTRR_FIX_16K_FIRST, MSR_MTRR_FIX_16K_LAST, read_mtrr, write_mtrr },
     { MSR_MTRR_FIX_4K_FIRST, MSR_MTRR_FIX_4K_LAST, read_mtrr, write_mtrr },
     { MSR_PAT, MSR_PAT, read_pat, write_pat },
-    { MSR_MCI_CTL2(0), MSR_MCI_CTL2(31), read_zero, write_ignore },
+    { MSR_MCI_CTL2(0), MSR_MCI_CTL2(31), msr_read_zero, msr_write_ignore },
     { MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
-    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, read_zero, NULL },
-    { MSR_MC0_CTL, MSR_MC_LAST, read_zero, write_ignore },
+    { MSR_PERF_CAPABILITIES, MSR_PERF_CAPABILITIES, msr_read_zero, NULL },
+    { MSR_MC0_CTL, MSR_MC_LAST, msr_read_zero, msr_write_ignore },
     { MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_lapic, write_lapic },
     { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_lapic, write_lapic },
-    { MSR_XEN_FIRST, MSR_XEN_FIRST, read_zero, write_hypercall_page },
+    { MSR_XEN_FIRST, MSR_XEN_FIRST, msr_read_zero, write_hypercall_page },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_STAR, MSR_STAR, read_block, write_block },
     { MSR_LSTAR, MSR_CSTAR, read_block, write_address },
@@ -311,12 +297,9 @@ static const struct {
     { MSR_AMD_DE_CFG, MSR_AMD_DE_CFG, read_de_cfg, write_amd_ignore },
 };
 
-static int find(uint32_t msr)
+static const struct msr_row *find(uint32_t msr)
 {
-    for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++)
-        if (msr - msrs[i].first <= msrs[i].last - msrs[i].first)
-            return (int)i;
-    return -1;
+    return msr_row_find(msrs, ARRAY_SIZE(msrs), msr);
 }
 
 static int relaxed(const struct vcpu *v, uint32_t msr)
@@ -328,13 +311,13 @@ static int relaxed(const struct vcpu *v, uint32_t msr)
 
 int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-    const int i = find(msr);
+    const struct msr_row *row = find(msr);
     int rc;
 
     *val = 0;
-    if (i < 0)
+    if (!row)
         return relaxed(v, msr);
-    rc = msrs[i].read ? msrs[i].read(v, msr, val) : -1;
+    rc = row->read ? row->read(v, msr, val) : -1;
     if (rc)
         *val = 0;
     return rc;
@@ -342,11 +325,11 @@ int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    const int i = find(msr);
+    const struct msr_row *row = find(msr);
 
-    if (i < 0)
+    if (!row)
         return relaxed(v, msr);
-    return msrs[i].write ? msrs[i].write(v, msr, val) : -1;
+    return row->write ? row->write(v, msr, val) : -1;
 }
 
 void hvm_msr_reset(struct vcpu *v)

@@ -269,18 +269,9 @@ static void commit(const struct load *l)
     }
 }
 
-static unsigned int order_of(size_t size)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    return order;
-}
-
 static int check_and_load(struct load *l)
 {
-    const unsigned int order = order_of(hvm_ctx_size(l->d));
+    const unsigned int order = order_of_size(hvm_ctx_size(l->d));
     unsigned int code, instance;
     int rc = each_record(l, STEP_CHECK, &code, &instance);
 
@@ -302,7 +293,7 @@ int hvm_ctx_load(struct domain *d, const uint8_t *buf, size_t size)
 {
     struct load l = { .d = d, .buf = buf, .width = MAX(d->max_vcpus, 2U), .tsc = host_tsc(d) };
     const size_t entries = (size_t)NR_TYPES * l.width;
-    const unsigned int order = order_of(2 * entries * sizeof(*l.at));
+    const unsigned int order = order_of_size(2 * entries * sizeof(*l.at));
     int rc;
 
     l.at = hv_page_alloc(order);

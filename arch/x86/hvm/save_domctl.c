@@ -18,15 +18,6 @@
 /* One record: the longest is the XSAVE area of a machine with AVX-512. */
 #define ONE_ORDER 2U
 
-static unsigned int order_of(size_t size)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    return order;
-}
-
 /* Paused, and each vcpu's registers in memory. */
 static void stop(struct domain *d)
 {
@@ -41,7 +32,7 @@ long hvm_ctx_get(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
     const size_t most = hvm_ctx_size(d);
-    const unsigned int order = order_of(most);
+    const unsigned int order = order_of_size(most);
     uint8_t *buf;
     size_t size;
     long rc = 0;
@@ -93,7 +84,7 @@ long hvm_ctx_get_partial(struct domain *d, struct xen_domctl *op)
 long hvm_ctx_set(struct domain *d, struct xen_domctl *op)
 {
     const struct xen_domctl_hvmcontext *c = &op->u.hvmcontext;
-    const unsigned int order = order_of(c->size);
+    const unsigned int order = order_of_size(c->size);
     uint8_t *buf;
     long rc;
 

@@ -19,27 +19,13 @@
 
 #define MAX_MSRS 2
 
-static struct vcpu *vcpu_of(const struct domain *d, uint32_t id)
-{
-    return id < d->max_vcpus ? d->vcpu[index_nospec(id, d->max_vcpus)] : NULL;
-}
-
-static unsigned int order_of(size_t size)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < size)
-        order++;
-    return order;
-}
-
 /* --- vcpu_guest_context ----------------------------------------------------------------------- */
 
 /* NULL takes the vcpu down and forgets its context. */
 static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 {
     const uint64_t from = handle_addr(op->u.vcpucontext.ctxt);
-    const unsigned int order = order_of(sizeof(struct vcpu_guest_context));
+    const unsigned int order = order_of_size(sizeof(struct vcpu_guest_context));
     struct vcpu_guest_context *c;
     bool online;
     int rc;
@@ -64,7 +50,7 @@ static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 
 static long get_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 {
-    const unsigned int order = order_of(sizeof(struct vcpu_guest_context));
+    const unsigned int order = order_of_size(sizeof(struct vcpu_guest_context));
     struct vcpu_guest_context *c;
     long rc;
 
@@ -205,7 +191,7 @@ static long send_trigger(struct domain *d, const struct xen_domctl *op)
     const struct xen_domctl_sendtrigger *t = &op->u.sendtrigger;
     struct vcpu *v;
 
-    v = vcpu_of(d, t->vcpu);
+    v = domain_vcpu(d, t->vcpu);
     if (!v)
         return -ESRCH;
     switch (t->trigger) {
@@ -260,7 +246,7 @@ long pv_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
     for (unsigned int i = 0; i < ARRAY_SIZE(ops); i++) {
         if (ops[i].cmd != op->cmd)
             continue;
-        v = vcpu_of(d, op->u.vcpucontext.vcpu);
+        v = domain_vcpu(d, op->u.vcpucontext.vcpu);
         if (!v)
             return -ESRCH;
         if (d == current->domain)

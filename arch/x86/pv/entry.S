@@ -17,6 +17,7 @@
  * whatever comes in loads it before it touches anything else: TO_HV_CR3, or, where the hypervisor
  * was interrupted and may have been on its way, LEAVE_VIEW and BACK_TO_VIEW.
  */
+#include <arch/entry_gprs.h>
 #include <arch/layout.h>
 #include "asm_offsets.h"
 
@@ -30,42 +31,6 @@
 #define VECTOR_MC 18
 #define VECTOR_HYPERCALL32 0x82
 #define EFLAGS_IF 0x200
-
-.macro PUSH_GPRS
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
-.endm
-
-.macro POP_GPRS
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
-.endm
 
 /* A guest may have set AC; an interrupt gate does not clear it. */
 .macro CLEAR_AC

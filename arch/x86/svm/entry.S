@@ -9,6 +9,7 @@
  * svm_after_exit(), before GIF is set: no interrupt ever finds a guest's TSS. AMD APM vol. 2 §15.5
  * "VMRUN Instruction".
  */
+#include <arch/entry_gprs.h>
 #include <arch/layout.h>
 #include "asm_offsets.h"
 
@@ -30,40 +31,12 @@ again:
          */
         sti
         mov     %rax, UREGS_rax(%rsp)   /* the guest's is in the VMCB */
-        pop     %r15
-        pop     %r14
-        pop     %r13
-        pop     %r12
-        pop     %rbp
-        pop     %rbx
-        pop     %r11
-        pop     %r10
-        pop     %r9
-        pop     %r8
-        pop     %rax
-        pop     %rcx
-        pop     %rdx
-        pop     %rsi
-        pop     %rdi
+        POP_GPRS
         vmload  %rax
         vmrun   %rax
         cli
         vmsave  %rax
-        push    %rdi
-        push    %rsi
-        push    %rdx
-        push    %rcx
-        push    %rax                    /* not the guest's: that is in the VMCB */
-        push    %r8
-        push    %r9
-        push    %r10
-        push    %r11
-        push    %rbx
-        push    %rbp
-        push    %r12
-        push    %r13
-        push    %r14
-        push    %r15
+        PUSH_GPRS                       /* rax is not the guest's: that is in the VMCB */
         xor     %ebp, %ebp
         mov     %rsp, %rdi
         sub     $ENTRY_PAD, %rsp

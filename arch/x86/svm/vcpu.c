@@ -230,7 +230,7 @@ static void svm_enter(struct vcpu *v)
     vmcb_of(v)->clean = 0; /* another cpu, or another vcpu between */
 }
 
-void svm_leave(struct vcpu *v)
+static void svm_leave(struct vcpu *v)
 {
     struct hvm_cpu *c = &v->arch.hvm->cpu;
 

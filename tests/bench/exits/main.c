@@ -35,12 +35,7 @@ static void report(void)
 {
     static struct mailbox box;
 
-    for (unsigned int i = 0; i * PAGE < sizeof(box); i++) {
-        const size_t n = sizeof(box) - i * PAGE < PAGE ? sizeof(box) - i * PAGE : PAGE;
-
-        memcpy((char *)&box + i * PAGE, pvh_page(&d, i), n);
-    }
-    pvh_close_page();
+    pvh_read(&d, &box, sizeof(box));
     for (unsigned int i = 0; i < box.nr_figures && i < PVH_FIGURES; i++)
         print("bench %s %ld %ld %ld\n", box.figure[i].name, (long)box.figure[i].min,
               (long)box.figure[i].median, (long)box.figure[i].max);

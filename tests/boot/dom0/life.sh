@@ -65,16 +65,3 @@ by_reboot() {
     check "$1-said-so" guest_says "$1" 'guest: rebooting' 20
 }
 by_itself() { guest_do "$1" 'poweroff -f'; }
-
-# lives: of guests with one and two vcpus, in each way. The first pays for what stays with dom0 for good.
-lives() {
-    local free
-    life first 1 by_shutdown || return
-    free=$(free_memory)
-    life second 2 by_destroy
-    check memory-after-destroy memory_back "$free"
-    life third 1 by_reboot
-    check memory-after-reboot memory_back "$free"
-    life fourth 2 by_itself
-    check memory-after-poweroff memory_back "$free"
-}

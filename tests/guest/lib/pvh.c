@@ -17,6 +17,16 @@ void *pvh_page(const struct domu *d, unsigned int gfn)
 
 void pvh_close_page(void) { domu_unmap(window); }
 
+void pvh_read(const struct domu *d, void *to, unsigned long size)
+{
+    for (unsigned long at = 0; at < size; at += PAGE) {
+        const unsigned long n = size - at < PAGE ? size - at : PAGE;
+
+        memcpy((char *)to + at, pvh_page(d, (unsigned int)(at / PAGE)), n);
+    }
+    pvh_close_page();
+}
+
 long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation)
 {
     struct xen_domctl op = { 0 };

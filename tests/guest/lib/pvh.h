@@ -18,6 +18,7 @@ long pvh_get_memory(struct domu *d);
 /* This domain's window on a page of it: one at a time. */
 void *pvh_page(const struct domu *d, unsigned int gfn);
 void pvh_close_page(void);
+void pvh_read(const struct domu *d, void *to, unsigned long size); /* from its address 0 on */
 void pvh_write(const struct domu *d, const char *image, unsigned long size);
 long pvh_set_context(const struct domu *d, uint32_t entry);
 

@@ -61,12 +61,7 @@ static void report(void)
 {
     static struct mailbox box;
 
-    for (unsigned int i = 0; i * PAGE < sizeof(box); i++) {
-        const size_t n = sizeof(box) - i * PAGE < PAGE ? sizeof(box) - i * PAGE : PAGE;
-
-        memcpy((char *)&box + i * PAGE, page_of(i), n);
-    }
-    pvh_close_page();
+    pvh_read(&d, &box, sizeof(box));
     for (unsigned int i = 0; i < box.nr_notes && i < PVH_NOTES; i++)
         check_(box.note[i].ok, box.note[i].what, "pvh/payload", 0, box.note[i].got,
                box.note[i].want);

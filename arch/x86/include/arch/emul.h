@@ -39,6 +39,18 @@ struct emul_segment {
 #define EMUL_ATTR_DB 0x400
 #define EMUL_ATTR_G 0x800
 
+/* How code runs; protected: neither real mode nor virtual-8086. */
+static inline enum insn_mode emul_mode(bool protected, bool long_mode, uint16_t cs_attr)
+{
+    const bool wide = cs_attr & EMUL_ATTR_DB;
+
+    if (!protected)
+        return INSN_REAL16;
+    if (long_mode)
+        return cs_attr & EMUL_ATTR_L ? INSN_LONG64 : wide ? INSN_COMPAT32 : INSN_COMPAT16;
+    return wide ? INSN_PROT32 : INSN_PROT16;
+}
+
 struct emul_table {
     uint64_t base;
     uint16_t limit;

@@ -30,7 +30,6 @@ void svm_init(void);     /* boot cpu: sets hvm_ops if guests can be run with nes
 void svm_cpu_init(void); /* each cpu, before it runs guests */
 
 void svm_resume(void) noreturn; /* entry.S: run current */
-void svm_leave(struct vcpu *v); /* v is switched away from: registers still in the cpu */
 
 /* entry.S */
 uint64_t svm_before_entry(struct cpu_user_regs *regs);

@@ -11,21 +11,7 @@ start32:
         call    main32
 1:      jmp     1b
 
-/* A stub is 16 bytes: error code (if the cpu has none), vector. */
-        .macro  stub n
-        .balign 16
-        .set    has, 0
-        .irp    e, 8, 10, 11, 12, 13, 14, 17, 21
-        .if     \n == \e
-        .set    has, 1
-        .endif
-        .endr
-        .if     has == 0
-        push    $0
-        .endif
-        push    $\n
-        jmp     trap_common
-        .endm
+#include "../../lib/trap_stub.inc"
 
         .altmacro
         .balign 16
