@@ -89,8 +89,27 @@ static const char *mode_of(struct vcpu *v)
     return hvm_ops->cpl(v) == 3 ? "user" : "kernel";
 }
 
+/* What is at seg:offset, in words of 16 bits: code, and the stack of real mode as well. */
+static void dump_words(struct vcpu *v, const char *what, const struct emul_segment *seg,
+                       uint64_t offset)
+{
+    const bool flat = hvm_insn_mode(v) == INSN_LONG64;
+    uint16_t w[16] = { 0 };
+    struct hvm_fault f;
+
+    if (hvm_copy_from_linear(v, w, flat ? offset : (uint32_t)(seg->base + offset), sizeof(w), 0,
+                             &f) != HVM_COPY_OK) {
+        log_info("  %s: not in memory", what);
+        return;
+    }
+    log_info("  %s: %04x %04x %04x %04x %04x %04x %04x %04x %04x %04x %04x %04x %04x %04x %04x "
+             "%04x", what, w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10],
+             w[11], w[12], w[13], w[14], w[15]);
+}
+
 static void dump_hvm(struct vcpu *v)
 {
+    const struct cpu_user_regs *r = v == current ? guest_regs() : &v->arch.regs;
     const struct hvm_cpu *c = &v->arch.hvm->cpu;
     struct emul_state s;
 
@@ -99,6 +118,9 @@ static void dump_hvm(struct vcpu *v)
              (unsigned long)c->cr0, (unsigned long)c->cr4, (unsigned long)c->efer, s.cpl,
              s.seg[INSN_CS].selector, (unsigned long)s.seg[INSN_CS].base, s.seg[INSN_CS].attr,
              (unsigned long)s.idtr.base, s.idtr.limit);
+    dump_words(v, "code", &s.seg[INSN_CS], r->rip);
+    dump_words(v, "stack", &s.seg[INSN_SS], r->rsp);
+    vtick_dump(v);
     vlapic_dump(v);
 }
 

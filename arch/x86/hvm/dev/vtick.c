@@ -217,6 +217,19 @@ void vtick_leave(struct vcpu *v)
     }
 }
 
+/* The ticks that wait, and those that run. */
+void vtick_dump(struct vcpu *v)
+{
+    struct vtick *ticks[VCPU_TICKS];
+    const unsigned int n = ticks_of(v, ticks);
+
+    for (unsigned int i = 0; i < n; i++)
+        if (ticks[i]->v && (vtick_is_on(ticks[i]) || ticks[i]->pending))
+            log_info("  tick %u: gsi %d period %ld next in %ld, %u pending%s", i, ticks[i]->gsi,
+                     (long)ticks[i]->period, (long)(ticks[i]->next - time_now()),
+                     ticks[i]->pending, ticks[i]->frozen ? ", frozen" : "");
+}
+
 /* True: one of its ticks went by while it was away, and waits to be delivered. */
 static bool thaw(struct vtick *t)
 {

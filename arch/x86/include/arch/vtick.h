@@ -65,4 +65,6 @@ static inline uint64_t mul_div(uint64_t a, uint64_t b, uint32_t c)
     return whole * b + rest * b / c;
 }
 
+void vtick_dump(struct vcpu *v); /* to the log */
+
 #endif
