@@ -265,11 +265,12 @@ static bool svm_can_take(struct vcpu *v, bool nmi)
 #define VINTR_EVENT (VINTR_IRQ | VINTR_PRIO | VINTR_IGNORE_TPR | 0xffULL << VINTR_VECTOR_SHIFT)
 
 /*
- * QEMU's TCG (7.2 to 10) may deliver an interrupt of event_inj twice: it keeps the vector as the
+ * QEMU 7.2's TCG may deliver an interrupt of event_inj twice: it keeps the vector as the
  * processor's pending exception, and when something makes the emulator's loop stop before the next
- * exit, that is raised as well, wherever the guest is by then (tests/guest/pvh). A virtual interrupt
- * comes once. It has no window for another one behind it; for that the first goes by event_inj
- * after all, and an interrupt of our own ends the guest's run right behind it, which is early enough.
+ * exit, that is raised as well, wherever the guest is by then (tests/guest/pvh_once). A virtual
+ * interrupt comes once. It has no window for another one behind it; for that the first goes by
+ * event_inj after all, and an interrupt of our own ends the guest's run right behind it, which is
+ * early enough.
  */
 static bool by_virtual_int(const struct hvm_event *e)
 {

@@ -134,6 +134,7 @@ guest_ends() {
 guest_post_mortem() {
     echo "--- xl list"; xl list
     echo "--- xl vcpu-list"; xl vcpu-list
+    echo "--- xl create"; tail -n 15 "$guests/$1.out"
     echo "--- xl-$1.log"; cat "/var/log/xen/xl-$1.log" 2>/dev/null
     echo "--- console"; guest_log "$1" | tail -n 30
     xl pause "$1" && xl debug-keys q && xl debug-keys d

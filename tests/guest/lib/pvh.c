@@ -2,6 +2,8 @@
 /* Making PVH guests: pvh.h. */
 #include "pvh.h"
 
+#include "../pvh/payload/mailbox.h"
+
 #include <xen/hvm/save.h>
 
 #define POOL_BYTES (1UL << 20)
@@ -113,4 +115,41 @@ long pvh_set_context(const struct domu *d, uint32_t entry)
     set_xen_guest_handle(op.u.hvmcontext.buffer, (uint8_t *)&c);
     rc = domctl(XEN_DOMCTL_sethvmcontext, d->id, &op);
     return rc;
+}
+
+void pvh_write_payload(const struct domu *d, const char *image, unsigned long size, uint32_t run)
+{
+    struct mailbox *box;
+
+    pvh_write(d, image, size);
+    box = pvh_page(d, 0);
+    box->run = run;
+    box->stock = !on_granta();
+    box->vcpus = pvh_vcpus;
+    pvh_close_page();
+}
+
+long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t run)
+{
+    long rc = pvh_make(d, PVH_FLAGS, XEN_X86_EMU_LAPIC);
+
+    if (rc)
+        return rc;
+    rc = pvh_give_means(d, PVH_PAGES) ?: pvh_get_memory(d);
+    if (rc)
+        return rc;
+    pvh_write_payload(d, image, size, run);
+    rc = pvh_set_context(d, (uint32_t)((const struct mailbox *)image)->entry);
+    return rc ?: domu_unpause(d);
+}
+
+void pvh_report(const struct domu *d)
+{
+    static struct mailbox box;
+
+    pvh_read(d, &box, sizeof(box));
+    for (unsigned int i = 0; i < box.nr_notes && i < PVH_NOTES; i++)
+        check_(box.note[i].ok, box.note[i].what, "pvh/payload", 0, box.note[i].got,
+               box.note[i].want);
+    CHECK(box.nr_notes < PVH_NOTES, "there was room for all its checks");
 }
