@@ -4,7 +4,7 @@
 
 Prints a table: figure, Granta, Xen, their ratio, and, where a figure is a median of several, the spread of each; then the
 geometric mean of the instruction ratios and the bars that were missed. The two take turns, so that a busy machine burdens
-both. Parts: instructions, exits, domains, time, memory, size; with --big only `big`: machines of many CPUs and much memory.
+both. Parts: instructions, exits, domains, pvh, time, memory, size; with --big only `big`: machines of many CPUs and much memory.
 
 Both have their usual defences on; --xen-options adds to the stock one's command line (spec-ctrl=no shows what those cost).
 Environment: QEMU_WRAPPER, words put before QEMU's command line.
@@ -201,6 +201,10 @@ def domains(table, _runs):
     mean(table, ratios, 0.85)
 
 
+def pvh(table, _runs):
+    compare(table, "PVH guests, millions", lambda hv: counted_debian(hv, "toolstack-pvh"), 1)
+
+
 def alternate(table, name, runs, bar, make, until, limit):
     samples = {hv: [] for hv in HV}
     try:
@@ -306,7 +310,7 @@ def big(table, _runs):
     big_one(table, "16 TiB", "16T", 1, 60, 5, 64)
 
 
-PARTS = {"instructions": instructions, "exits": exits, "domains": domains, "time": time_part, "memory": memory, "size": size, "big": big}
+PARTS = {"instructions": instructions, "exits": exits, "domains": domains, "pvh": pvh, "time": time_part, "memory": memory, "size": size, "big": big}
 
 
 def main():

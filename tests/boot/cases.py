@@ -8,10 +8,12 @@ import dataclasses
 #          the stock hypervisor corrupts user state there while it uses XSAVE
 #   max    everything that QEMU emulates
 #   fxsr   everything but XSAVE and what needs it
+#   epyc   a processor that there is
 CPU_MODELS = {
     "safe": "max,-smap,-rdtscp,-avx,-avx2,-xsave",
     "max": "max",
     "fxsr": "max,-avx,-avx2,-xsave",
+    "epyc": "EPYC",
 }
 
 # `lines`: what each hypervisor says, as regular expressions. Adjust here when a message changes.
@@ -195,6 +197,18 @@ CASES = [
          "domu-driver", initrd="dom0-guest.cpio", limit=170),
     Case("domu-image", "PV guests boot from a disk by GRUB and pygrub; a device model's disks", "domu-image",
          initrd="dom0-extra.cpio", limit=170),
+    Case("domu-pvh-disk", "domu-disk with PVH guests", "domu-disk", initrd="dom0-guest.cpio", disks=True,
+         cpu="max", params={"type": "pvh"}, limit=170),
+    Case("domu-pvh-net", "domu-net with PVH guests", "domu-net", initrd="dom0-guest.cpio",
+         cpu="epyc", params={"type": "pvh"}, limit=170),
+    Case("domu-pvh-image", "domu-image with PVH guests", "domu-image", initrd="dom0-extra.cpio",
+         params={"type": "pvh"}, limit=170),
+    Case("domu-pvh-verbs", "vcpus, memory, signals, dumps and ends of a living PVH guest", "domu-pvh-verbs",
+         initrd="dom0-guest.cpio", hv_args=["hap_2mb=0"], limit=170),
+    Case("domu-pvh-sizes", "domu-sizes with PVH guests", "domu-sizes", initrd="dom0-guest.cpio", mem=5120,
+         params={"type": "pvh"}, limit=230, qemu_args=["-mem-prealloc"]),
+    Case("domu-pvh-leak", "domu-leak with PVH guests", "domu-leak", initrd="dom0-extra.cpio",
+         cpu="epyc", hv_args=["hap_2mb=0"], params={"type": "pvh"}, limit=170, skip={"xen": "it prints no such account"}),
     Case("domu-sizes", "PV guests of 96 MiB to 3 GiB, of 1 to 32 vcpus, growing and shrinking", "domu-sizes",
          initrd="dom0-guest.cpio", mem=5120, limit=230, qemu_args=["-mem-prealloc"]),
     Case("domu-leak", "PV guests come and go, and the hypervisor's account is what it was", "domu-leak",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Comparison with Debian's Xen in the same QEMU. The hypervisor under test is a release build in a folder of its own.
 RELEASE := $(BUILD)/release
-BENCHES := $(patsubst tests/bench/%/main.c,%,$(wildcard tests/bench/*/main.c))
+BENCHES := $(filter-out pvhwords,$(patsubst tests/bench/%/main.c,%,$(wildcard tests/bench/*/main.c)))
 
 .PHONY: release benches bench bench-big
 release: $(BUILD)/build_info.c ## Build without assertions, for use: build/release/granta.elf
@@ -15,6 +15,12 @@ $(BUILD)/bench/%.elf: tests/bench/%/main.c tests/bench/bench.h $(wildcard tests/
 	        $(wildcard tests/guest/lib/*.c) $< -o $@
 $(BUILD)/bench/exits.elf: $(PVH_PAYLOAD).bin
 $(BUILD)/bench/exits.elf: GUEST_CFLAGS += -DPVH_PAYLOAD='"$(PVH_PAYLOAD).bin"'
+
+# A PVH guest of its own: 32-bit code.
+$(BUILD)/bench/pvhwords.elf: tests/bench/pvhwords/main.c
+	@mkdir -p $(@D)
+	@$(CC) $(PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-e,start -Wl,-Ttext-segment=0x100000 \
+	        -Wl,--no-warn-rwx-segments $< -o $@
 
 benches: $(BENCHES:%=$(BUILD)/bench/%.elf)
 
@@ -32,9 +38,9 @@ $(BUILD)/bench/guest.cpio: $(IMAGES)/guest.cpio $(BUILD)/bench/progs/io tools/cp
 	@tools/cpio.py $(BUILD)/bench/guest-files.cpio bin/io=$(BUILD)/bench/progs/io
 	@cat $(IMAGES)/guest.cpio $(BUILD)/bench/guest-files.cpio >$@.new && mv $@.new $@
 
-$(BENCH_CPIO): $(DOM0_GUEST_CPIO) $(BENCH_SCRIPTS) $(BENCH_PROGS) $(BUILD)/bench/words.elf \
+$(BENCH_CPIO): $(DOM0_GUEST_CPIO) $(BENCH_SCRIPTS) $(BENCH_PROGS) $(BUILD)/bench/words.elf $(BUILD)/bench/pvhwords.elf \
                $(BUILD)/bench/guest.cpio tools/cpio.py
-	@tools/cpio.py $(BUILD)/bench/files.cpio guest/words=$(BUILD)/bench/words.elf \
+	@tools/cpio.py $(BUILD)/bench/files.cpio guest/words=$(BUILD)/bench/words.elf guest/pvhwords=$(BUILD)/bench/pvhwords.elf \
 	    guest/initrd-bench=$(BUILD)/bench/guest.cpio \
 	    $(foreach p,$(BENCH_SCRIPTS),tests/bench-$(notdir $(p))=$(p)) \
 	    $(foreach p,$(BENCH_PROGS),usr/bin/$(notdir $(p))=$(p))

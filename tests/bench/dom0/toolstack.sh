@@ -5,8 +5,6 @@
 
 . /tests/bench-lib.sh
 
-log=/var/log/xen/console
-
 # small NAME: the configuration of a guest that says its first words and sleeps.
 small() {
     {
@@ -17,25 +15,6 @@ small() {
     } >"$guests/$1.cfg"
     echo "$guests/$1.cfg"
 }
-
-# measure COMMAND...: nanoseconds into ns, or a failure.
-measure() {
-    ns=$(took "$@" 2>"$guests/took.err") || { fail "$*" "$(tail -n 1 "$guests/took.err")"; return 1; }
-}
-
-# creations NAME ROUNDS TEXT MAKE: until TEXT is on the console of a guest that MAKE configures.
-creations() {
-    local name=$1 rounds=$2 text=$3 make=$4 samples=() i guest
-    for ((i = 0; i < rounds; i++)); do
-        guest=$name$i
-        measure -u "$log/guest-$guest.log" "$text" xl create "$("$make" "$guest")" || return
-        samples+=("$ns")
-        xl destroy "$guest"
-    done
-    figure "create.$name" "${samples[@]}"
-}
-
-linux() { guest_config "$1" 1; }
 
 lists() {
     local have=0 want samples i

@@ -15,22 +15,6 @@ extern const char payload[], payload_end[];
 
 static struct domu d;
 
-static long make(void)
-{
-    struct mailbox *box;
-    long rc = pvh_make(&d, PVH_FLAGS, XEN_X86_EMU_LAPIC);
-
-    rc = rc ?: pvh_give_means(&d, PVH_PAGES) ?: pvh_get_memory(&d);
-    if (rc)
-        return rc;
-    pvh_write(&d, payload, (unsigned long)(payload_end - payload));
-    box = pvh_page(&d, 0);
-    box->run = RUN_BENCH;
-    pvh_close_page();
-    rc = pvh_set_context(&d, (uint32_t)((const struct mailbox *)payload)->entry);
-    return rc ?: domu_unpause(&d);
-}
-
 static void report(void)
 {
     static struct mailbox box;
@@ -44,7 +28,8 @@ static void report(void)
 
 void test_main(void)
 {
-    CHECK_EQ(make(), 0, "start a PVH guest");
+    CHECK_EQ(pvh_start(&d, payload, (unsigned long)(payload_end - payload), RUN_BENCH), 0,
+              "start a PVH guest");
     CHECK_EQ(domu_wait(&d, 100000), SHUTDOWN_poweroff, "it comes to its end");
     report();
     domu_destroy(&d);

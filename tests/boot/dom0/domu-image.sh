@@ -2,7 +2,7 @@
 #
 # Guests that boot themselves from a disk image: through GRUB that runs in the guest, and through pygrub
 # that reads the image in dom0. The latter has its disks, raw and qcow2, from a device model, and a framebuffer
-# that answers as a VNC server.
+# that answers as a VNC server. A PVH guest is booted by GRUB alone, and has the device model's disks then.
 
 . /tests/lib.sh
 . /tests/guest.sh
@@ -10,6 +10,7 @@
 image=$guests/system.img
 qcow=$guests/data.qcow2
 grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
+[ "$guest_type" = pvh ] && grub=/usr/lib/grub-xen/grub-i386-xen_pvh.bin
 grub32=/usr/lib/grub-xen/grub-i386-xen.bin
 mib=4                                  # of the qcow2 image
 
@@ -66,7 +67,7 @@ dump_qcow() {
 
 # With no disk to boot from GRUB has to reach its prompt, and 64 MiB are enough for that.
 grub_alone() {
-    printf '%s\n' "name = 'bare'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' >$guests/bare.cfg
+    printf '%s\n' "name = 'bare'" "type = '$guest_type'" "kernel = '$grub'" 'memory = 64' >$guests/bare.cfg
     check bare-create xl create $guests/bare.cfg
     check bare-prompt guest_says bare 'grub>' 20
     want bare-mem "$(xl list bare | awk 'NR == 2 {print $3}')" 64
@@ -85,19 +86,38 @@ grub32_alone() {
     check grub32-destroy xl destroy bare32
 }
 
+model_disks="'format=raw, backendtype=qdisk, vdev=xvda, access=rw, target=$image',
+         'format=qcow2, vdev=xvdb, access=rw, target=$qcow'"
+
 by_grub() {
+    local disks="'$image,raw,xvda,rw'"
+    [ "$guest_type" = pvh ] && disks=$model_disks
     cat >$guests/grub.cfg <<CFG
 name = 'grub'
-type = 'pv'
+type = '$guest_type'
 kernel = '$grub'
 memory = 160
-disk = [ '$image,raw,xvda,rw' ]
+disk = [ $disks ]
 CFG
     check grub-up guest_starts $guests/grub.cfg 120
     want grub-cmdline "$(guest_ask grub 'cat /proc/cmdline')" '(BOOT_IMAGE=\S+ )?console=hvc0 granta.from=menu *'
-    want grub-disk "$(guest_ask grub 'md5sum </dev/xvda | cut -c-32' 30)" "$(md5sum <$image | cut -c-32)"
+    if [ "$guest_type" = pvh ]; then
+        by_model grub
+    else
+        want grub-disk "$(guest_ask grub 'md5sum </dev/xvda | cut -c-32' 30)" "$(md5sum <$image | cut -c-32)"
+    fi
     check grub-destroy xl destroy grub
     check grub-no-backends no_backends
+}
+
+# by_model NAME: both disks are read and written; the images have what it says.
+by_model() {
+    want raw-read "$(guest_ask $1 'md5sum </dev/xvda | cut -c-32' 30)" "$(md5sum <$image | cut -c-32)"
+    want qcow-empty "$(guest_ask $1 'md5sum </dev/xvdb | cut -c-32' 30)" "$(head -c ${mib}m /dev/zero | md5sum | cut -c-32)"
+    check qcow-write guest_ask $1 "head -c ${mib}m /dev/urandom >/tmp/x; dd if=/tmp/x of=/dev/xvdb bs=64k conv=fsync" 30
+    check raw-write guest_ask $1 'dd if=/tmp/x of=/dev/xvda bs=64k seek=16 conv=fsync' 30
+    want qcow-written "$(guest_ask $1 'md5sum </tmp/x | cut -c-32')" "$(dump_qcow | md5sum | cut -c-32)"
+    want raw-written "$(guest_ask $1 'md5sum </dev/xvda | cut -c-32' 30)" "$(md5sum <$image | cut -c-32)"
 }
 
 by_pygrub() {
@@ -106,20 +126,14 @@ name = 'py'
 type = 'pv'
 bootloader = 'pygrub'
 memory = 160
-disk = [ 'format=raw, backendtype=qdisk, vdev=xvda, access=rw, target=$image',
-         'format=qcow2, vdev=xvdb, access=rw, target=$qcow' ]
+disk = [ $model_disks ]
 vfb = [ 'vnc=1, vnclisten=127.0.0.1, vncdisplay=1' ]
 CFG
     check py-up guest_starts $guests/py.cfg
     want py-backends "$(xenstore-ls -f /local/domain/0/backend | sed -n 's|.*backend/\(qdisk\|vfb\|vkbd\)/[0-9]*/[0-9]*/state = |\1 |p' | sort | paste -sd ' ')" \
         'qdisk "4" qdisk "4" vfb "4" vkbd "[24]"'
     want py-cmdline "$(guest_ask py 'cat /proc/cmdline')" '(root=\S* )?console=hvc0 granta.from=menu *'
-    want raw-read "$(guest_ask py 'md5sum </dev/xvda | cut -c-32' 30)" "$(md5sum <$image | cut -c-32)"
-    want qcow-empty "$(guest_ask py 'md5sum </dev/xvdb | cut -c-32' 30)" "$(head -c ${mib}m /dev/zero | md5sum | cut -c-32)"
-    check qcow-write guest_ask py "head -c ${mib}m /dev/urandom >/tmp/x; dd if=/tmp/x of=/dev/xvdb bs=64k conv=fsync" 30
-    check raw-write guest_ask py 'dd if=/tmp/x of=/dev/xvda bs=64k seek=16 conv=fsync' 30
-    want qcow-written "$(guest_ask py 'md5sum </tmp/x | cut -c-32')" "$(dump_qcow | md5sum | cut -c-32)"
-    want raw-written "$(guest_ask py 'md5sum </dev/xvda | cut -c-32' 30)" "$(md5sum <$image | cut -c-32)"
+    by_model py
     want vnc-greets "$(echo | timeout 5 nc 127.0.0.1 5901 | head -c 11)" 'RFB 003\.008'
     check py-shutdown xl shutdown -w py
     check py-gone guest_gone py
@@ -131,9 +145,9 @@ ip link set lo up
 check make-image make_image
 make_qcow
 grub_alone
-grub32_alone
+[ "$guest_type" = pvh ] || grub32_alone
 by_grub
-by_pygrub
+[ "$guest_type" = pvh ] || by_pygrub
 check no-zombie no_zombie
 no_innocent_crash no-crash
 if [ "$failed" != 0 ]; then

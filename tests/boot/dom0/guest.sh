@@ -4,6 +4,7 @@
 # "guest: up ..." and then obeys its console: one command a line, each answered by "guest: status N".
 
 guests=/run/guests
+guest_type=${GRANTA_TYPE:-pv}          # of the guests that have no other
 mkdir -p "$guests"
 
 # guest_config NAME VCPUS [LINE...]: write a configuration and print its path.
@@ -12,7 +13,7 @@ guest_config() {
     shift 2
     {
         echo "name = '$name'"
-        echo "type = '${guest_type:-pv}'"
+        echo "type = '$guest_type'"
         echo "kernel = '/guest/vmlinuz'"
         echo "ramdisk = '/guest/initrd'"
         echo "cmdline = 'console=hvc0 ${guest_args:-}'"
@@ -133,6 +134,7 @@ guest_ends() {
 guest_post_mortem() {
     echo "--- xl list"; xl list
     echo "--- xl vcpu-list"; xl vcpu-list
+    echo "--- xl create"; tail -n 15 "$guests/$1.out"
     echo "--- xl-$1.log"; cat "/var/log/xen/xl-$1.log" 2>/dev/null
     echo "--- console"; guest_log "$1" | tail -n 30
     xl pause "$1" && xl debug-keys q && xl debug-keys d

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Reads what `xl dump-core` writes of a PV domain and says whether it hangs together.
+ * Reads what `xl dump-core` writes of a domain and says whether it hangs together.
  *
  *   coreinfo FILE        prints "vcpus=N pages=N rip=ADDRESS marker=PFN TEXT"; else says what is
  *                        wrong, and exits with 1
  *
  * The file is an ELF core of sections (Xen's "dump-core format"): a note with the counts, a context
- * for each vcpu, the shared_info page, and for each page its pfn and mfn in one section and its
- * contents in another. The marker is a page that starts with "granta-marker ".
+ * for each vcpu, the shared_info page, and for each page its pfn and mfn (of a translated domain:
+ * its pfn) in one section and its contents in another. The marker is a page that starts
+ * with "granta-marker ".
  */
 #define __XEN_TOOLS__ 1
 #include <elf.h>
@@ -22,14 +23,11 @@
 #include <xen/xen.h>
 
 #define MARKER "granta-marker "
+#define MAGIC_TRANSLATED 0xf00febeeu /* XC_CORE_MAGIC_HVM */
 #define NOTE_HEADER 0x2000001u /* XEN_ELFNOTE_DUMPCORE_HEADER */
 
 struct note_header {
     uint64_t magic, nr_vcpus, nr_pages, page_size;
-};
-
-struct p2m {
-    uint64_t pfn, gmfn;
 };
 
 static const unsigned char *file;
@@ -111,7 +109,8 @@ int main(int argc, char **argv)
 {
     const vcpu_guest_context_t *contexts;
     const Elf64_Ehdr *ehdr;
-    const struct p2m *p2m;
+    const uint64_t *pfn;
+    unsigned int words;  /* an entry of it */
     const unsigned char *pages;
     struct note_header h;
 
@@ -126,15 +125,16 @@ int main(int argc, char **argv)
         die("strange header");
     contexts = section_of(".xen_prstatus", h.nr_vcpus * sizeof(*contexts));
     section_of(".xen_shared_info", 4096);
-    p2m = section_of(".xen_p2m", h.nr_pages * sizeof(*p2m));
+    words = h.magic == MAGIC_TRANSLATED ? 1 : 2;
+    pfn = section_of(words == 1 ? ".xen_pfn" : ".xen_p2m", h.nr_pages * words * sizeof(*pfn));
     pages = section_of(".xen_pages", h.nr_pages * 4096);
     for (uint64_t i = 0; i < h.nr_pages; i++) {
-        if (i && p2m[i].pfn <= p2m[i - 1].pfn)
+        if (i && pfn[i * words] <= pfn[(i - 1) * words])
             die("pages out of order");
         if (memcmp(pages + i * 4096, MARKER, strlen(MARKER)))
             continue;
         printf("vcpus=%" PRIu64 " pages=%" PRIu64 " rip=%" PRIx64 " marker=%" PRIu64 " %.64s\n",
-               h.nr_vcpus, h.nr_pages, (uint64_t)contexts[0].user_regs.rip, p2m[i].pfn,
+               h.nr_vcpus, h.nr_pages, (uint64_t)contexts[0].user_regs.rip, pfn[i * words],
                pages + i * 4096 + strlen(MARKER));
         return 0;
     }

@@ -2,9 +2,13 @@
 /* Making PVH guests: pvh.h. */
 #include "pvh.h"
 
+#include "../pvh/payload/mailbox.h"
+
 #include <xen/hvm/save.h>
 
 #define POOL_BYTES (1UL << 20)
+
+unsigned int pvh_vcpus = 2;
 
 static char window[PAGE] __attribute__((aligned(PAGE)));
 
@@ -33,7 +37,7 @@ long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation)
     long rc;
 
     op.u.createdomain = (struct xen_domctl_createdomain){
-        .flags = flags, .max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = 4,
+        .flags = flags, .max_vcpus = pvh_vcpus, .max_evtchn_port = 1023, .max_grant_frames = 4,
         .max_maptrack_frames = 4, .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = emulation,
     };
@@ -51,7 +55,7 @@ long pvh_give_means(struct domu *d, unsigned int pages)
     long rc;
 
     d->nr_pages = pages;
-    op.u.max_vcpus.max = 2;
+    op.u.max_vcpus.max = pvh_vcpus;
     rc = domctl(XEN_DOMCTL_max_vcpus, d->id, &op);
     op.u.paging_mempool.size = POOL_BYTES;
     rc = rc ?: domctl(XEN_DOMCTL_set_paging_mempool_size, d->id, &op);
@@ -111,4 +115,41 @@ long pvh_set_context(const struct domu *d, uint32_t entry)
     set_xen_guest_handle(op.u.hvmcontext.buffer, (uint8_t *)&c);
     rc = domctl(XEN_DOMCTL_sethvmcontext, d->id, &op);
     return rc;
+}
+
+void pvh_write_payload(const struct domu *d, const char *image, unsigned long size, uint32_t run)
+{
+    struct mailbox *box;
+
+    pvh_write(d, image, size);
+    box = pvh_page(d, 0);
+    box->run = run;
+    box->stock = !on_granta();
+    box->vcpus = pvh_vcpus;
+    pvh_close_page();
+}
+
+long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t run)
+{
+    long rc = pvh_make(d, PVH_FLAGS, XEN_X86_EMU_LAPIC);
+
+    if (rc)
+        return rc;
+    rc = pvh_give_means(d, PVH_PAGES) ?: pvh_get_memory(d);
+    if (rc)
+        return rc;
+    pvh_write_payload(d, image, size, run);
+    rc = pvh_set_context(d, (uint32_t)((const struct mailbox *)image)->entry);
+    return rc ?: domu_unpause(d);
+}
+
+void pvh_report(const struct domu *d)
+{
+    static struct mailbox box;
+
+    pvh_read(d, &box, sizeof(box));
+    for (unsigned int i = 0; i < box.nr_notes && i < PVH_NOTES; i++)
+        check_(box.note[i].ok, box.note[i].what, "pvh/payload", 0, box.note[i].got,
+               box.note[i].want);
+    CHECK(box.nr_notes < PVH_NOTES, "there was room for all its checks");
 }

@@ -11,7 +11,8 @@
 
 #define PVH_FLAGS (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 
-/* An empty domain of two vcpus: 0 or a negative errno. */
+extern unsigned int pvh_vcpus; /* of the domains that are made from now on: 2 */
+/* An empty domain: 0 or a negative errno. */
 long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation);
 long pvh_give_means(struct domu *d, unsigned int pages); /* vcpus, tables, the right to memory */
 long pvh_get_memory(struct domu *d);
@@ -21,5 +22,9 @@ void pvh_close_page(void);
 void pvh_read(const struct domu *d, void *to, unsigned long size); /* from its address 0 on */
 void pvh_write(const struct domu *d, const char *image, unsigned long size);
 long pvh_set_context(const struct domu *d, uint32_t entry);
+/* Make one of tests/guest/pvh/payload, and let it go: 0 or a negative errno. run: RUN_*. */
+long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t run);
+void pvh_report(const struct domu *d); /* print what the payload has checked */
+void pvh_write_payload(const struct domu *d, const char *image, unsigned long size, uint32_t run);
 
 #endif

@@ -29,44 +29,18 @@ static long set_context(uint32_t entry) { return pvh_set_context(&d, entry); }
 
 static void write_image(uint32_t run)
 {
-    struct mailbox *box;
-
-    pvh_write(&d, payload, (unsigned long)(payload_end - payload));
-    box = page_of(0);
-    box->run = run;
-    box->stock = !on_granta();
-    pvh_close_page();
+    pvh_write_payload(&d, payload, (unsigned long)(payload_end - payload), run);
 }
 
 static bool start(uint32_t run)
 {
-    long rc = make_domain(CDF, XEN_X86_EMU_LAPIC);
+    const long rc = pvh_start(&d, payload, (unsigned long)(payload_end - payload), run);
 
-    if (rc == 0)
-        rc = give_means() ?: get_memory();
-    if (rc) {
-        CHECK_EQ(rc, 0, "make a PVH domain");
-        return false;
-    }
-    write_image(run);
-    rc = set_context((uint32_t)((const struct mailbox *)payload)->entry);
-    rc = rc ?: domu_unpause(&d);
     CHECK_EQ(rc, 0, "start it");
     return rc == 0;
 }
 
-/* --- what it found ---------------------------------------------------------------------------- */
-
-static void report(void)
-{
-    static struct mailbox box;
-
-    pvh_read(&d, &box, sizeof(box));
-    for (unsigned int i = 0; i < box.nr_notes && i < PVH_NOTES; i++)
-        check_(box.note[i].ok, box.note[i].what, "pvh/payload", 0, box.note[i].got,
-               box.note[i].want);
-    CHECK(box.nr_notes < PVH_NOTES, "there was room for all its checks");
-}
+/* --- what became of it ------------------------------------------------------------------------ */
 
 /* What the hypervisor knows of one that does not end, for the log. */
 static void look(void)
@@ -98,9 +72,33 @@ static void test_arguments(void)
     CHECK(make_domain(CDF, 0) < 0, "not without a local APIC");
 }
 
+/* --- many processors -------------------------------------------------------------------------- */
+
+static void test_many(void)
+{
+    static const unsigned int vcpus[] = { 1, 128, PVH_VCPUS };
+    const unsigned int most = on_granta() ? PVH_VCPUS : 128;
+
+    pvh_vcpus = most + 1;
+    CHECK_EQ(make_domain(CDF, XEN_X86_EMU_LAPIC), -XEINVAL, "no more vcpus than there are");
+    for (unsigned int i = 0; i < sizeof(vcpus) / sizeof(*vcpus); i++) {
+        pvh_vcpus = vcpus[i];
+        if (pvh_vcpus <= most && start(RUN_MANY)) {
+            const int reason = domu_wait(&d, 30000);
+
+            pvh_report(&d);
+            CHECK_EQ(reason, SHUTDOWN_poweroff, "a guest of many vcpus comes to its end");
+            if (reason < 0)
+                look();
+            finish(reason, "... an orderly one");
+        }
+    }
+    pvh_vcpus = 2;
+}
+
 /* --- and go ----------------------------------------------------------------------------------- */
 
-#define LIVES 30
+#define LIVES 100
 
 static uint64_t free_pages(void)
 {
@@ -164,7 +162,7 @@ void test_main(void)
     if (start(RUN_ALL)) {
         const int reason = domu_wait(&d, 20000);
 
-        report();
+        pvh_report(&d);
         if (reason < 0) {
             CHECK(false, "the guest comes to an end");
             look();
@@ -174,11 +172,14 @@ void test_main(void)
     if (start(RUN_HOSTILE)) {
         const int reason = domu_wait(&d, 40000);
 
-        report();
+        pvh_report(&d);
         CHECK(reason >= 0, "a hostile guest comes to an end");
+        if (reason < 0)
+            look();
         /* stock Xen crashes a guest for what it does with its LAPIC */
         finish(on_granta() ? SHUTDOWN_poweroff : reason, "... an orderly one");
     }
+    test_many();
     test_lives();
     if (start(RUN_TRIPLE_FAULT))
         finish(SHUTDOWN_reboot, "a triple fault reboots");
