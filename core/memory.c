@@ -40,21 +40,6 @@ unsigned int memory_max_order(const struct domain *d)
     return d->is_privileged ? MAX_ORDER : GUEST_MAX_ORDER;
 }
 
-int memory_release_frame(struct domain *d, mfn_t mfn)
-{
-    struct page *pg = mfn_to_page(mfn);
-
-    if (pg == NULL || !page_get(pg, d))
-        return -EINVAL;
-    if ((pg->ref & PAGE_XEN) || !page_clear_allocated(pg)) {
-        page_put(pg);
-        return -EINVAL;
-    }
-    m2p_set(mfn, M2P_INVALID);
-    page_put(pg);
-    return 0;
-}
-
 /* --- reservations ----------------------------------------------------------------------------- */
 
 struct reservation {
@@ -73,6 +58,10 @@ static int add_extent(const struct reservation *m, uint64_t i)
 
     if (m->populate && copy_from_guest_i(&pfn, m->r.extent_start, i))
         return -EFAULT;
+    if (m->populate && (m->r.mem_flags & XENMEMF_populate_on_demand)) /* who builds it says so */
+        return !is_hvm(m->d) || m->d == m->v->domain
+                   ? -EINVAL
+                   : p2m_set(m->d, _gfn(pfn), m->r.extent_order, INVALID_MFN, P2M_POD, NULL);
     if (m->populate && is_hvm(m->d))
         return physmap_populate(m->d, _gfn(pfn), m->r.extent_order,
                                 memory_alloc_flags(m->d, m->r.mem_flags));
@@ -130,8 +119,8 @@ static long reservation_op(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t s
     if (m.r.nr_extents > MEMORY_MAX_EXTENTS || start > m.r.nr_extents ||
         m.r.extent_order > memory_max_order(v->domain))
         return (long)start;
-    if (m.r.mem_flags & (XENMEMF_populate_on_demand | XENMEMF_vnode))
-        return (long)start; /* Not yet: for translated domains only */
+    if (m.r.mem_flags & XENMEMF_vnode)
+        return (long)start; /* no domain has virtual nodes */
     m.d = domain_get_target(m.r.domid);
     if (m.d == NULL)
         return (long)start;
@@ -209,6 +198,33 @@ static long claim_pages(struct vcpu *v, uint64_t arg)
     return rc;
 }
 
+/* How many pages a domain that is populated on demand shall have, and has. */
+static long pod_target(struct vcpu *v, uint32_t op, uint64_t arg)
+{
+    struct xen_pod_target t;
+    struct domain *d;
+    long rc = 0;
+
+    if (!v->domain->is_privileged)
+        return -EPERM;
+    if (copy_arg(&t, arg))
+        return -EFAULT;
+    d = domain_get_target(t.domid);
+    if (d == NULL)
+        return -ESRCH;
+    if (!is_hvm(d))
+        rc = -EINVAL;
+    else if (op == XENMEM_set_pod_target)
+        rc = t.target_pages > d->max_pages
+                 ? -EINVAL : p2m_pod_set_target(d, t.target_pages, memory_alloc_flags(d, 0));
+    if (rc == 0) {
+        p2m_pod_get_target(d, &t);
+        rc = copy_arg_back(arg, &t);
+    }
+    domain_put(d);
+    return rc == -ERESTART ? hypercall_continue(v, 2, (uint64_t)op, arg) : rc;
+}
+
 /* --- dispatch --------------------------------------------------------------------------------- */
 
 long hc_memory_op(struct vcpu *v, const uint64_t args[])
@@ -229,18 +245,21 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:
         return about_domain(v, op, arg);
-    case XENMEM_machphys_mapping:
-        return machphys_mapping(arg);
+    case XENMEM_machphys_mapping: /* no translated domain sees the M2P, or the host's memory map */
+        return is_hvm(v->domain) ? -ENOSYS : machphys_mapping(arg);
     case XENMEM_memory_map:
         return memory_map_get(v, arg);
     case XENMEM_machine_memory_map:
-        return memory_map_get_machine(v, arg);
+        return is_hvm(v->domain) ? -ENOSYS : memory_map_get_machine(v, arg);
     case XENMEM_set_memory_map:
         return memory_map_set(v, arg);
     case XENMEM_claim_pages:
         return claim_pages(v, arg);
     case XENMEM_acquire_resource:
         return memory_acquire_resource(v, op, arg, start);
+    case XENMEM_set_pod_target:
+    case XENMEM_get_pod_target:
+        return pod_target(v, op, arg);
     case XENMEM_get_vnumainfo:
         return -EOPNOTSUPP; /* no domain has virtual NUMA nodes; callers test for exactly this */
     case XENMEM_add_to_physmap:

@@ -3,6 +3,7 @@
  * Memory maps that guests ask for (E820 form), and resources of other domains that the toolstack
  * maps.
  */
+#include <arch/page_type.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/gnttab.h>
@@ -114,6 +115,23 @@ static uint32_t resource_size(const struct domain *d, const struct xen_mem_acqui
     return r->id == XENMEM_resource_grant_table_id_status ? gnttab_max_frames(d, true) : 0;
 }
 
+/*
+ * A translated caller has said where the frame shall be. Its owner is the domain whose resource it
+ * is.
+ */
+static int resource_place(struct vcpu *v, struct domain *d, mfn_t mfn, xen_pfn_t gfn)
+{
+    struct page *pg = mfn_to_page(mfn);
+
+    if (pg == NULL || !page_get(pg, d))
+        return -EINVAL;
+    if (page_get_type(pg, PT_WRITABLE)) {
+        page_put(pg);
+        return -EINVAL;
+    }
+    return physmap_add_foreign(v->domain, pg, _gfn(gfn));
+}
+
 static int resource_frame(struct domain *d, const struct xen_mem_acquire_resource *r, uint64_t i,
                           mfn_t *mfn)
 {
@@ -142,8 +160,15 @@ static long resource_frames(struct vcpu *v, struct domain *d,
         if (rc)
             return rc;
         frame = mfn.n;
-        if (copy_to_guest_i(r->frame_list, i, &frame))
-            return -EFAULT;
+        if (!is_hvm(v->domain)) {
+            rc = copy_to_guest_i(r->frame_list, i, &frame);
+        } else {
+            rc = copy_from_guest_i(&frame, r->frame_list, i);
+            if (!rc)
+                rc = resource_place(v, d, mfn, frame);
+        }
+        if (rc)
+            return rc;
     }
     return 0;
 }
@@ -175,8 +200,6 @@ long memory_acquire_resource(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t
 
     if (!v->domain->is_privileged)
         return -EPERM;
-    if (!is_pv(v->domain))
-        return -EOPNOTSUPP; /* Not yet: a translated caller names the frames where to put them. */
     if (copy_arg(&r, arg))
         return -EFAULT;
     if (r.pad != 0)

@@ -7,7 +7,7 @@
  * first, and whoever takes one out of its place, by p2m_swap(), is the only one to free it. Pages
  * of ours (shared_info, grant table) have a reference in each entry instead.
  */
-#include <hv/memory.h>
+#include "memory_priv.h"
 
 #include <arch/direct.h>
 #include <arch/p2m.h>
@@ -20,58 +20,6 @@
 #include <hv/page.h>
 #include <hv/softirq.h>
 
-/* --- reservations ----------------------------------------------------------------------------- */
-
-int physmap_populate(struct domain *d, gfn_t gfn, unsigned int order, uint32_t flags)
-{
-    struct page *pg = page_alloc_for(d, order, flags);
-    mfn_t mfn;
-    int rc;
-
-    if (pg == NULL)
-        return -ENOMEM;
-    mfn = page_to_mfn(pg);
-    for (uint64_t k = 0; k < 1ULL << order; k++)
-        m2p_set(_mfn(mfn.n + k), gfn.n + k);
-    rc = p2m_set(d, gfn, order, mfn, P2M_RAM, NULL);
-    for (uint64_t k = 0; rc && k < 1ULL << order; k++)
-        (void)memory_release_frame(d, _mfn(mfn.n + k));
-    return rc;
-}
-
-/* The largest order at gfn that is in the one leaf and not more than nr frames. */
-static unsigned int piece_order(const struct p2m_entry *e, uint64_t gfn, uint64_t nr)
-{
-    static const unsigned int orders[] = { P2M_ORDER_1G, P2M_ORDER_2M };
-
-    for (unsigned int i = 0; i < ARRAY_SIZE(orders); i++)
-        if (e->order >= orders[i] && nr >= BIT(orders[i]) && (gfn & (BIT(orders[i]) - 1)) == 0)
-            return orders[i];
-    return P2M_ORDER_4K;
-}
-
-int physmap_release(struct domain *d, gfn_t gfn, unsigned int order)
-{
-    const uint64_t nr = 1ULL << order;
-
-    for (uint64_t done = 0; done < nr;) {
-        const struct p2m_entry e = p2m_lookup(d, _gfn(gfn.n + done));
-        const unsigned int piece = piece_order(&e, gfn.n + done, nr - done);
-        int rc;
-
-        if (!p2m_is_ram(e.type) || e.holds)
-            return -EINVAL;
-        rc = p2m_swap(d, _gfn(gfn.n + done), piece, INVALID_MFN, P2M_NONE, &e);
-        if (rc)
-            return rc;
-        /* No TLB has them any more, and nobody else can have taken them out. */
-        for (uint64_t k = 0; k < 1ULL << piece; k++)
-            (void)memory_release_frame(d, _mfn(e.mfn.n + k));
-        done += 1ULL << piece;
-    }
-    return 0;
-}
-
 /* --- one page at another place ---------------------------------------------------------------- */
 
 /* A page that is to appear, with a reference. */
@@ -81,24 +29,6 @@ struct source {
     gfn_t from; /* where it is; INVALID_GFN: nowhere */
     bool ours;  /* shared with the domain, no RAM of its own */
 };
-
-/* What an entry that is gone had: the domain's frame is freed, a page of ours only unmapped. */
-static void displaced(struct domain *d, gfn_t gfn, const struct p2m_entry *e)
-{
-    if (e->holds) {
-        if (p2m_is_ram(e->type) && m2p_get(e->mfn) == gfn.n)
-            m2p_set(e->mfn, M2P_INVALID);
-        p2m_entry_put(e);
-    } else if (p2m_is_ram(e->type)) {
-        (void)memory_release_frame(d, e->mfn);
-    }
-}
-
-/* Grants go by unmapping them, devices by who has put them there. */
-static bool may_displace(enum p2m_type t)
-{
-    return t != P2M_GRANT && t != P2M_GRANT_RO && t != P2M_MMIO;
-}
 
 static int source_of_ours(struct domain *d, mfn_t mfn, struct source *s)
 {
@@ -123,8 +53,10 @@ static int source_of_grants(struct domain *d, uint64_t idx, struct source *s)
 
 static int source_at(struct domain *d, gfn_t gfn, struct source *s)
 {
-    const struct p2m_entry e = p2m_lookup(d, gfn);
+    struct p2m_entry e = p2m_lookup(d, gfn);
 
+    if (e.type == P2M_POD && p2m_populate(d, gfn) == 0)
+        e = p2m_lookup(d, gfn);
     if (!p2m_is_ram(e.type))
         return -EINVAL;
     *s = (struct source){ .pg = mfn_to_page(e.mfn), .mfn = e.mfn, .from = gfn, .ours = e.holds };
@@ -170,7 +102,7 @@ static void go_back(struct domain *d, const struct source *s, const struct p2m_e
     if (was->type == P2M_NONE)
         return;
     m2p_set(s->mfn, s->from.n);
-    if (p2m_set(d, s->from, 0, s->mfn, was->type, NULL) == 0)
+    if (p2m_set(d, s->from, 0, s->mfn, was->type == P2M_LOGDIRTY ? P2M_RAM : was->type, NULL) == 0)
         return;
     m2p_set(s->mfn, M2P_INVALID);
     p2m_entry_put(was);
@@ -186,7 +118,7 @@ static int move(struct domain *d, struct source *s, gfn_t gfn)
         page_put(s->pg);
         return 0;
     }
-    rc = may_displace(there.type) ? leave(d, s, &was) : -EPERM;
+    rc = physmap_may_displace(there.type) ? leave(d, s, &was) : -EPERM;
     if (rc) {
         page_put(s->pg);
         return rc;
@@ -199,7 +131,7 @@ static int move(struct domain *d, struct source *s, gfn_t gfn)
         page_put(s->pg);
         return rc;
     }
-    displaced(d, gfn, &there);
+    physmap_displaced(d, gfn, &there, 0);
     if (!s->ours)
         page_put(s->pg); /* otherwise the entry has it */
     else if (was.type != P2M_NONE)
@@ -220,24 +152,28 @@ int physmap_move(struct domain *d, gfn_t from, gfn_t to)
     return add_one(d, XENMAPSPACE_gmfn, from.n, to);
 }
 
-/* A page of another domain's, readable and writable: never one that is a page table. */
-static int add_foreign(struct domain *d, struct domain *from, gfn_t theirs, gfn_t gfn)
+int physmap_add_foreign(struct domain *d, struct page *pg, gfn_t gfn)
 {
     const struct p2m_entry there = p2m_lookup(d, gfn);
-    struct page *pg;
-    int rc;
+    int rc = physmap_may_displace(there.type)
+                 ? p2m_swap(d, gfn, 0, page_to_mfn(pg), P2M_FOREIGN, &there) : -EPERM;
 
-    if (!may_displace(there.type))
-        return -EPERM;
-    pg = arch_gfn_to_page_get(from, theirs, true);
-    if (pg == NULL)
-        return -EINVAL;
-    rc = p2m_swap(d, gfn, 0, page_to_mfn(pg), P2M_FOREIGN, &there);
     if (rc)
         arch_page_put(pg, true);
     else
-        displaced(d, gfn, &there);
+        physmap_displaced(d, gfn, &there, 0);
     return rc;
+}
+
+/* A page of another domain's, readable and writable: never one that is a page table. */
+static int add_foreign(struct domain *d, struct domain *from, gfn_t theirs, gfn_t gfn)
+{
+    struct page *pg;
+
+    if (!physmap_may_displace(p2m_lookup(d, gfn).type))
+        return -EPERM;
+    pg = arch_gfn_to_page_get(from, theirs, true);
+    return pg ? physmap_add_foreign(d, pg, gfn) : -EINVAL;
 }
 
 static int remove_one(struct domain *d, gfn_t gfn)
@@ -245,13 +181,13 @@ static int remove_one(struct domain *d, gfn_t gfn)
     const struct p2m_entry e = p2m_lookup(d, gfn);
     int rc;
 
-    if (!p2m_is_ram(e.type) && e.type != P2M_FOREIGN)
-        return may_displace(e.type) ? -ENOENT : -EPERM;
+    if (!p2m_is_ram(e.type) && e.type != P2M_FOREIGN && e.type != P2M_POD)
+        return physmap_may_displace(e.type) ? -ENOENT : -EPERM;
     rc = p2m_swap(d, gfn, 0, INVALID_MFN, P2M_NONE, &e);
     if (rc)
         return rc;
-    if (e.holds)
-        displaced(d, gfn, &e);
+    if (e.holds || e.type == P2M_POD)
+        physmap_displaced(d, gfn, &e, 0);
     else /* still the domain's: it has not given it back */
         m2p_set(e.mfn, M2P_INVALID);
     return 0;

@@ -16,6 +16,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/log.h>
+#include <hv/memory.h>
 #include <hv/page.h>
 #include <hv/softirq.h>
 
@@ -314,4 +315,19 @@ bool page_clear_allocated(struct page *pg)
         return false;
     page_put(pg);
     return true;
+}
+
+int memory_release_frame(struct domain *d, mfn_t mfn)
+{
+    struct page *pg = mfn_to_page(mfn);
+
+    if (pg == NULL || !page_get(pg, d))
+        return -EINVAL;
+    if ((pg->ref & PAGE_XEN) || !page_clear_allocated(pg)) {
+        page_put(pg);
+        return -EINVAL;
+    }
+    m2p_set(mfn, M2P_INVALID);
+    page_put(pg);
+    return 0;
 }

@@ -64,6 +64,10 @@
     K(KEEP, T, P domid) K(KEEP, T, P type) K(KEEP, T, P id) K(KEEP, T, P nr_frames) \
     K(KEEP, T, P pad) K(U64, T, P frame) K(ULONG, T, P frame_list)
 
+#define FIELDS_xen_pod_target(K, S, T, P) \
+    K(U64, T, P target_pages) K(U64, T, P tot_pages) K(U64, T, P pod_cache_pages) \
+    K(U64, T, P pod_entries) K(KEEP, T, P domid)
+
 /* --- grant_table.h ---------------------------------------------------------------------------- */
 
 #define FIELDS_gnttab_map_grant_ref(K, S, T, P) \
@@ -195,7 +199,7 @@
     X(xen_memory_reservation) X(xen_memory_exchange) X(xen_memory_domain) \
     X(xen_machphys_mfn_list) X(xen_machphys_mapping) X(xen_add_to_physmap) \
     X(xen_add_to_physmap_batch) X(xen_remove_from_physmap) X(xen_memory_map) \
-    X(xen_foreign_memory_map) X(xen_mem_acquire_resource) \
+    X(xen_foreign_memory_map) X(xen_mem_acquire_resource) X(xen_pod_target) \
     X(gnttab_map_grant_ref) X(gnttab_unmap_grant_ref) X(gnttab_setup_table) X(gnttab_transfer) \
     X(gnttab_copy_ptr) X(gnttab_copy) X(gnttab_query_size) X(gnttab_unmap_and_replace) \
     X(gnttab_set_version) X(gnttab_get_status_frames) X(gnttab_get_version) \

@@ -58,12 +58,23 @@ unsigned int memory_max_order(const struct domain *d);
  */
 int memory_release_frame(struct domain *d, mfn_t mfn);
 
-/* New frames at gfn and on, where there is no memory yet: -EBUSY. -ENOMEM, -EINVAL. */
+/*
+ * New frames at gfn and on, in the place of what is there, as physmap_move(). -ENOMEM, -EINVAL;
+ * -EPERM: a grant is there.
+ */
 int physmap_populate(struct domain *d, gfn_t gfn, unsigned int order, uint32_t flags) must_check;
 /* Its own frames at gfn and on are taken out and freed; what was done before an error stays so. */
 int physmap_release(struct domain *d, gfn_t gfn, unsigned int order) must_check;
 /* The page at one gfn goes to another, and what was there is given up: as XENMAPSPACE_gmfn. */
 int physmap_move(struct domain *d, gfn_t from, gfn_t to) must_check;
+/* Nothing is at gfn and on afterwards: what was there is given up. -EPERM as above. */
+int physmap_vacate(struct domain *d, gfn_t gfn, unsigned int order) must_check;
+/*
+ * A page of another's or of ours, for which the caller has a page and a writable type reference, in
+ * the place of what is there: the references are the entry's, or dropped. -EPERM, -ENOMEM, -EINVAL.
+ */
+struct page;
+int physmap_add_foreign(struct domain *d, struct page *pg, gfn_t gfn) must_check;
 /*
  * Implemented by the architecture, resources that only it knows: frames that one may have, 0 if d
  * has none such; and its i-th frame (-ENOENT, -EPERM, -EINVAL, -ENOMEM).

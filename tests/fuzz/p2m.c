@@ -156,6 +156,9 @@ static void give_reference(const struct said *c, unsigned int i)
     entries[i]++;
 }
 
+/* A write that is noted makes the one of the other. */
+static bool was_watched(enum p2m_type t) { return t == P2M_RAM || t == P2M_LOGDIRTY; }
+
 /* The change was made, or not. old, if not NULL, is what was there. */
 static void outcome(struct said *c, int rc, const struct p2m_entry *old, bool care, uint64_t before,
                     unsigned int flushes)
@@ -178,7 +181,8 @@ static void outcome(struct said *c, int rc, const struct p2m_entry *old, bool ca
     if (old && old->type != P2M_NONE) {
         const struct said s = model_at(c->first);
 
-        require(old->type == s.type && old->mfn.n == s.mfn);
+        require((old->type == s.type || (was_watched(old->type) && was_watched(s.type))) &&
+                old->mfn.n == s.mfn);
     }
     if (old)
         gone(old);
@@ -266,12 +270,29 @@ static void change(const uint8_t *in)
     outcome(&c, rc, rc || !(in[0] & 3) ? NULL : &old, in[0] & 3, before, flushes);
 }
 
+/* A watched page was got for writing: it is RAM now, or all of its leaf if that was not split. */
+static void written(uint64_t gfn, const struct p2m_entry *was)
+{
+    struct said c = { .first = gfn, .end = gfn + 1, .type = P2M_RAM, .mfn = was->mfn.n };
+    const uint64_t leaf = ROUND_DOWN(gfn, BIT(was->order));
+
+    if (was->order && p2m_lookup(d, _gfn(gfn)).order == was->order) {
+        c.mfn -= gfn - leaf;
+        c.first = leaf;
+        c.end = leaf + BIT(was->order);
+    }
+    said[nr_said++] = c;
+}
+
 static void page(const uint8_t *in)
 {
     const uint64_t gfn = pick_gfn(in);
+    const struct p2m_entry was = p2m_lookup(d, _gfn(gfn));
     enum p2m_type type;
     struct page *pg = p2m_page_get(d, _gfn(gfn), in[5] & 1, &type);
 
+    if (was.type == P2M_LOGDIRTY && (in[5] & 1))
+        written(gfn, &was);
     require(type == model_at(gfn).type);
     last = p2m_lookup(d, _gfn(gfn));
     if (pg) {

@@ -147,6 +147,41 @@ struct page *p2m_page_get(struct domain *d, gfn_t gfn, bool write, enum p2m_type
     return pg && page_get(pg, d) ? pg : NULL;
 }
 
+int p2m_populate(struct domain *d, gfn_t gfn)
+{
+    if (gfn.n < DW_GFNS && dw_p2m[gfn.n].type == P2M_POD)
+        dw_ram(gfn.n);
+    return 0;
+}
+
+void p2m_mark_dirty(struct domain *d, gfn_t gfn)
+{
+    if (gfn.n < DW_GFNS && dw_p2m[gfn.n].type == P2M_LOGDIRTY)
+        dw_p2m[gfn.n].type = P2M_RAM;
+}
+
+int p2m_buffer_watch(struct domain *d, gfn_t first, uint64_t nr)
+{
+    struct p2m_dirty *t = &d->arch.hvm->p2m.dirty;
+    const bool same = t->nr == nr && t->first == first.n;
+
+    if (first.n >= DW_GFNS)
+        return -EINVAL;
+    t->first = first.n;
+    t->nr = nr;
+    t->active = nr > 0;
+    return same;
+}
+
+/* Every third page. */
+void p2m_buffer_read(struct domain *d, uint64_t from, uint64_t nr, uint64_t bits[])
+{
+    memset(bits, 0, DIV_ROUND_UP(nr, 64) * sizeof(*bits));
+    for (uint64_t i = 0; i < nr; i++)
+        if ((from + i) % 3 == 0)
+            bits[i / 64] |= BIT(i % 64);
+}
+
 struct page *dw_ram(uint64_t gfn)
 {
     struct page *pg = world_frame(dw_dom);
@@ -235,6 +270,8 @@ long dw_dm_op(struct xen_dm_op *op, void *extra, size_t extra_size)
     while (rc == -ERESTART);
     world_run(was);
     *op = op_buffer;
+    if (extra)
+        memcpy(extra, extra_buffer, extra_size);
     return rc;
 }
 

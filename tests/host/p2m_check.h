@@ -10,6 +10,7 @@
 
 struct p2m_count {
     uint64_t nr[3];
+    uint64_t on_demand;
     uint32_t tables;
 };
 
@@ -50,6 +51,8 @@ static const char *p2m_check_table(const struct p2m *p, const pte_t *table, unsi
         } else if (table[i].v) {
             wrong = p2m_check_leaf(p, table[i], level, gfn);
             n->nr[(level - 1) & 3]++;
+            if (p2m_pte_type(table[i]) == P2M_POD)
+                n->on_demand += p2m_reach(level);
         }
     }
     return wrong;
@@ -68,6 +71,8 @@ static const char *p2m_check(const struct domain *d)
         return "tables in use are not as many as counted, or more than allowed";
     if (memcmp(n.nr, p->nr, sizeof(n.nr)))
         return "leaves are not as many as counted";
+    if (n.on_demand != p->pod.entries)
+        return "entries on demand are not as many as counted";
     return p->detached ? "a table waits to be freed" : NULL;
 }
 

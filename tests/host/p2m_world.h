@@ -25,6 +25,7 @@ static struct {
     uint64_t watch_refs;
     unsigned int tables;     /* detached, waiting */
     bool tables_in_use;      /* none of these had been given back */
+    void (*then)(void);      /* what the test's TLB does */
 } flushed;
 
 static unsigned int detached_tables(const struct p2m *p, bool *all_in_use)
@@ -44,6 +45,8 @@ void hvm_flush_tlb(struct domain *d)
     flushed.tables_in_use = true;
     flushed.tables = detached_tables(&d->arch.hvm->p2m, &flushed.tables_in_use);
     flushed.watch_refs = flushed.watch ? flushed.watch->ref & PAGE_REF_COUNT : 0;
+    if (flushed.then)
+        flushed.then();
 }
 
 static inline void p2m_machine_start(void)

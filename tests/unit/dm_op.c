@@ -285,22 +285,75 @@ static void test_memory(void)
         CHECK(world.preempts > 3);
         end();
     }
-    TEST("what is not there says so")
+    TEST("the frame buffer: all of it at the first call, then what was written")
     {
         start();
-        uint64_t bitmap = 0;
+        uint64_t bitmap[4] = { 0 };
 
         op = (struct xen_dm_op){ .op = XEN_DMOP_track_dirty_vram };
         CHECK_EQ(dw_dm_op(&op, NULL, 0), -EINVAL);
-        CHECK_EQ(dw_dm_op(&op, &bitmap, 8), 0);
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), 0);
         op.u.track_dirty_vram.nr = 64;
-        CHECK_EQ(dw_dm_op(&op, &bitmap, 8), -ENODATA);
-        op.u.track_dirty_vram.nr = 65;
-        CHECK_EQ(dw_dm_op(&op, &bitmap, 8), -EINVAL);
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), 0);
+        CHECK(bitmap[0] == ~0ULL && bitmap[1] == 0);
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), 0);
+        CHECK(bitmap[0] == 0x9249249249249249 && bitmap[1] == 0);
+        op.u.track_dirty_vram.nr = 65; /* another: the last byte is whole */
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), -EINVAL);
+        CHECK_EQ(dw_dm_op(&op, bitmap, 9), 0);
+        CHECK(bitmap[0] == ~0ULL && bitmap[1] == 0xff);
+        CHECK_EQ(dw_dm_op(&op, bitmap, 9), 0);
+        CHECK(bitmap[1] == 0);
         op.u.track_dirty_vram.nr = ~0U;
-        CHECK_EQ(dw_dm_op(&op, &bitmap, 8), -EINVAL);
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), -EINVAL);
+        op.u.track_dirty_vram.nr = 1;
+        op.u.track_dirty_vram.first_pfn = DW_GFNS;
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), -EINVAL);
+        op.u.track_dirty_vram.pad = 1;
+        CHECK_EQ(dw_dm_op(&op, bitmap, 8), -EINVAL);
         CHECK_EQ(OP(pin_memory_cacheattr, pin_memory_cacheattr, .type = 6), -EOPNOTSUPP);
-        CHECK_EQ(OP(modified_memory, modified_memory, .nr_extents = 1), 0);
+        end();
+    }
+    TEST("memory that the device model has written to")
+    {
+        struct xen_dm_op_modified_memory_extent ext[3] = {
+            { .nr = 2, .first_pfn = 4 }, { .nr = 0, .first_pfn = 9 }, { .nr = 600, .first_pfn = 20 }
+        };
+
+        start();
+        for (unsigned int i = 0; i < DW_GFNS; i++) {
+            dw_ram(i);
+            dw_p2m[i].type = P2M_LOGDIRTY;
+        }
+        op = (struct xen_dm_op){ .op = XEN_DMOP_modified_memory };
+        op.u.modified_memory.nr_extents = 3;
+        CHECK_EQ(dw_dm_op(&op, ext, sizeof(ext)), 0); /* nobody asks */
+        CHECK_EQ(dw_p2m[4].type, P2M_LOGDIRTY);
+        CHECK_EQ(dw_dm_op(&op, ext, sizeof(ext) - 1), -EINVAL);
+        CHECK_EQ(dw_dm_op(&op, NULL, 0), -EINVAL);
+        dw_dom->arch.hvm->p2m.dirty.active = true;
+        world.preempt_at = 1;
+        CHECK_EQ(dw_dm_op(&op, ext, sizeof(ext)), 0);
+        CHECK(world.preempts > 2);
+        for (unsigned int i = 0; i < DW_GFNS; i++)
+            CHECK_EQ(dw_p2m[i].type == P2M_RAM, i == 4 || i == 5 || (i >= 20 && i < 620));
+        world.preempt_at = 0;
+        op.u.modified_memory.nr_extents = 3;
+        ext[2].first_pfn = DW_GFNS - 599;
+        CHECK_EQ(dw_dm_op(&op, ext, sizeof(ext)), -EINVAL);
+        ext[2].first_pfn = ~0ULL;
+        CHECK_EQ(dw_dm_op(&op, ext, sizeof(ext)), -EINVAL);
+        ext[2].first_pfn = 20;
+        ext[2].pad = 1;
+        CHECK_EQ(dw_dm_op(&op, ext, sizeof(ext)), -EINVAL);
+        end();
+    }
+    TEST("memory that gets its frame on demand has it before its type changes")
+    {
+        start();
+        dw_p2m[7] = (struct p2m_entry){ .mfn = INVALID_MFN, .type = P2M_POD };
+        CHECK_EQ(mem_type(7, 1, HVMMEM_ram_ro), 0);
+        CHECK_EQ(dw_p2m[7].type, P2M_RAM_RO);
         end();
     }
 }

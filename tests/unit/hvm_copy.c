@@ -49,6 +49,10 @@ struct p2m_entry p2m_lookup(struct domain *d, gfn_t gfn)
     return (struct p2m_entry){ .type = gfn.n < PAGES ? physmap[gfn.n] : P2M_NONE };
 }
 
+static uint32_t marked; /* pages, as bits */
+
+void p2m_mark_dirty(struct domain *d, gfn_t gfn) { marked |= 1U << gfn.n; }
+
 struct page *p2m_page_get(struct domain *d, gfn_t gfn, bool write, enum p2m_type *type)
 {
     const enum p2m_type t = p2m_lookup(d, gfn).type;
@@ -252,7 +256,9 @@ static void test_guest(void)
     TEST("by guest-physical addresses")
     {
         start();
+        marked = 0;
         CHECK_EQ(hvm_copy_to_phys(&dom, 0x5ff0, data, 64), 0);
+        CHECK_EQ(marked, 3U << 5);
         CHECK_EQ(hvm_copy_from_phys(&dom, back, 0x5ff0, 64), 0);
         CHECK(!memcmp(data, back, 64));
         CHECK_EQ(hvm_copy_from_phys(&dom, back, 0xcfff, 2), -EFAULT);

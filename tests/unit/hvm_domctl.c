@@ -70,6 +70,8 @@ struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable_typ
     return gfn.n == 5 ? (struct page *)page : NULL;
 }
 
+int p2m_log_op(struct domain *d, struct xen_domctl_shadow_op *o) { return 79; }
+
 int p2m_set_pool(struct domain *d, uint64_t pages)
 {
     pool_asked = pages;
@@ -239,8 +241,19 @@ static void test_domain(void)
         op.u.shadow_op.mb = ~0U;
         CHECK_EQ(call(XEN_DOMCTL_shadow_op), 0);
         CHECK_EQ(pool_asked, (uint64_t)~0U << 8);
-        op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_PEEK;
-        CHECK_EQ(call(XEN_DOMCTL_shadow_op), -EOPNOTSUPP);
+        for (unsigned int i = 0; i < 5; i++) {
+            static const uint32_t log_ops[] = {
+                XEN_DOMCTL_SHADOW_OP_OFF, XEN_DOMCTL_SHADOW_OP_ENABLE,
+                XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, XEN_DOMCTL_SHADOW_OP_CLEAN,
+                XEN_DOMCTL_SHADOW_OP_PEEK
+            };
+
+            op.u.shadow_op.op = log_ops[i];
+            CHECK_EQ(call(XEN_DOMCTL_shadow_op), 79);
+            CHECK(copy_back);
+        }
+        op.u.shadow_op.op = XEN_DOMCTL_SHADOW_OP_ENABLE_TEST;
+        CHECK_EQ(call(XEN_DOMCTL_shadow_op), -EINVAL);
         op.u.shadow_op.op = 999;
         CHECK_EQ(call(XEN_DOMCTL_shadow_op), -EINVAL);
         CHECK_EQ(ctx_end(), 0);
@@ -278,8 +291,30 @@ static void test_domain(void)
     }
 }
 
+/* Nothing of memory that is paged out, shared, watched or seen in several ways. */
+static void test_not_there(void)
+{
+    static const uint32_t cmds[] = {
+        XEN_DOMCTL_vm_event_op, XEN_DOMCTL_mem_sharing_op, XEN_DOMCTL_set_access_required,
+        XEN_DOMCTL_audit_p2m, XEN_DOMCTL_monitor_op, XEN_DOMCTL_debug_op, XEN_DOMCTL_psr_cmt_op,
+        XEN_DOMCTL_vmtrace_op, XEN_DOMCTL_set_broken_page_p2m,
+    };
+
+    TEST("what is not there says so")
+    {
+        start(HW_HVM);
+        for (unsigned int i = 0; i < ARRAY_SIZE(cmds); i++) {
+            memset(&op, 0, sizeof(op));
+            CHECK_EQ(call(cmds[i]), -ENOSYS);
+            CHECK(!copy_back);
+        }
+        CHECK_EQ(ctx_end(), 0);
+    }
+}
+
 int main(void)
 {
+    test_not_there();
     test_context();
     test_vcpu();
     test_domain();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: core/memory.c core/memory_physmap.c core/memory_exchange.c core/memory_map.c */
+/* links: core/memory_extent.c */
 /* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
@@ -8,6 +9,7 @@
 /* memory_op on an HVM domain, by itself, a privileged PV domain, and others. */
 #include "check.h"
 
+#include "../host/caller32.h"
 #include "../host/p2m_world.h"
 
 #include <hv/errno.h>
@@ -35,6 +37,7 @@ static struct {
     struct xen_memory_exchange x;
     struct xen_foreign_memory_map fm;
     struct xen_mem_acquire_resource res;
+    struct xen_pod_target pod;
     struct e820entry e820[2];
 } g;
 
@@ -202,17 +205,36 @@ static void reservations(void)
         CHECK_EQ(ask(OTHER, XENMEM_maximum_gpfn), E(-EPERM));
         end();
     }
-    TEST("where there is memory, or no table for it, an extent fails and costs nothing") {
+    TEST("where there is memory, the new frames take its place, but not that of grants") {
+        struct page *pg, *was;
+
         begin();
         CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2 + 3, 0), 1);
-        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2 + 3, 0), 0);
-        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2, 9), 0);
+        was = mfn_to_page(at(MB2 + 3).mfn);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2 + 3, 0), 1);
+        CHECK(was->owner == DOMID_NONE && dom[HVM]->tot_pages == 1);
+        CHECK_EQ(add(HVM, XENMAPSPACE_shared_info, 0, MB2 + 4, 0), 0);
+        flushed.nr = 0;
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2, 9), 1);
+        CHECK(at(MB2 + 3).order == 9 && refs(dom[HVM]->shared_info) == 1);
+        CHECK(dom[HVM]->tot_pages == MB2 && flushed.nr > 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2, 9), 1);
+        CHECK_EQ(dom[HVM]->tot_pages, MB2);
+        pg = page_alloc_for(dom[OTHER], 0, 0);
+        CHECK(pg && page_get(pg, dom[OTHER]));
+        CHECK_EQ(p2m_set(dom[HVM], _gfn(3 * MB2 + 9), 0, page_to_mfn(pg), P2M_GRANT, NULL), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 3 * MB2 + 9, 0), 0);
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 3 * MB2, 9), 0);
+        CHECK(dom[HVM]->tot_pages == MB2 && at(3 * MB2 + 9).type == P2M_GRANT);
+        end();
+    }
+    TEST("without room or a table for it, an extent fails and costs nothing") {
+        begin();
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, MB2 + 3, 0), 1);
         CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 1ULL << 40, 0), 0);
         CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 0, 10), 0); /* its own limit */
         CHECK_EQ(p2m_set_pool(dom[HVM], 0), 0);
         CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 1 << 20, 0), 0);
-        g.r.mem_flags = XENMEMF_populate_on_demand;
-        CHECK_EQ(memory_op(PRIV, XENMEM_populate_physmap, &g.r), 0);
         CHECK_EQ(one_extent(OTHER, XENMEM_populate_physmap, 0x50, 0), 0);
         CHECK_EQ(dom[HVM]->tot_pages, 1);
         end();
@@ -381,6 +403,191 @@ static void resources(void)
     }
 }
 
+/* A translated caller names the places. It is the other domain's resource. */
+static void resources_placed(void)
+{
+    TEST("a translated caller gets a resource's frames into its physmap") {
+        void *theirs[2] = { NULL, NULL };
+
+        begin();
+        for (unsigned int i = 0; i < 2; i++) {
+            theirs[i] = grant_frame[i];
+            grant_frame[i] = hv_page_alloc(0);
+            page_share_with(grant_frame[i], dom[OTHER], true);
+        }
+        dom[HVM]->is_privileged = true;
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 31, 0), 1);
+        g.list[0] = 30;
+        g.list[1] = 31;
+        CHECK_EQ(acquire(HVM, 3, 0, 2, true), E(-EPERM)); /* its own */
+        g.res.domid = OTHER;
+        CHECK_EQ(memory_op(HVM, XENMEM_acquire_resource, &g.res), 0);
+        CHECK(at(30).type == P2M_FOREIGN && mfn_eq(at(30).mfn, frame_of(grant_frame[0])));
+        CHECK(at(31).type == P2M_FOREIGN && mfn_eq(at(31).mfn, frame_of(grant_frame[1])));
+        CHECK(g.list[0] == 30 && refs(grant_frame[0]) == 2 && dom[HVM]->tot_pages == 0);
+        CHECK_EQ(memory_op(HVM, XENMEM_acquire_resource, &g.res), 0); /* again */
+        CHECK_EQ(refs(grant_frame[0]), 2);
+        CHECK_EQ(take(HVM, 30), 0);
+        CHECK_EQ(refs(grant_frame[0]), 1);
+        g.list[0] = 1ULL << 50;
+        CHECK_EQ(memory_op(HVM, XENMEM_acquire_resource, &g.res), E(-EINVAL));
+        CHECK_EQ(refs(grant_frame[0]), 1);
+        g.res.type = XENMEM_resource_vmtrace_buf;
+        CHECK_EQ(memory_op(HVM, XENMEM_acquire_resource, &g.res), E(-EINVAL));
+        CHECK_EQ(take(HVM, 31), 0);
+        for (unsigned int i = 0; i < 2; i++) {
+            unshare(grant_frame[i]);
+            grant_frame[i] = theirs[i];
+        }
+        end();
+    }
+}
+
+static long pod(unsigned int who, uint32_t op, domid_t id, uint64_t target)
+{
+    g.pod = (struct xen_pod_target){ .domid = id, .target_pages = target };
+    return memory_op(who, op, &g.pod);
+}
+
+static long mark_pod(unsigned int who, uint64_t gfn, unsigned int order)
+{
+    g.list[0] = gfn;
+    g.r = (struct xen_memory_reservation){ .extent_start = { g.list }, .nr_extents = 1,
+                                           .extent_order = order, .domid = HVM,
+                                           .mem_flags = XENMEMF_populate_on_demand };
+    return memory_op(who, XENMEM_populate_physmap, &g.r);
+}
+
+static void on_demand(void)
+{
+    TEST("populate on demand: made by the toolstack, filled by accesses, ballooned down") {
+        begin();
+        arena.preempt_at = 3;
+        CHECK_EQ(pod(OTHER, XENMEM_set_pod_target, HVM, 600), E(-EPERM));
+        CHECK_EQ(pod(HVM, XENMEM_get_pod_target, DOMID_SELF, 0), E(-EPERM));
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, OTHER, 600), E(-EINVAL)); /* PV */
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, 99, 600), E(-ESRCH));
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, HVM, 3001), E(-EINVAL));
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, HVM, 600), 0);
+        CHECK(g.pod.tot_pages == 600 && g.pod.pod_cache_pages == 600 && g.pod.pod_entries == 0);
+        CHECK(restarts > 10);
+        CHECK_EQ(mark_pod(HVM, 0, 9), 0); /* not oneself */
+        CHECK_EQ(mark_pod(PRIV, 0, 9), 1);
+        CHECK_EQ(mark_pod(PRIV, MB2, 9), 1);
+        CHECK_EQ(mark_pod(PRIV, 2 * MB2, 0), 1);
+        CHECK_EQ(one_extent(PRIV, XENMEM_populate_physmap, 3 * MB2, 0), 1);
+        CHECK_EQ(mark_pod(PRIV, 3 * MB2, 0), 0); /* there is memory */
+        CHECK_EQ(pod(PRIV, XENMEM_get_pod_target, HVM, 0), 0);
+        CHECK(g.pod.tot_pages == 601 && g.pod.pod_cache_pages == 600 &&
+              g.pod.pod_entries == 1025);
+        CHECK_EQ(ask(HVM, XENMEM_maximum_gpfn), 3 * MB2);
+        CHECK_EQ(ask(HVM, XENMEM_current_reservation), 601);
+        CHECK_EQ(p2m_populate(dom[HVM], _gfn(5)), 0);
+        CHECK(at(5).order == 9 && m2p_get(at(5).mfn) == 5);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, MB2, 9), 1); /* the balloon */
+        CHECK_EQ(pod(PRIV, XENMEM_get_pod_target, HVM, 0), 0);
+        CHECK(g.pod.tot_pages == 514 && g.pod.pod_cache_pages == 1 && g.pod.pod_entries == 1);
+        CHECK_EQ(add(HVM, XENMAPSPACE_gmfn, 2 * MB2, 40 * MB2, 0), 0); /* gets a frame for that */
+        CHECK(at(40 * MB2).type == P2M_RAM && at(2 * MB2).type == P2M_NONE);
+        CHECK_EQ(dom[HVM]->tot_pages, 514);
+        end();
+    }
+    TEST("what the balloon gives back fills the cache while that is short") {
+        mfn_t a;
+
+        begin();
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, HVM, 4), 0);
+        for (unsigned int i = 0; i < 8; i++)
+            CHECK_EQ(mark_pod(PRIV, i, 0), 1);
+        for (unsigned int i = 0; i < 4; i++)
+            CHECK_EQ(p2m_populate(dom[HVM], _gfn(i)), 0);
+        a = at(2).mfn;
+        memset(page_map(a), 0x5a, PAGE_SIZE);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, 2, 0), 1);
+        CHECK_EQ(dom[HVM]->tot_pages, 4);
+        CHECK_EQ(m2p_get(a), M2P_INVALID);
+        CHECK_EQ(p2m_populate(dom[HVM], _gfn(7)), 0);
+        CHECK(mfn_eq(at(7).mfn, a));
+        CHECK_EQ(*(const char *)page_map(a), 0); /* zeroed */
+        CHECK_EQ(one_extent(HVM, XENMEM_populate_physmap, 5, 0), 1); /* in an entry's place */
+        CHECK_EQ(take(HVM, 6), 0);
+        CHECK_EQ(pod(PRIV, XENMEM_get_pod_target, HVM, 0), 0);
+        CHECK(g.pod.tot_pages == 5 && g.pod.pod_cache_pages == 0 && g.pod.pod_entries == 1);
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, HVM, 100), 0); /* more than there are entries */
+        CHECK(g.pod.tot_pages == 6 && g.pod.pod_cache_pages == 1);
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, HVM, 2), 0); /* never less: the balloon does it */
+        CHECK_EQ(g.pod.tot_pages, 6);
+        CHECK_EQ(one_extent(HVM, XENMEM_decrease_reservation, 4, 0), 1);
+        CHECK_EQ(dom[HVM]->tot_pages, 5); /* and the frame in the cache goes with its entry */
+        CHECK_EQ(pod(PRIV, XENMEM_set_pod_target, HVM, 100), 0); /* nothing on demand any more */
+        CHECK_EQ(g.pod.tot_pages, 5);
+        end();
+    }
+}
+
+/* What an HVM domain gets from each operation, with no argument that could be good. */
+static const struct { uint32_t op; int64_t rc; } answers[] = {
+    { XENMEM_increase_reservation, 0 }, { XENMEM_decrease_reservation, 0 },
+    { XENMEM_populate_physmap, 0 }, { XENMEM_maximum_ram_page, (P2M_RAM_END >> PAGE_SHIFT) - 1 },
+    { XENMEM_current_reservation, -EFAULT }, { XENMEM_maximum_reservation, -EFAULT },
+    { XENMEM_machphys_mfn_list, -ENOSYS }, { XENMEM_add_to_physmap, -EFAULT },
+    { XENMEM_memory_map, -ENOSYS }, /* none was set */
+    { XENMEM_machine_memory_map, -ENOSYS }, { XENMEM_exchange, -EOPNOTSUPP },
+    { XENMEM_machphys_mapping, -ENOSYS }, { XENMEM_set_memory_map, -EPERM },
+    { XENMEM_maximum_gpfn, -EFAULT }, { XENMEM_remove_from_physmap, -EFAULT },
+    { XENMEM_set_pod_target, -EPERM }, { XENMEM_get_pod_target, -EPERM },
+    { XENMEM_get_sharing_freed_pages, -ENOSYS }, { XENMEM_get_sharing_shared_pages, -ENOSYS },
+    { XENMEM_paging_op, -ENOSYS }, { XENMEM_access_op, -ENOSYS }, { XENMEM_sharing_op, -ENOSYS },
+    { XENMEM_add_to_physmap_batch, -EFAULT }, { XENMEM_claim_pages, -EPERM },
+    { XENMEM_machphys_compat_mfn_list, -ENOSYS }, { XENMEM_get_vnumainfo, -EOPNOTSUPP },
+    { XENMEM_reserved_device_memory_map, -ENOSYS }, { XENMEM_acquire_resource, -EPERM },
+    { 29, -ENOSYS }, { 63, -ENOSYS },
+};
+
+/* A 32-bit HVM domain's argument, in its layout meanwhile. */
+#define CALL32(op, arg, l)                          \
+    ({                                              \
+        long rc_;                                   \
+        caller32_narrow(arg, 1, l);                 \
+        rc_ = memory_op(HVM, op, arg);              \
+        caller32_widen(arg, 1, l);                  \
+        rc_;                                        \
+    })
+
+static void of_translated_callers(void)
+{
+    TEST("each operation, of an HVM domain's 64-bit and 32-bit code") {
+        begin();
+        for (unsigned int width = 0; width < 2; width++) {
+            dom[HVM]->vcpu[0]->call_is_32bit = width;
+            for (unsigned int i = 0; i < ARRAY_SIZE(answers); i++)
+                CHECK_EQ(memory_op(HVM, answers[i].op, NULL), E(answers[i].rc));
+        }
+        end();
+    }
+    TEST("arguments of 32-bit code") {
+        begin();
+        dom[HVM]->vcpu[0]->call_is_32bit = true;
+        g.list[0] = 77 | 78ULL << 32;
+        g.r = (struct xen_memory_reservation){ .extent_start = { g.list }, .nr_extents = 2,
+                                               .domid = DOMID_SELF };
+        CHECK_EQ(CALL32(XENMEM_populate_physmap, &g.r, &compat_xen_memory_reservation), 2);
+        CHECK(at(77).type == P2M_RAM && at(78).type == P2M_RAM);
+        g.a = (struct xen_add_to_physmap){ .domid = DOMID_SELF, .space = XENMAPSPACE_gmfn_range,
+                                           .idx = 77, .gpfn = 0xf0000, .size = 2 };
+        CHECK_EQ(CALL32(XENMEM_add_to_physmap, &g.a, &compat_xen_add_to_physmap), 0);
+        CHECK(at(77).type == P2M_NONE && at(0xf0001).type == P2M_RAM);
+        g.md.domid = DOMID_SELF;
+        CHECK_EQ(CALL32(XENMEM_maximum_gpfn, &g.md, &compat_xen_memory_domain), 0xf0001);
+        g.rm = (struct xen_remove_from_physmap){ .domid = DOMID_SELF, .gpfn = 0xf0001 };
+        CHECK_EQ(CALL32(XENMEM_remove_from_physmap, &g.rm, &compat_xen_remove_from_physmap), 0);
+        g.list[0] = 0xf0000;
+        CHECK_EQ(CALL32(XENMEM_decrease_reservation, &g.r, &compat_xen_memory_reservation), 1);
+        CHECK_EQ(dom[HVM]->tot_pages, 1);
+        end();
+    }
+}
+
 static void moves(void)
 {
     TEST("a frame moves to another gfn: it is never at two, and what was there is freed") {
@@ -490,6 +697,9 @@ int main(void)
     reservations();
     special();
     resources();
+    resources_placed();
+    on_demand();
+    of_translated_callers();
     moves();
     return check_exit();
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+/* links: core/memory_extent.c */
 /* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
@@ -205,12 +206,13 @@ static void grants(void)
         begin();
         mfn = page_to_mfn(ram[2]);
         CHECK_EQ(hvm_gnttab_map(h, gpa + 1, mfn, 0), (uint64_t)GNTST_general_error);
-        CHECK_EQ(hvm_gnttab_map(h, 0x100000, mfn, 0), (uint64_t)GNTST_general_error); /* RAM */
         CHECK_EQ(hvm_gnttab_map(h, ~0xfffULL, mfn, 0), (uint64_t)GNTST_general_error);
         CHECK_EQ(ram[2]->ref & PAGE_REF_COUNT, 2);
         CHECK_EQ(hvm_gnttab_map(h, gpa, mfn, GNTMAP_readonly), GNTST_okay);
         CHECK_EQ(ram[2]->ref & PAGE_REF_COUNT, 3);
         CHECK_EQ(p2m_lookup(h, _gfn(0x200)).type, P2M_GRANT_RO);
+        CHECK_EQ(hvm_gnttab_map(h, gpa, mfn, 0), (uint64_t)GNTST_general_error); /* a grant */
+        CHECK_EQ(ram[2]->ref & PAGE_REF_COUNT, 3);
         CHECK_EQ(hvm_gnttab_unmap(h, gpa, mfn, 0), (uint64_t)GNTST_general_error);
         CHECK_EQ(hvm_gnttab_unmap(h, gpa, _mfn(mfn.n + 1), GNTMAP_readonly),
                  (uint64_t)GNTST_general_error);
@@ -219,6 +221,22 @@ static void grants(void)
         CHECK_EQ(hvm_gnttab_unmap(h, gpa, mfn, GNTMAP_readonly), (uint64_t)GNTST_general_error);
         CHECK_EQ(ram[2]->ref & PAGE_REF_COUNT, 2);
         CHECK_EQ(p2m_lookup(h, _gfn(0x200)).type, P2M_NONE);
+        end();
+    }
+    TEST("a grant takes the place of memory, which is given up") {
+        mfn_t mfn, was;
+        uint32_t pages;
+
+        begin();
+        mfn = page_to_mfn(ram[2]);
+        was = p2m_lookup(h, _gfn(0x100)).mfn;
+        CHECK(p2m_lookup(h, _gfn(0x100)).type == P2M_RAM);
+        pages = h->tot_pages;
+        CHECK_EQ(hvm_gnttab_map(h, 0x100000, mfn, 0), GNTST_okay);
+        CHECK_EQ(p2m_lookup(h, _gfn(0x100)).type, P2M_GRANT);
+        CHECK(h->tot_pages == pages - 1 && mfn_to_page(was)->owner == DOMID_NONE);
+        CHECK_EQ(hvm_gnttab_unmap(h, 0x100000, mfn, 0), GNTST_okay);
+        CHECK_EQ(p2m_lookup(h, _gfn(0x100)).type, P2M_NONE);
         end();
     }
     TEST("a mapping that is never taken out ends with the physmap") {

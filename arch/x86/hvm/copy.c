@@ -22,6 +22,8 @@
 /* A page of the guest, mapped; two are closed in reverse order of their opening. */
 struct place {
     struct page *pg;  /* NULL: none */
+    struct domain *d; /* whose; NULL: it is only read */
+    gfn_t gfn;
     uint8_t *va;      /* of the first byte */
     bool drop;        /* a write that goes nowhere */
 };
@@ -37,7 +39,8 @@ static bool place_open(struct domain *d, uint64_t gpa, bool write, struct place 
     const gfn_t gfn = _gfn(gpa >> PAGE_SHIFT);
     enum p2m_type type = P2M_NONE;
 
-    *p = (struct place){ .pg = p2m_page_get(d, gfn, write, &type) };
+    *p = (struct place){ .pg = p2m_page_get(d, gfn, write, &type), .d = write ? d : NULL,
+                         .gfn = gfn };
     if (unlikely(!p->pg)) {
         p->drop = write && is_read_only(p2m_lookup(d, gfn).type);
         return p->drop;
@@ -55,7 +58,9 @@ static void place_close(const struct place *p)
     if (!p->pg)
         return;
     page_unmap(p->va);
-    page_put(p->pg);
+    page_put(p->pg); /* the barrier that p2m_is_logging() asks for */
+    if (p->d)
+        p2m_mark_dirty(p->d, p->gfn);
 }
 
 /* In one access where the processor would make one: other vcpus may look. */

@@ -10,37 +10,96 @@
 #include <arch/p2m.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/guest.h>
 #include <hv/memory.h>
 #include <hv/softirq.h>
+#include <lib/string.h>
 
 #define PAGES_A_TIME 256U /* between preemption points */
 #define MAX_VRAM_PAGES BIT(30 - PAGE_SHIFT)
 
-/*
- * There is no log of writes, so there is no answer to which pages of the frame buffer have changed.
- * -ENODATA says that, and QEMU draws all of it. Nothing to stop: 0 for no pages, which ends
- * tracking.
- */
+/* --- writes ----------------------------------------------------------------------------------- */
+
+/* Which pages of the frame buffer were written to since the last call: all, at the first. */
 int dm_track_dirty_vram(struct dm_call *c)
 {
     const struct xen_dm_op_track_dirty_vram *o = &c->op.u.track_dirty_vram;
+    uint64_t bits[P2M_BUFFER_PART / 64];
+    int watched;
 
     if (o->pad || c->nr_bufs < 2 || o->nr > MAX_VRAM_PAGES ||
         DIV_ROUND_UP(o->nr, 8) > c->buf[1].size)
         return -EINVAL;
-    return o->nr ? -ENODATA : 0;
+    watched = p2m_buffer_watch(c->d, _gfn(o->first_pfn), o->nr);
+    for (uint64_t i = 0, n; watched >= 0 && i < o->nr; i += n) {
+        n = MIN(o->nr - i, P2M_BUFFER_PART);
+        p2m_buffer_read(c->d, i, n, bits);
+        if (!watched)
+            memset(bits, 0xff, sizeof(bits));
+        if (guest_write(handle_addr(c->buf[1].h) + i / 8, bits, DIV_ROUND_UP(n, 8)))
+            return -EFAULT;
+    }
+    return MIN(watched, 0);
 }
 
-/* Nobody logs writes (saving is not there yet), so nobody is to be told. Nor does Xen look then. */
-int dm_modified_memory(struct dm_call *c) { return 0; }
+/* Marks pages of an extent from *done on: 0, or -ERESTART. */
+static int mark_extent(struct domain *d, const struct xen_dm_op_modified_memory_extent *e,
+                       uint32_t *done)
+{
+    const uint64_t max = p2m_max_gfn(d);
+
+    if (e->pad || e->first_pfn > max || (e->nr && e->nr - 1 > max - e->first_pfn))
+        return -EINVAL;
+    while (*done < e->nr) {
+        p2m_mark_dirty(d, _gfn(e->first_pfn + (*done)++));
+        if (*done % PAGES_A_TIME == 0 && preempt_wanted())
+            return -ERESTART;
+    }
+    *done = 0;
+    return 0;
+}
+
+/* The extents, from the last to the first: nr_extents says which is next, opaque where in it. */
+int dm_modified_memory(struct dm_call *c)
+{
+    struct xen_dm_op_modified_memory *o = &c->op.u.modified_memory;
+    struct xen_dm_op_modified_memory_extent e;
+
+    if (c->nr_bufs < 2 || o->nr_extents > c->buf[1].size / sizeof(e))
+        return -EINVAL;
+    if (!p2m_is_logging(&c->d->arch.hvm->p2m))
+        return 0; /* nobody is to be told */
+    for (; o->nr_extents > 0; o->nr_extents--) {
+        int rc;
+
+        if (guest_read(&e, guest_elem(handle_addr(c->buf[1].h), o->nr_extents - 1, sizeof(e)),
+                       sizeof(e)))
+            return -EFAULT;
+        rc = mark_extent(c->d, &e, &o->opaque);
+        if (rc)
+            return rc;
+        if (preempt_wanted()) {
+            o->nr_extents--;
+            return o->nr_extents ? -ERESTART : 0;
+        }
+    }
+    return 0;
+}
 
 /* --- types ------------------------------------------------------------------------------------ */
 
 static int change_one(struct domain *d, gfn_t gfn, enum p2m_type to)
 {
-    const struct p2m_entry e = p2m_lookup(d, gfn);
+    struct p2m_entry e = p2m_lookup(d, gfn);
 
-    if (e.type == to)
+    if (e.type == P2M_POD) {
+        int rc = p2m_populate(d, gfn);
+
+        if (rc)
+            return rc;
+        e = p2m_lookup(d, gfn);
+    }
+    if (e.type == to || (e.type == P2M_LOGDIRTY && to == P2M_RAM))
         return 0;
     if (e.type == P2M_NONE && to == P2M_MMIO_DM)
         return p2m_swap(d, gfn, P2M_ORDER_4K, INVALID_MFN, to, &e);
@@ -48,7 +107,7 @@ static int change_one(struct domain *d, gfn_t gfn, enum p2m_type to)
         return -EINVAL;
     if (to == P2M_MMIO_DM)
         return -EOPNOTSUPP; /* Not yet: RAM that does not show and comes back */
-    if ((to == P2M_IOREQ && e.type != P2M_RAM) || (e.type == P2M_IOREQ && to != P2M_RAM))
+    if ((to == P2M_IOREQ && e.type == P2M_RAM_RO) || (e.type == P2M_IOREQ && to != P2M_RAM))
         return -EINVAL;
     return p2m_change_type(d, gfn, e.type, to);
 }

@@ -159,7 +159,6 @@ static long set_pool_size(struct domain *d, struct xen_domctl *op)
     return p2m_set_pool(d, op->u.paging_mempool.size >> PAGE_SHIFT);
 }
 
-/* Not yet: which pages a guest has written to. */
 static long shadow_op(struct domain *d, struct xen_domctl *op)
 {
     struct xen_domctl_shadow_op *s = &op->u.shadow_op;
@@ -172,9 +171,10 @@ static long shadow_op(struct domain *d, struct xen_domctl *op)
         return p2m_set_pool(d, (uint64_t)s->mb << PAGES_TO_MB_SHIFT);
     case XEN_DOMCTL_SHADOW_OP_OFF:
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
     case XEN_DOMCTL_SHADOW_OP_CLEAN:
     case XEN_DOMCTL_SHADOW_OP_PEEK:
-        return -EOPNOTSUPP;
+        return p2m_log_op(d, s);
     default:
         return -EINVAL;
     }

@@ -59,6 +59,7 @@ static bool is_allowed(const struct p2m_entry *e, bool write)
     case P2M_RAM_RO:
     case P2M_GRANT_RO:
     case P2M_IOREQ:
+    case P2M_LOGDIRTY:
         return !write;
     default:
         return false;
@@ -67,10 +68,20 @@ static bool is_allowed(const struct p2m_entry *e, bool write)
 
 void hvm_nested_fault(struct vcpu *v, uint64_t gpa, bool write, bool table)
 {
-    const struct p2m_entry e = p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT));
+    const gfn_t gfn = _gfn(gpa >> PAGE_SHIFT);
+    const struct p2m_entry e = p2m_lookup(v->domain, gfn);
 
     if (is_allowed(&e, write))
         return;
+    /* Two that end here; if they are that no longer, the access says so again. */
+    if (e.type == P2M_POD) {
+        p2m_pod_fault(v->domain, gfn);
+        return;
+    }
+    if (e.type == P2M_LOGDIRTY) {
+        p2m_write_fault(v->domain, gfn);
+        return;
+    }
     if (table || e.type == P2M_GRANT_RO) {
         /* Its page tables are where none can be, or it has no right to write there. */
         hvm_inject(v, TRAP_GP, 0);

@@ -8,7 +8,9 @@
 #include <arch/p2m.h>
 #include <arch/page_type.h>
 #include <hv/domain.h>
+#include <hv/errno.h>
 #include <hv/gnttab.h>
+#include <hv/memory.h>
 
 static enum p2m_type type_of(uint32_t flags)
 {
@@ -18,11 +20,16 @@ static enum p2m_type type_of(uint32_t flags)
 int hvm_gnttab_map(struct domain *d, uint64_t gpa, mfn_t frame, uint32_t flags)
 {
     struct page *pg = mfn_to_page_known(frame);
+    const gfn_t gfn = _gfn(gpa >> PAGE_SHIFT);
+    int rc;
 
     if (gpa & PAGE_OFFSET_MASK)
         return GNTST_general_error;
     page_ref_again(pg);
-    if (p2m_set(d, _gfn(gpa >> PAGE_SHIFT), 0, frame, type_of(flags), NULL)) {
+    rc = p2m_set(d, gfn, 0, frame, type_of(flags), NULL);
+    if (rc == -EBUSY && physmap_vacate(d, gfn, 0) == 0) /* it was over memory */
+        rc = p2m_set(d, gfn, 0, frame, type_of(flags), NULL);
+    if (rc) {
         page_put(pg);
         return GNTST_general_error;
     }

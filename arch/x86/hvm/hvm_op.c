@@ -86,6 +86,8 @@ static uint16_t public_type(enum p2m_type t)
 {
     switch (t) {
     case P2M_RAM:
+    case P2M_LOGDIRTY:
+    case P2M_POD:
     case P2M_GRANT:
     case P2M_FOREIGN:
         return HVMMEM_ram_rw;

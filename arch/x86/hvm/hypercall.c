@@ -122,6 +122,7 @@ int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val)
     hvm_fill_hypercall_page(va);
     page_unmap(va);
     page_put(pg);
+    p2m_mark_dirty(v->domain, _gfn(val >> PAGE_SHIFT));
     hvm_latch_shared_info(v->domain);
     return 0;
 }

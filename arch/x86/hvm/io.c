@@ -90,6 +90,9 @@ bool hvm_port_block_done(struct vcpu *v)
     return true;
 }
 
+/* Where the device model may write, and says so itself (XEN_DMOP_modified_memory). */
+static bool is_plain_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_LOGDIRTY; }
+
 /* The device model copies by itself. */
 enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
                                 unsigned int count, uint64_t gpa, bool in)
@@ -101,7 +104,7 @@ enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size
     };
 
     if (io->state != HVM_IO_NONE || port == DEBUG_PORT || hvm_port_is_ours(v, port) ||
-        p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT)).type != P2M_RAM ||
+        !is_plain_ram(p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT)).type) ||
         hvm_ioreq_send(v, &a) != IOREQ_WAIT)
         return EMUL_UNHANDLED;
     io->state = HVM_IO_SENT;

@@ -111,7 +111,7 @@ int ioreq_page_hide(struct domain *d, struct ioreq_page *p)
     if (!p->va || ioreq_page_is_ours(p) || p->taken_out)
         return 0;
     e = p2m_lookup(d, _gfn(p->gfn));
-    if (e.type != P2M_RAM || !mfn_eq(e.mfn, page_to_mfn(p->page)))
+    if ((e.type != P2M_RAM && e.type != P2M_LOGDIRTY) || !mfn_eq(e.mfn, page_to_mfn(p->page)))
         return -EINVAL; /* the guest, or its builder, has put something else there since */
     rc = p2m_swap(d, _gfn(p->gfn), P2M_ORDER_4K, INVALID_MFN, P2M_NONE, &e);
     if (rc)

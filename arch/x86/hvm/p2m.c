@@ -17,7 +17,7 @@
 
 unsigned int p2m_gpa_bits(void) { return MIN(cpu_features.phys_bits, 48U); }
 
-static struct p2m_entry walk(const struct p2m *p, uint64_t gfn)
+struct p2m_entry p2m_walk(const struct p2m *p, uint64_t gfn)
 {
     const pte_t *table = p2m_root(p);
     struct p2m_entry out = { .mfn = INVALID_MFN, .type = P2M_NONE };
@@ -45,7 +45,7 @@ struct p2m_entry p2m_lookup(struct domain *d, gfn_t gfn)
     struct p2m_entry e;
 
     spin_lock(&d->arch.hvm->p2m.lock);
-    e = walk(&d->arch.hvm->p2m, gfn.n);
+    e = p2m_walk(&d->arch.hvm->p2m, gfn.n);
     spin_unlock(&d->arch.hvm->p2m.lock);
     return e;
 }
@@ -70,17 +70,29 @@ struct page *p2m_page_get(struct domain *d, gfn_t gfn, bool write, enum p2m_type
 {
     struct page *pg = NULL;
     struct p2m_entry e;
+    int rc = 0;
 
     spin_lock(&d->arch.hvm->p2m.lock);
-    e = walk(&d->arch.hvm->p2m, gfn.n);
+    e = p2m_walk(&d->arch.hvm->p2m, gfn.n);
+    if (unlikely(e.type == P2M_POD)) {
+        rc = p2m_pod_fill(d, gfn.n, &e, true);
+        e = p2m_walk(&d->arch.hvm->p2m, gfn.n);
+    }
+    if (write && unlikely(e.type == P2M_LOGDIRTY)) {
+        p2m_written(d, gfn.n, &e);
+        e.type = P2M_RAM;
+    }
     if (!write || may_write(e.type))
         pg = get_page(d, &e);
     spin_unlock(&d->arch.hvm->p2m.lock);
+    if (unlikely(rc == -ENOMEM))
+        p2m_pod_crash(d, gfn.n);
     if (type)
         *type = e.type;
     return pg;
 }
 
+struct p2m *p2m_of(struct domain *d) { return &d->arch.hvm->p2m; }
 uint64_t p2m_max_gfn(struct domain *d) { return read_once(d->arch.hvm->p2m.max_gfn); }
 
 /* --- changing: may it be? --------------------------------------------------------------------- */
@@ -91,16 +103,22 @@ static bool one_piece(const struct p2m_change *c, const struct p2m_entry *e)
     return (c->first & (BIT(e->order) - 1)) + (c->end - c->first) <= BIT(e->order);
 }
 
+/* A write that was noted meanwhile is no change. */
+static bool same_type(enum p2m_type a, enum p2m_type b)
+{
+    return (a == P2M_LOGDIRTY ? P2M_RAM : a) == (b == P2M_LOGDIRTY ? P2M_RAM : b);
+}
+
 /* May it be changed? Under the lock. */
 static int look(const struct p2m_change *c, const struct p2m_entry *from, struct p2m_entry *old)
 {
-    struct p2m_entry e = walk(c->p, c->first);
+    struct p2m_entry e = p2m_walk(c->p, c->first);
     const bool one = one_piece(c, &e);
 
     if (c->p->closed)
         return -EINVAL;
     if (from)
-        return one && e.type == from->type && mfn_eq(e.mfn, from->mfn) ? 0 : -EAGAIN;
+        return one && same_type(e.type, from->type) && mfn_eq(e.mfn, from->mfn) ? 0 : -EAGAIN;
     if (one ? !old && p2m_needs_care(e.type) : p2m_frames_in(c))
         return -EBUSY;
     if (!one)
@@ -172,7 +190,7 @@ int p2m_change_type(struct domain *d, gfn_t gfn, enum p2m_type from, enum p2m_ty
     if (!p2m_is_ram(from) || !p2m_is_ram(to))
         return -EINVAL;
     spin_lock(&d->arch.hvm->p2m.lock);
-    e = walk(c.p, gfn.n);
+    e = p2m_walk(c.p, gfn.n);
     c.mfn = e.mfn;
     c.holds = e.holds;
     if (e.type == from && !c.p->closed)

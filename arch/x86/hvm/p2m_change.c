@@ -48,8 +48,8 @@ void p2m_detach(struct p2m *p, pte_t *table, unsigned int level)
     for (unsigned int i = 0; i < PT_ENTRIES; i++)
         if (p2m_pte_is_table(table[i], level))
             p2m_detach(p, p2m_table_of(table[i]), level - 1);
-        else if (table[i].v)
-            p->nr[level - 1]--;
+        else
+            p2m_count(p, table[i], level, false);
     push(&p->detached, table);
 }
 
@@ -166,11 +166,10 @@ static void replace(struct p2m_change *c, pte_t *p, unsigned int level, pte_t ne
         p2m_detach(c->p, p2m_table_of(old), level - 1);
         c->flush = true; /* the way to it may be cached, whatever was in it */
     } else {
-        c->p->nr[level - 1] -= old.v != 0; /* level 4 has neither */
+        p2m_count(c->p, old, level, false);
         c->flush = c->flush || loses(old, new);
     }
-    if (new.v)
-        c->p->nr[level - 1]++;
+    p2m_count(c->p, new, level, true);
 }
 
 /* The leaf or hole at p becomes a table that says the same. */
@@ -181,10 +180,9 @@ static void split(struct p2m_change *c, pte_t *p, unsigned int level)
 
     for (unsigned int i = 0; i < PT_ENTRIES && e.v; i++)
         table[i] = p2m_part(e, level, i);
-    if (e.v) {
-        c->p->nr[level - 1]--;
-        c->p->nr[level - 2] += PT_ENTRIES;
-    }
+    p2m_count(c->p, e, level, false);
+    for (unsigned int i = 0; i < PT_ENTRIES; i++)
+        p2m_count(c->p, table[i], level - 1, true);
     /* the cpu walks it at once */
     __atomic_store_n(&p->v, pte_make(paddr_to_mfn(direct_pa(table)), P2M_TABLE).v,
                      __ATOMIC_RELEASE);
@@ -214,6 +212,34 @@ static void set_range(struct p2m_change *c, pte_t *table, unsigned int level, ui
     }
 }
 
+static void visit(struct p2m_change *c, pte_t *table, unsigned int level, uint64_t base,
+                  p2m_visit_fn *fn)
+{
+    const uint64_t end = part_end(c, level, base), reach = p2m_reach(level);
+
+    for (uint64_t g = part_start(c, level, base); g < end; g += reach) {
+        pte_t *p = &table[pt_index(g << PAGE_SHIFT, level)];
+        const struct p2m_piece piece = { .first = MAX(g, c->first), .end = MIN(g + reach, c->end),
+                                         .e = *p,
+                                         .whole = g >= c->first && g + reach <= c->end };
+        enum p2m_type type;
+
+        if (p2m_pte_is_table(*p, level)) {
+            visit(c, p2m_table_of(*p), level - 1, g, fn);
+            continue;
+        }
+        type = fn(c, &piece);
+        if (type != p2m_pte_type(*p) && piece.whole)
+            replace(c, p, level,
+                    (pte_t){ p2m_leaf(p2m_pte_mfn(*p), type, level).v | (p->v & P2M_HOLDS) });
+    }
+}
+
+void p2m_visit(struct p2m_change *c, p2m_visit_fn *fn)
+{
+    visit(c, p2m_root(c->p), P2M_TOP_LEVEL, 0, fn);
+}
+
 int p2m_change(struct domain *d, struct p2m_change *c)
 {
     struct p2m *p = c->p;
@@ -225,6 +251,8 @@ int p2m_change(struct domain *d, struct p2m_change *c)
     ASSERT(!c->spare);
     if (c->type != P2M_NONE)
         p->max_gfn = MAX(p->max_gfn, c->end - 1);
+    if (c->no_flush)
+        return 0;
     if (c->flush)
         hvm_flush_tlb(d);
     p2m_free_detached(p);

@@ -43,7 +43,10 @@ static inline mfn_t p2m_pte_mfn(pte_t e)
 }
 static inline pte_t *p2m_table_of(pte_t e) { return direct_va(e.v & PTE_ADDR); }
 
-static inline bool p2m_has_frame(enum p2m_type t) { return t != P2M_NONE && t != P2M_MMIO_DM; }
+static inline bool p2m_has_frame(enum p2m_type t)
+{
+    return t != P2M_NONE && t != P2M_MMIO_DM && t != P2M_POD;
+}
 /* Memory whose frame the caller of p2m_set() must not forget. */
 static inline bool p2m_needs_care(enum p2m_type t) { return p2m_has_frame(t) && t != P2M_MMIO; }
 
@@ -57,6 +60,7 @@ static inline uint64_t p2m_type_flags(enum p2m_type t)
         return P2M_READ | PTE_RW;
     case P2M_RAM_RO:
     case P2M_IOREQ:
+    case P2M_LOGDIRTY:
         return P2M_READ;
     case P2M_MMIO: /* uncached: index 3 of our PAT */
         return P2M_READ | PTE_RW | PTE_PCD | PTE_PWT | nx;
@@ -67,6 +71,7 @@ static inline uint64_t p2m_type_flags(enum p2m_type t)
         return P2M_READ | nx;
     case P2M_NONE:
     case P2M_MMIO_DM:
+    case P2M_POD:
     case P2M_NR_TYPES:
         break;
     }

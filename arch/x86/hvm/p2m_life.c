@@ -103,8 +103,8 @@ static bool take_some(struct domain *d) REQUIRES(d->arch.hvm->p2m.lock)
         write_once(e->v, 0);
         p2m_detach(p, leaves, 1);
     } else {
+        p2m_count(p, *e, level, false);
         write_once(e->v, 0);
-        p->nr[level - 1]--;
     }
     hvm_flush_tlb(d);
     if (leaves)
@@ -127,6 +127,7 @@ int p2m_relinquish(struct domain *d)
         if (more && preempt_wanted())
             return -ERESTART;
     }
+    p2m_pod_free(&d->arch.hvm->p2m); /* its frames go with the others of the domain */
     return 0;
 }
 
@@ -142,5 +143,7 @@ void p2m_destroy(struct domain *d)
     spin_unlock(&d->arch.hvm->p2m.lock);
     ASSERT(p->used == 1);
     hv_page_free(p2m_root(p), 0);
+    p2m_dirty_free(p);
+    p2m_pod_free(p);
     p->used = 0;
 }

@@ -683,9 +683,20 @@ struct page *arch_gfn_to_page_get(struct domain *d, gfn_t gfn, bool writable_typ
     return pg;
 }
 
+/* It may have been written to. Dropping the type was the barrier that the log asks for. */
+static void note_writes(const struct page *pg)
+{
+    struct domain *d = page_owner(pg);
+
+    if (d && unlikely(is_hvm(d)))
+        p2m_mark_frame(d, page_to_mfn(pg));
+}
+
 void arch_page_put(struct page *pg, bool writable_type)
 {
-    if (writable_type)
+    if (writable_type) {
         page_put_type(pg);
+        note_writes(pg);
+    }
     page_put(pg);
 }

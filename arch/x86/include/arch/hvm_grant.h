@@ -7,7 +7,7 @@
 
 struct domain;
 
-/* GNTST_*; flags are GNTMAP_*. Nothing may be where the frame is to appear. */
+/* GNTST_*; flags are GNTMAP_*. What is where the frame is to appear is given up: not grants. */
 int hvm_gnttab_map(struct domain *d, uint64_t gpa, mfn_t frame, uint32_t flags);
 /* No TLB has it afterwards. */
 int hvm_gnttab_unmap(struct domain *d, uint64_t gpa, mfn_t frame, uint32_t flags);

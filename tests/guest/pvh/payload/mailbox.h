@@ -14,7 +14,8 @@
 #define PVH_FIGURES 40U
 #define PVH_VCPUS 256U
 
-enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE };
+enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE,
+       RUN_PAGES };
 
 struct pvh_note {
     int64_t got, want;
@@ -37,6 +38,9 @@ struct mailbox {
     uint32_t stock;
     uint32_t alive;        /* RUN_SPIN: counts */
     uint32_t vcpus;        /* RUN_MANY */
+    /* RUN_PAGES: `add` to a word of each page from first on, all of them to sum; order counts up */
+    uint32_t order, done, first, nr;
+    uint64_t add, sum;
     uint32_t nr_notes, nr_figures;
     struct pvh_note note[PVH_NOTES];
     struct pvh_figure figure[PVH_FIGURES];

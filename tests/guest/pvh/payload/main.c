@@ -537,6 +537,8 @@ void main64(void)
     case RUN_MANY:
         many();
         break;
+    case RUN_PAGES:
+        pages();
     case RUN_HALT:
         __asm__ volatile("cli; hlt");
         break;

@@ -36,6 +36,7 @@ void load_traps(void);
 void hostile(void);
 void many(void);
 void bench(void);
+void pages(void) __attribute__((noreturn));
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);
 
