@@ -196,11 +196,15 @@ enum emul_result emul_mov_from_seg(struct emul *e, unsigned int arg)
 enum emul_result emul_mov_to_seg(struct emul *e, unsigned int arg)
 {
     const unsigned int seg = e->insn.reg & 7;
-    enum emul_result r;
+    uint64_t selector = e->next.gpr[e->insn.rm & 15];
+    enum emul_result r = EMUL_OK;
 
     if (seg > INSN_GS || seg == INSN_CS)
-        return emul_raise(e, TRAP_UD, 0);
-    r = emul_load_segment(e, seg, (uint16_t)e->src.val);
+        return emul_raise(e, TRAP_UD, 0); /* before the operand is looked at */
+    if (e->insn.is_mem)
+        r = emul_read(e, e->insn.segment, emul_effective_address(e), &selector, 2);
+    if (r == EMUL_OK)
+        r = emul_load_segment(e, seg, (uint16_t)selector);
     e->shadow_ss = r == EMUL_OK && seg == INSN_SS;
     return r;
 }
