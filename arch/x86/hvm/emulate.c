@@ -7,6 +7,8 @@
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
+#include <arch/fpu.h>
+#include <arch/fpu_vector.h>
 #include <arch/gwalk.h>
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
@@ -243,6 +245,44 @@ static enum emul_result event(struct emul *e, enum emul_event event, uint64_t li
     return EMUL_OK;
 }
 
+/* --- vector registers ------------------------------------------------------------------------- */
+
+/* They are in the cpu's registers; nobody sees them elsewhere between begin and end. */
+static enum emul_result vector(struct emul *e, enum emul_vector kind, unsigned int nr, void *read,
+                               const void *write, bool keep_upper)
+{
+    struct fpu_area a;
+    bool pending = false;
+
+    fpu_edit_begin(owner(e), &a);
+    if (kind == EMUL_MMX)
+        pending = !vector_enter_mmx(&a);
+    if (pending)
+        ;
+    else if (kind == EMUL_MMX && read)
+        vector_read_mmx(&a, nr, read);
+    else if (kind == EMUL_MMX)
+        vector_write_mmx(&a, nr, write);
+    else if (read)
+        vector_read_ymm(&a, nr, read);
+    else
+        vector_write_ymm(&a, nr, write, keep_upper);
+    fpu_edit_end(owner(e));
+    return pending ? emul_raise(e, TRAP_MF, 0) : EMUL_OK;
+}
+
+static enum emul_result read_vector(struct emul *e, enum emul_vector kind, unsigned int nr,
+                                    void *buf)
+{
+    return vector(e, kind, nr, buf, NULL, true);
+}
+
+static enum emul_result write_vector(struct emul *e, enum emul_vector kind, unsigned int nr,
+                                     const void *buf, bool keep_upper)
+{
+    return vector(e, kind, nr, NULL, buf, keep_upper);
+}
+
 static const struct emul_ops ops = {
     .fetch = fetch,
     .read = read,
@@ -259,6 +299,8 @@ static const struct emul_ops ops = {
     .write_msr = write_msr,
     .cpuid = emul_cpuid,
     .event = event,
+    .read_vector = read_vector,
+    .write_vector = write_vector,
 };
 
 void hvm_emulate_init(struct vcpu *v) { emul_init(&v->arch.hvm->emul, &ops, v); }
@@ -299,7 +341,7 @@ void hvm_emulate(struct vcpu *v)
 
     fill(v, e);
     r = emul_run(e);
-    v->arch.hvm->io.emulating = r == EMUL_RETRY;
+    hvm_io_emulated(v, r == EMUL_RETRY);
     hvm_ops->set_state(v, &e->state);
     switch (r) {
     case EMUL_OK:

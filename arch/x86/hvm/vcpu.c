@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/fpu.h>
 #include <arch/hvm.h>
+#include <arch/hvm_io.h>
 #include <arch/ioreq.h>
 #include <arch/msr.h>
 #include <arch/regs.h>
@@ -73,7 +74,7 @@ static void init_state(struct vcpu *v, uint16_t cs, uint64_t cs_base, uint64_t r
     c->dr7 = DR7_RESET;
     c->event.vector = -1;
     v->nmi_pending = false;
-    v->arch.hvm->io.state = HVM_IO_NONE;
+    hvm_io_forget(v);
     emul_cancel(&v->arch.hvm->emul);
     reset_segments(v, cs, cs_base);
     hvm_regs(v)->rip = rip;

@@ -49,6 +49,8 @@ struct hvm_vcpu {
         bool emulating;      /* the emulator waits for the answer; else an IN of in_size bytes */
         uint8_t in_size;     /* 0: an OUT */
         bool block;          /* many elements were asked for: hvm_port_block() */
+        uint8_t done;        /* bytes of a memory access in parts that have their answers */
+        uint8_t wide[32];    /* ... what was read there */
         uint64_t data;
     } io;
     bool init_pending;       /* INIT (and then SIPI) came: it takes its state before it enters */
