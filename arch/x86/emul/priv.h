@@ -125,6 +125,11 @@ enum emul_result emul_jump(struct emul *e, uint64_t rip);
 /* desc.c */
 enum emul_result emul_load_segment(struct emul *e, unsigned int seg, uint16_t selector);
 enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool far_return);
+/* Of a task that begins: what is wrong is #TS. state and next are the new task's. */
+enum emul_result emul_load_task_segment(struct emul *e, unsigned int seg, uint16_t selector);
+enum emul_result emul_load_task_ldt(struct emul *e, uint16_t selector);
+/* A descriptor as it is in its table. */
+enum emul_result emul_read_segment(struct emul *e, uint16_t selector, struct emul_segment *s);
 
 /* alu.c */
 uint64_t emul_result_flags(uint64_t v, unsigned int size);

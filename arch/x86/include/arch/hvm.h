@@ -116,6 +116,11 @@ void hvm_inject_pending(struct vcpu *v); /* inject.c: part of it */
 void hvm_advance(struct vcpu *v, unsigned int length);
 /* Of the instruction at RIP, if it is that one; else an exception is injected, and 0. */
 unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode);
+/* The same for one that can switch tasks. */
+unsigned int hvm_task_insn_length(struct vcpu *v);
+/* t: all but tr is filled in. */
+struct emul_task;
+void hvm_task_switch(struct vcpu *v, struct emul_task *t);
 enum insn_mode hvm_insn_mode(struct vcpu *v);
 /* Do the instruction at RIP by the emulator. */
 void hvm_emulate(struct vcpu *v);
