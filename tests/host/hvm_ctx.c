@@ -87,6 +87,10 @@ static const struct hvm_ops ops = {
 const struct hvm_ops *hvm_ops = &ops;
 
 uint64_t hvm_cr4_valid(const struct vcpu *v) { return CTX_CR4_VALID; }
+uint64_t hvm_efer_valid(const struct vcpu *v)
+{
+    return EFER_SCE | EFER_LME | EFER_LMA | EFER_NX | EFER_FFXSR;
+}
 unsigned int hvm_phys_bits(const struct vcpu *v) { return 40; }
 
 /* --- MSRs ------------------------------------------------------------------------------------- */

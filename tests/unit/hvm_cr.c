@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* links: arch/x86/hvm/cr.c arch/x86/hvm/ops.c */
+/* links: arch/x86/hvm/cr.c arch/x86/hvm/cr_rules.c arch/x86/hvm/ops.c */
 /* Control registers of HVM vcpus: what the processor takes, and long mode's beginning and end. */
 #include "check.h"
 
@@ -107,6 +107,22 @@ int main(void)
         CHECK_EQ(cr4(X86_CR4_PAE | X86_CR4_PCIDE), -1);
         CHECK_EQ(cr3(0x1000), 0);
         CHECK_EQ(cr4(X86_CR4_PAE | X86_CR4_PCIDE), 0);
+        CHECK_EQ(cr0(PROTECTED), -1); /* it goes before paging does */
+        CHECK_EQ(cr4(X86_CR4_PAE), 0);
+        CHECK_EQ(cr0(PROTECTED), 0);
+    }
+    TEST("CR0, CR4 and EFER together") {
+        const uint64_t pg = X86_CR0_PE | X86_CR0_PG, lma = EFER_LME | EFER_LMA;
+
+        hw_start();
+        CHECK(hvm_control_valid(&hw.v, pg, X86_CR4_PAE | X86_CR4_PCIDE, lma));
+        CHECK(hvm_control_valid(&hw.v, pg, 0, 0) && hvm_control_valid(&hw.v, 0, 0, EFER_LME));
+        CHECK(!hvm_control_valid(&hw.v, pg, X86_CR4_PAE, EFER_LME));
+        CHECK(!hvm_control_valid(&hw.v, X86_CR0_PE, X86_CR4_PAE, lma));
+        CHECK(!hvm_control_valid(&hw.v, pg, X86_CR4_PAE, EFER_LMA));
+        CHECK(!hvm_control_valid(&hw.v, pg, 0, lma));
+        CHECK(!hvm_control_valid(&hw.v, pg | 1UL << 7, 0, 0));
+        CHECK(!hvm_control_valid(&hw.v, X86_CR0_PE, X86_CR4_PCIDE, 0));
     }
     TEST("CR3: an address in long mode, 32 bits otherwise") {
         hw_start();

@@ -6,12 +6,14 @@
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
 /* links: arch/x86/hvm/save.c arch/x86/hvm/save_types.c arch/x86/hvm/save_cpu.c */
+/* links: arch/x86/hvm/cr_rules.c arch/x86/hypercall_page.c */
 /* links: arch/x86/hvm/save_domctl.c arch/x86/hvm/domctl.c */
 /* domctls of HVM domains: sizes, buffers that are too small or not there, who may, pauses. */
 #include "check.h"
 
 #include "../host/hvm_ctx.h"
 
+#include <arch/pv_hypercall.h>
 #include <arch/cpu.h>
 #include <arch/msr.h>
 #include <arch/pv.h>
@@ -60,7 +62,7 @@ void *page_map(mfn_t mfn) { return page; }
 void page_unmap(const void *va) {}
 mfn_t page_to_mfn(const struct page *pg) { return _mfn(0); }
 void arch_page_put(struct page *pg, bool writable_type) {}
-void hvm_fill_hypercall_page(void *to);
+void pv_fill_hypercall_page(const struct domain *d, void *to) {}
 void hvm_fill_hypercall_page(void *to) { memset(to, 0xc3, PAGE_SIZE); }
 long xstate_domctl_get(struct domain *d, struct vcpu *v, struct xen_domctl *op) { return 77; }
 long xstate_domctl_set(struct domain *d, struct vcpu *v, struct xen_domctl *op) { return 78; }

@@ -2,7 +2,7 @@
 /* links: arch/x86/hvm/io.c */
 /*
  * Blocks of port I/O: which go to a device model as one request, and whose an answer is: a block's
- * or a single access's.
+ * or a single access's. Memory accesses of vector instructions, in parts.
  */
 #include "check.h"
 
@@ -44,6 +44,8 @@ bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint6
 }
 void hvm_emulate(struct vcpu *v) { nr_emulated++; }
 
+static uint64_t answer_data = 0x5a;
+
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t gfn)
 {
     return (struct p2m_entry){ .type = gfn.n == RAM >> 12 ? P2M_RAM : P2M_RAM_RO };
@@ -58,7 +60,7 @@ enum ioreq_result hvm_ioreq_send(struct vcpu *v, const struct ioreq_access *a)
 
 bool hvm_ioreq_complete(struct vcpu *v, uint64_t *data)
 {
-    *data = 0x5a;
+    *data = answer_data;
     return true;
 }
 
@@ -80,6 +82,60 @@ static void answered(void)
 {
     hvm_cpu.io.emulating = true;
     hvm_io_finish(&vcpu);
+}
+
+/* Parts of a read of 30 bytes: what the device model is asked, one after the other. */
+static void test_read_in_parts(void)
+{
+    static const struct { uint8_t at, size; } parts[] = {
+        { 0, 8 }, { 8, 8 }, { 16, 8 }, { 24, 4 }, { 28, 2 }
+    };
+    uint8_t buf[32] = { 0 };
+
+    start(IOREQ_WAIT);
+    for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++) {
+        CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 30, false, buf) == EMUL_RETRY);
+        CHECK(nr_sent == i + 1 && sent.type == IOREQ_TYPE_COPY && !sent.write);
+        CHECK(sent.addr == 0xfed000f0ULL + parts[i].at && sent.size == parts[i].size);
+        answer_data = 0x0101010101010101ULL * (i + 1);
+        answered();
+    }
+    CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 30, false, buf) == EMUL_OK && nr_sent == 5);
+    CHECK(buf[0] == 1 && buf[8] == 2 && buf[23] == 3 && buf[27] == 4 && buf[29] == 5);
+    CHECK(buf[30] == 0 && hvm_cpu.io.done == 0 && hvm_cpu.io.state == HVM_IO_NONE);
+}
+
+static void test_write_in_parts(void)
+{
+    uint8_t buf[32];
+
+    for (unsigned int i = 0; i < sizeof(buf); i++)
+        buf[i] = (uint8_t)i;
+    start(IOREQ_DONE);
+    CHECK(hvm_mmio_access(&vcpu, 0xa0000, 32, true, buf) == EMUL_OK);
+    CHECK(nr_sent == 4 && sent.write && sent.addr == 0xa0018 && sent.data == 0x1f1e1d1c1b1a1918);
+    CHECK(hvm_mmio_access(&vcpu, 0xa0000, 33, true, buf) == EMUL_UNHANDLED && nr_sent == 4);
+}
+
+/* Nothing of an access that was given up is left for the next one. */
+static void test_forget(void)
+{
+    uint8_t buf[16] = { 0 };
+    uint32_t val = 0;
+
+    start(IOREQ_WAIT);
+    CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 16, false, buf) == EMUL_RETRY);
+    answered();
+    hvm_io_emulated(&vcpu, false); /* it led to RAM this time */
+    CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY && nr_sent == 2);
+
+    start(IOREQ_WAIT);
+    CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 16, false, buf) == EMUL_RETRY);
+    hvm_io_emulated(&vcpu, true);
+    hvm_io_forget(&vcpu); /* INIT: the slot is in use until there is an answer */
+    CHECK(hvm_cpu.io.state == HVM_IO_SENT);
+    hvm_io_finish(&vcpu);
+    CHECK(nr_emulated == 0 && hvm_cpu.io.state == HVM_IO_NONE);
 }
 
 int main(void)
@@ -108,12 +164,16 @@ int main(void)
     TEST("a single access's answer is no block's") {
         start(IOREQ_WAIT);
         CHECK(block(PORT, RAM) == EMUL_RETRY); /* forgotten: INIT came */
-        hvm_cpu.io.state = HVM_IO_NONE;
+        hvm_io_forget(&vcpu);
+        hvm_io_finish(&vcpu);
         CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY && nr_sent == 2);
         answered();
         CHECK(!hvm_port_block_done(&vcpu));
         CHECK(block(PORT, RAM) == EMUL_UNHANDLED && nr_sent == 2);
         CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_OK && val == 0x5a);
     }
+    TEST("a wide read goes in parts, each asked for once") test_read_in_parts();
+    TEST("so does a wide write") test_write_in_parts();
+    TEST("an access that is given up leaves nothing behind") test_forget();
     return check_exit();
 }

@@ -6,6 +6,7 @@
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
 /* links: arch/x86/hvm/save.c arch/x86/hvm/save_types.c arch/x86/hvm/save_cpu.c */
+/* links: arch/x86/hvm/cr_rules.c */
 /*
  * Save records: there and back, what Xen's domain builder loads, each way of being malformed, each
  * rule of the CPU record. What is refused has changed nothing.

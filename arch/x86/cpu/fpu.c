@@ -10,6 +10,7 @@
 #include <arch/cpu.h>
 #include <arch/features.h>
 #include <arch/fpu.h>
+#include <arch/fpu_vector.h>
 #include <arch/percpu.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
@@ -19,7 +20,6 @@
 #include <lib/bytes.h>
 #include <lib/string.h>
 
-#define FCW_DEFAULT 0x37f
 #define MXCSR_DEFAULT 0x1f80
 #define MXCSR_OFFSET 24
 #define MXCSR_MASK_OFFSET 28
@@ -122,6 +122,28 @@ void fpu_restore(struct vcpu *v)
         __asm__ volatile("fxrstor64 (%0)" ::"r"(p) : "memory");
     }
 }
+
+/* Where the standard format has a component: the processor says so. */
+static uint16_t place_of(unsigned int component)
+{
+    return cpu_features.xcr0 >> component & 1 ? (uint16_t)cpuid(0xd, component).b : 0;
+}
+
+void fpu_edit_begin(struct vcpu *v, struct fpu_area *area)
+{
+    static uint16_t ymm_at, zmm_at;
+
+    if (!ymm_at) { /* the same on every cpu */
+        ymm_at = place_of(2);
+        zmm_at = place_of(6);
+    }
+    fpu_save(v);
+    *area = (struct fpu_area){
+        .bytes = v->arch.xsave, .xsave = cpu_features.xsave, .ymm_at = ymm_at, .zmm_at = zmm_at
+    };
+}
+
+void fpu_edit_end(struct vcpu *v) { fpu_restore(v); }
 
 bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 {

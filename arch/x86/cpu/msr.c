@@ -5,6 +5,7 @@
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
+#include <arch/hypercall_page.h>
 #include <arch/msr.h>
 #include <arch/policy.h>
 #include <arch/pt.h>
@@ -165,7 +166,7 @@ static int read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *val)
 
 static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    return pv_hypercall_page_msr(v, val);
+    return hypercall_page_msr(v->domain, val);
 }
 
 static int read_amd_zero(struct vcpu *v, uint32_t msr, uint64_t *val)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Near branches. The target is cut to the operand size and checked before anything is pushed. AMD
- * APM vol. 3, "JMP (Near)", "CALL (Near)", "RET (Near)", "LOOPcc".
+ * Near branches. The target is cut to the operand size; the room on the stack is checked before it, and
+ * both before anything is pushed. AMD APM vol. 3, "JMP (Near)", "CALL (Near)", "RET (Near)", "LOOPcc".
  */
 #include "priv.h"
 
@@ -36,8 +36,10 @@ enum emul_result emul_jmp_indirect(struct emul *e, unsigned int arg)
 static enum emul_result call(struct emul *e, uint64_t target)
 {
     const uint64_t back = e->next.rip;
-    const enum emul_result r = emul_jump(e, target);
+    enum emul_result r = emul_probe_push(e, 1, e->insn.opsize);
 
+    if (r == EMUL_OK)
+        r = emul_jump(e, target);
     return r == EMUL_OK ? emul_push(e, back, e->insn.opsize) : r;
 }
 

@@ -181,6 +181,81 @@ enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool 
     return EMUL_OK;
 }
 
+/* --- for task switches ------------------------------------------------------------------------ */
+
+enum emul_result emul_read_segment(struct emul *e, uint16_t selector, struct emul_segment *s)
+{
+    struct descriptor d = { 0 };
+    const enum emul_result r = read_descriptor(e, selector, &d);
+
+    if (r == EMUL_OK)
+        *s = unpack(&d, selector);
+    return r;
+}
+
+/* What else would be a general protection fault. */
+static enum emul_result task_fault(struct emul *e, unsigned int vector, uint16_t selector)
+{
+    return selector_fault(e, vector == TRAP_GP ? TRAP_TS : vector, selector);
+}
+
+/* RPL is the new privilege; a conforming segment may be of a more privileged one. */
+static unsigned int check_task_code(uint16_t selector, uint16_t attr)
+{
+    const unsigned int rpl = selector & 3;
+
+    if ((attr & (EMUL_ATTR_S | EMUL_ATTR_CODE)) != (EMUL_ATTR_S | EMUL_ATTR_CODE))
+        return TRAP_GP;
+    if (attr & EMUL_ATTR_DOWN ? dpl(attr) > rpl : dpl(attr) != rpl)
+        return TRAP_GP;
+    return attr & EMUL_ATTR_P ? 0 : TRAP_NP;
+}
+
+enum emul_result emul_load_task_segment(struct emul *e, unsigned int seg, uint16_t selector)
+{
+    const bool must = seg == INSN_CS || seg == INSN_SS;
+    struct descriptor d = { 0 };
+    unsigned int vector;
+    enum emul_result r;
+
+    if (!(selector & 0xfffc))
+        return must ? task_fault(e, TRAP_TS, selector) : load_null(e, seg, selector);
+    r = read_descriptor(e, selector, &d);
+    if (r == EMUL_FAULT && e->fault.vector == TRAP_GP)
+        return task_fault(e, TRAP_TS, selector);
+    if (r != EMUL_OK)
+        return r;
+    vector = seg == INSN_CS   ? check_task_code(selector, attributes(&d))
+             : seg == INSN_SS ? check_stack(e, selector, attributes(&d))
+                              : check_data(e, selector, attributes(&d));
+    if (vector)
+        return task_fault(e, vector, selector);
+    r = mark_accessed(e, &d);
+    if (r == EMUL_OK)
+        e->next.seg[seg] = unpack(&d, selector);
+    return r;
+}
+
+enum emul_result emul_load_task_ldt(struct emul *e, uint16_t selector)
+{
+    struct emul_segment s = { .selector = selector };
+    enum emul_result r = EMUL_OK;
+
+    if (selector & 0xfffc) {
+        if (selector & 4)
+            return task_fault(e, TRAP_TS, selector);
+        r = emul_read_segment(e, selector, &s);
+        if (r == EMUL_FAULT && e->fault.vector == TRAP_GP)
+            return task_fault(e, TRAP_TS, selector);
+        if (r == EMUL_OK && (!(s.attr & EMUL_ATTR_P) ||
+                             (s.attr & (EMUL_ATTR_S | EMUL_ATTR_TYPE)) != 2))
+            return task_fault(e, TRAP_TS, selector);
+    }
+    if (r == EMUL_OK)
+        e->state.ldtr = e->next.ldtr = s;
+    return r;
+}
+
 enum emul_result emul_mov_from_seg(struct emul *e, unsigned int arg)
 {
     const unsigned int seg = e->insn.reg & 7;
@@ -196,11 +271,15 @@ enum emul_result emul_mov_from_seg(struct emul *e, unsigned int arg)
 enum emul_result emul_mov_to_seg(struct emul *e, unsigned int arg)
 {
     const unsigned int seg = e->insn.reg & 7;
-    enum emul_result r;
+    uint64_t selector = e->next.gpr[e->insn.rm & 15];
+    enum emul_result r = EMUL_OK;
 
     if (seg > INSN_GS || seg == INSN_CS)
-        return emul_raise(e, TRAP_UD, 0);
-    r = emul_load_segment(e, seg, (uint16_t)e->src.val);
+        return emul_raise(e, TRAP_UD, 0); /* before the operand is looked at */
+    if (e->insn.is_mem)
+        r = emul_read(e, e->insn.segment, emul_effective_address(e), &selector, 2);
+    if (r == EMUL_OK)
+        r = emul_load_segment(e, seg, (uint16_t)selector);
     e->shadow_ss = r == EMUL_OK && seg == INSN_SS;
     return r;
 }

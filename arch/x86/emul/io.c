@@ -6,7 +6,7 @@
  */
 #include "priv.h"
 
-static enum emul_result check_port(struct emul *e, uint16_t port, unsigned int size)
+enum emul_result emul_check_port(struct emul *e, uint16_t port, unsigned int size)
 {
     const bool v86 = e->state.rflags & X86_EFLAGS_VM;
     const unsigned int iopl = (e->state.rflags >> 12) & 3;
@@ -20,7 +20,7 @@ static enum emul_result check_port(struct emul *e, uint16_t port, unsigned int s
 
 enum emul_result emul_port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
 {
-    enum emul_result r = check_port(e, port, size);
+    enum emul_result r = emul_check_port(e, port, size);
 
     if (r != EMUL_OK || emul_replayed(e, val, 4))
         return r;
@@ -32,7 +32,7 @@ enum emul_result emul_port_in(struct emul *e, uint16_t port, unsigned int size, 
 
 enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val)
 {
-    enum emul_result r = check_port(e, port, size);
+    enum emul_result r = emul_check_port(e, port, size);
 
     if (r != EMUL_OK || emul_replayed(e, NULL, 0))
         return r;
@@ -46,7 +46,7 @@ enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size,
 enum emul_result emul_port_block(struct emul *e, uint16_t port, unsigned int size,
                                  unsigned int count, uint64_t linear, bool in)
 {
-    if (check_port(e, port, size) != EMUL_OK)
+    if (emul_check_port(e, port, size) != EMUL_OK)
         return EMUL_UNHANDLED;
     return e->ops->port_block(e, port, size, count, linear, in);
 }

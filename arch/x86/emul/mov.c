@@ -15,7 +15,11 @@ enum emul_result emul_mov(struct emul *e, unsigned int arg)
 
 enum emul_result emul_movnti(struct emul *e, unsigned int arg)
 {
-    return e->insn.rep || e->insn.opsize_prefix ? EMUL_UNHANDLED : emul_mov(e, arg);
+    if (e->insn.rep || e->insn.opsize_prefix)
+        return EMUL_UNHANDLED;
+    e->dst.size = emul_long64(e) && e->insn.opsize == 8 ? 8 : 4; /* in 16-bit code too */
+    e->dst.val = emul_read_reg(e, e->insn.reg, e->dst.size);
+    return EMUL_OK;
 }
 
 /* arg: the size of the source; 8 more for a sign. */

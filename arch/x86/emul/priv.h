@@ -42,6 +42,7 @@ enum row_flags {
     R_GROUP = 16,           /* arg is the group, ModRM.reg the member */
     R_ATOMIC = 32,          /* locked without a prefix: XCHG */
     R_NO_REAL = 64,         /* #UD in real mode */
+    R_LOCK_CR = 128,        /* LOCK means another register: AMD only */
 };
 
 struct row {
@@ -113,6 +114,7 @@ enum emul_result emul_record(struct emul *e, const void *buf, unsigned int size)
 /* stack.c: rsp is in next */
 unsigned int emul_stack_size(const struct emul *e);
 enum emul_result emul_push(struct emul *e, uint64_t val, unsigned int size);
+enum emul_result emul_probe_push(struct emul *e, unsigned int nr, unsigned int size);
 enum emul_result emul_push_all(struct emul *e, const uint64_t *val, unsigned int nr,
                                unsigned int size);
 enum emul_result emul_pop(struct emul *e, uint64_t *val, unsigned int size);
@@ -123,12 +125,18 @@ enum emul_result emul_jump(struct emul *e, uint64_t rip);
 /* desc.c */
 enum emul_result emul_load_segment(struct emul *e, unsigned int seg, uint16_t selector);
 enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool far_return);
+/* Of a task that begins: what is wrong is #TS. state and next are the new task's. */
+enum emul_result emul_load_task_segment(struct emul *e, unsigned int seg, uint16_t selector);
+enum emul_result emul_load_task_ldt(struct emul *e, uint16_t selector);
+/* A descriptor as it is in its table. */
+enum emul_result emul_read_segment(struct emul *e, uint16_t selector, struct emul_segment *s);
 
 /* alu.c */
 uint64_t emul_result_flags(uint64_t v, unsigned int size);
 uint64_t emul_sub_flags(uint64_t a, uint64_t b, uint64_t r, unsigned int size);
 
 /* io.c */
+enum emul_result emul_check_port(struct emul *e, uint16_t port, unsigned int size);
 enum emul_result emul_port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val);
 enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val);
 enum emul_result emul_port_block(struct emul *e, uint16_t port, unsigned int size,

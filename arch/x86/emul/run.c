@@ -80,6 +80,8 @@ static uint64_t wrap_rip(const struct emul *e, uint64_t rip)
 
 static bool bad_lock(const struct emul *e, const struct row *row)
 {
+    if (row->flags & R_LOCK_CR)
+        return e->insn.lock && !e->amd;
     return e->insn.lock && !(row->flags & R_LOCK && e->insn.is_mem);
 }
 

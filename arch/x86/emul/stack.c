@@ -34,13 +34,20 @@ enum emul_result emul_push(struct emul *e, uint64_t val, unsigned int size)
     return r;
 }
 
-enum emul_result emul_push_all(struct emul *e, const uint64_t *val, unsigned int nr,
-                               unsigned int size)
+enum emul_result emul_probe_push(struct emul *e, unsigned int nr, unsigned int size)
 {
     enum emul_result r = EMUL_OK;
 
     for (unsigned int i = 1; i <= nr && r == EMUL_OK; i++)
         r = emul_probe(e, INSN_SS, top_of_stack(e, i * size), size);
+    return r;
+}
+
+enum emul_result emul_push_all(struct emul *e, const uint64_t *val, unsigned int nr,
+                               unsigned int size)
+{
+    enum emul_result r = emul_probe_push(e, nr, size);
+
     for (unsigned int i = 0; i < nr && r == EMUL_OK; i++)
         r = emul_push(e, val[i], size);
     return r;

@@ -212,5 +212,11 @@ static enum emul_result repeat(struct emul *e, unsigned int op)
 
 enum emul_result emul_string(struct emul *e, unsigned int op)
 {
+    enum emul_result r = EMUL_OK;
+
+    if (op == STR_INS || op == STR_OUTS) /* even if REP has nothing to do */
+        r = emul_check_port(e, (uint16_t)e->next.gpr[RDX], element_size(e, op));
+    if (r != EMUL_OK)
+        return r;
     return e->insn.rep ? repeat(e, op) : iterate(e, op);
 }

@@ -55,9 +55,10 @@ static bool is_write(const struct emul *e) { return e->insn.opcode & 2; }
 
 static unsigned int wide(const struct emul *e) { return emul_long64(e) ? 8 : 4; }
 
+/* LOCK makes another 8 registers reachable without REX: AMD APM vol. 3, "MOV CRn". */
 enum emul_result emul_mov_cr(struct emul *e, unsigned int arg)
 {
-    const unsigned int nr = e->insn.reg;
+    const unsigned int nr = e->insn.reg | (e->insn.lock ? 8 : 0);
     uint64_t val = 0;
     enum emul_result r;
 

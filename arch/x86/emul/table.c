@@ -53,7 +53,7 @@ static const struct row one_byte[256] = {
     [0x88] = { emul_mov, O_EB, O_GB, WO }, [0x89] = { emul_mov, O_EV, O_GV, WO },
     [0x8a] = { emul_mov, O_GB, O_EB, WO }, [0x8b] = { emul_mov, O_GV, O_EV, WO },
     [0x8c] = { emul_mov_from_seg, O_EV, .flags = WO }, [0x8d] = { emul_lea, O_GV, .flags = WO },
-    [0x8e] = { emul_mov_to_seg, .src = O_EW }, [0x8f] = { emul_pop_op, O_EV, .flags = WO },
+    [0x8e] = { emul_mov_to_seg }, [0x8f] = { emul_pop_op, O_EV, .flags = WO },
     [0x90] = { .fn = emul_pause }, [0x91 ... 0x97] = { emul_xchg, O_ZV, O_AV },
     [0x98] = { .fn = emul_convert, .arg = 0 }, [0x99] = { .fn = emul_convert, .arg = 1 },
     [0x9a] = { .fn = emul_far_direct, .arg = 1 },
@@ -96,7 +96,8 @@ static const struct row map_0f[256] = {
     [0x01] = { .fn = emul_group7 }, [0x06] = { .fn = emul_clts },
     [0x08 ... 0x09] = { .fn = emul_cache },
     [0x0d] = { .fn = emul_nop }, [0x18 ... 0x1f] = { .fn = emul_nop }, /* prefetches, hints */
-    [0x20] = { .fn = emul_mov_cr }, [0x22] = { .fn = emul_mov_cr },
+    [0x20] = { .fn = emul_mov_cr, .flags = R_LOCK_CR },
+    [0x22] = { .fn = emul_mov_cr, .flags = R_LOCK_CR },
     [0x21] = { .fn = emul_mov_dr }, [0x23] = { .fn = emul_mov_dr },
     [0x30] = { .fn = emul_msr }, [0x32] = { .fn = emul_msr }, [0x31] = { .fn = emul_rdtsc },
     [0x40 ... 0x4f] = { emul_cmov, O_GV, O_EV },
@@ -130,7 +131,7 @@ static const struct row map_0f[256] = {
     [0xbe] = { emul_mov_extend, O_GV, O_EB, WO, 8 | 1 },
     [0xbf] = { emul_mov_extend, O_GV, O_EW, WO, 8 | 2 },
     [0xc0] = { emul_xadd, O_EB, O_GB, R_LOCK }, [0xc1] = { emul_xadd, O_EV, O_GV, R_LOCK },
-    [0xc3] = { emul_movnti, O_EV, O_GV, WO | R_MEM }, /* MOVNTI */
+    [0xc3] = { emul_movnti, O_EV, .flags = WO | R_MEM },
     [0xc7] = { .flags = R_GROUP, .arg = GROUP_9 },
     [0xc8 ... 0xcf] = { emul_bswap, O_ZV },
 };

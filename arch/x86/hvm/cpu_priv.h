@@ -39,4 +39,8 @@ int hvm_host_rdmsr(uint32_t msr, uint64_t *val); /* 0, or -1: this machine has i
 void hvm_host_tsc_aux(struct vcpu *v);           /* changed; if v is current, load it */
 void hvm_host_prediction_barrier(void);
 
+/* emulate.c: the vcpu's state into e; the exception that e found, to the guest */
+void hvm_emul_fill(struct vcpu *v, struct emul *e);
+void hvm_emul_fault(struct vcpu *v, const struct emul *e);
+
 #endif

@@ -14,8 +14,6 @@
 #include <xen/arch-x86/cpufeatureset.h>
 
 #define F(name) XEN_X86_FEATURE_##name
-#define CR0_VALID (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | X86_CR0_NE | \
-                   X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | X86_CR0_PG)
 
 static struct hvm_cpu *cpu_of(struct vcpu *v) { return &v->arch.hvm->cpu; }
 
@@ -38,35 +36,34 @@ static void changed(struct vcpu *v)
     hvm_ops->forget_tlb(v);
 }
 
-/* Long mode begins and ends with paging. */
-static int set_long_mode(struct vcpu *v, bool paging)
+/* All of it, or nothing. */
+static int set_control(struct vcpu *v, uint64_t cr0, uint64_t cr4, uint64_t efer)
 {
     struct hvm_cpu *c = cpu_of(v);
 
-    if (!(c->efer & EFER_LME))
-        return 0;
-    if (paging && (!(c->cr4 & X86_CR4_PAE) || code_is_64bit(v)))
+    if (!hvm_control_valid(v, cr0, cr4, efer))
         return -1;
-    if (!paging && code_is_64bit(v))
-        return -1;
-    c->efer = paging ? c->efer | EFER_LMA : c->efer & ~EFER_LMA;
+    c->cr0 = cr0;
+    c->cr4 = cr4;
+    c->efer = efer;
+    changed(v);
     return 0;
 }
 
+/* Long mode begins and ends with paging, and in code that is not of 64 bits. */
 int hvm_set_cr0(struct vcpu *v, uint64_t val)
 {
     struct hvm_cpu *c = cpu_of(v);
-    const uint64_t old = c->cr0;
+    uint64_t efer = c->efer & ~EFER_LMA;
 
-    if (val >> 32 || ((val & X86_CR0_PG) && !(val & X86_CR0_PE)) ||
-        ((val & X86_CR0_NW) && !(val & X86_CR0_CD)))
+    if (val >> 32)
         return -1;
-    val = (val & CR0_VALID) | X86_CR0_ET;
-    if (((old ^ val) & X86_CR0_PG) && set_long_mode(v, val & X86_CR0_PG))
+    val = (val & HVM_CR0_VALID) | X86_CR0_ET;
+    if ((efer & EFER_LME) && (val & X86_CR0_PG))
+        efer |= EFER_LMA;
+    if (((efer ^ c->efer) & EFER_LMA) && code_is_64bit(v))
         return -1;
-    c->cr0 = val;
-    changed(v);
-    return 0;
+    return set_control(v, val, c->cr4, efer);
 }
 
 int hvm_set_cr3(struct vcpu *v, uint64_t val)
@@ -115,41 +112,37 @@ uint64_t hvm_cr4_valid(const struct vcpu *v)
 int hvm_set_cr4(struct vcpu *v, uint64_t val)
 {
     struct hvm_cpu *c = cpu_of(v);
-    const bool long_mode = c->efer & EFER_LMA;
+    const uint64_t begins = val & ~c->cr4;
 
-    if (val & ~hvm_cr4_valid(v))
+    if ((c->efer & EFER_LMA) && ((val ^ c->cr4) & X86_CR4_LA57))
         return -1;
-    if (long_mode && (!(val & X86_CR4_PAE) || ((val ^ c->cr4) & X86_CR4_LA57)))
+    if ((begins & X86_CR4_PCIDE) && (c->cr3 & 0xfff))
         return -1;
-    if ((val & X86_CR4_PCIDE) && !(c->cr4 & X86_CR4_PCIDE) &&
-        (!long_mode || (c->cr3 & 0xfff)))
-        return -1;
-    c->cr4 = val;
-    changed(v);
-    return 0;
+    return set_control(v, c->cr0, val, c->efer);
 }
 
-int hvm_set_efer(struct vcpu *v, uint64_t val)
+uint64_t hvm_efer_valid(const struct vcpu *v)
 {
-    struct hvm_cpu *c = cpu_of(v);
-    uint64_t valid = EFER_LMA;
+    uint64_t valid = 0;
 
     if (has(v, F(SYSCALL)))
         valid |= EFER_SCE;
     if (has(v, F(LM)))
-        valid |= EFER_LME;
+        valid |= EFER_LME | EFER_LMA;
     if (has(v, F(NX)))
         valid |= EFER_NX;
     if (has(v, F(FFXSR)))
         valid |= EFER_FFXSR;
-    if (val & ~valid)
-        return -1;
-    if (((val ^ c->efer) & EFER_LME) && (c->cr0 & X86_CR0_PG))
-        return -1;
-    /* LMA is the processor's: what is written there does not matter */
-    c->efer = (val & ~EFER_LMA) | (c->efer & EFER_LMA);
-    changed(v);
-    return 0;
+    return valid;
+}
+
+/* LMA is the processor's: what is written there does not matter. So LME stays while paging is on. */
+int hvm_set_efer(struct vcpu *v, uint64_t val)
+{
+    struct hvm_cpu *c = cpu_of(v);
+
+    val = (val & ~EFER_LMA) | (c->efer & EFER_LMA);
+    return set_control(v, c->cr0, c->cr4, val);
 }
 
 int hvm_xsetbv(struct vcpu *v, uint32_t reg, uint64_t val)

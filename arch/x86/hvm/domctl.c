@@ -10,6 +10,7 @@
 #include <arch/fpu.h>
 #include <arch/hvm.h>
 #include <arch/hvm_save.h>
+#include <arch/hypercall_page.h>
 #include <arch/msr.h>
 #include <arch/pv.h>
 #include <arch/xstate.h>
@@ -184,16 +185,7 @@ static long shadow_op(struct domain *d, struct xen_domctl *op)
 
 static long hypercall_init(struct domain *d, struct xen_domctl *op)
 {
-    struct page *pg = arch_gfn_to_page_get(d, _gfn(op->u.hypercall_init.gmfn), true);
-    void *va;
-
-    if (!pg)
-        return -EACCES;
-    va = page_map(page_to_mfn(pg));
-    hvm_fill_hypercall_page(va);
-    page_unmap(va);
-    arch_page_put(pg, true);
-    return 0;
+    return hypercall_page_write(d, _gfn(op->u.hypercall_init.gmfn));
 }
 
 static long press(struct domain *d, void (*button)(struct domain *d))

@@ -7,6 +7,8 @@
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
+#include <arch/fpu.h>
+#include <arch/fpu_vector.h>
 #include <arch/gwalk.h>
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
@@ -15,6 +17,8 @@
 #include <hv/domain.h>
 #include <hv/log.h>
 #include <lib/string.h>
+
+#include "cpu_priv.h"
 
 #define DR6_SINGLE_STEP (1ULL << 14)
 
@@ -243,6 +247,44 @@ static enum emul_result event(struct emul *e, enum emul_event event, uint64_t li
     return EMUL_OK;
 }
 
+/* --- vector registers ------------------------------------------------------------------------- */
+
+/* They are in the cpu's registers; nobody sees them elsewhere between begin and end. */
+static enum emul_result vector(struct emul *e, enum emul_vector kind, unsigned int nr, void *read,
+                               const void *write, bool keep_upper)
+{
+    struct fpu_area a;
+    bool pending = false;
+
+    fpu_edit_begin(owner(e), &a);
+    if (kind == EMUL_MMX)
+        pending = !vector_enter_mmx(&a);
+    if (pending)
+        ;
+    else if (kind == EMUL_MMX && read)
+        vector_read_mmx(&a, nr, read);
+    else if (kind == EMUL_MMX)
+        vector_write_mmx(&a, nr, write);
+    else if (read)
+        vector_read_ymm(&a, nr, read);
+    else
+        vector_write_ymm(&a, nr, write, keep_upper);
+    fpu_edit_end(owner(e));
+    return pending ? emul_raise(e, TRAP_MF, 0) : EMUL_OK;
+}
+
+static enum emul_result read_vector(struct emul *e, enum emul_vector kind, unsigned int nr,
+                                    void *buf)
+{
+    return vector(e, kind, nr, buf, NULL, true);
+}
+
+static enum emul_result write_vector(struct emul *e, enum emul_vector kind, unsigned int nr,
+                                     const void *buf, bool keep_upper)
+{
+    return vector(e, kind, nr, NULL, buf, keep_upper);
+}
+
 static const struct emul_ops ops = {
     .fetch = fetch,
     .read = read,
@@ -259,13 +301,15 @@ static const struct emul_ops ops = {
     .write_msr = write_msr,
     .cpuid = emul_cpuid,
     .event = event,
+    .read_vector = read_vector,
+    .write_vector = write_vector,
 };
 
 void hvm_emulate_init(struct vcpu *v) { emul_init(&v->arch.hvm->emul, &ops, v); }
 
 /* --- one instruction -------------------------------------------------------------------------- */
 
-static void fill(struct vcpu *v, struct emul *e)
+void hvm_emul_fill(struct vcpu *v, struct emul *e)
 {
     const struct hvm_cpu *c = &v->arch.hvm->cpu;
 
@@ -292,14 +336,22 @@ static void single_step(struct vcpu *v)
     hvm_inject(v, TRAP_DB, 0);
 }
 
+void hvm_emul_fault(struct vcpu *v, const struct emul *e)
+{
+    if (e->fault.vector == TRAP_PF)
+        hvm_inject_pf(v, e->fault.error, e->fault.cr2);
+    else
+        hvm_inject(v, e->fault.vector, e->fault.error);
+}
+
 void hvm_emulate(struct vcpu *v)
 {
     struct emul *e = &v->arch.hvm->emul;
     enum emul_result r;
 
-    fill(v, e);
+    hvm_emul_fill(v, e);
     r = emul_run(e);
-    v->arch.hvm->io.emulating = r == EMUL_RETRY;
+    hvm_io_emulated(v, r == EMUL_RETRY);
     hvm_ops->set_state(v, &e->state);
     switch (r) {
     case EMUL_OK:
@@ -311,10 +363,7 @@ void hvm_emulate(struct vcpu *v)
     case EMUL_RETRY:
         break;
     case EMUL_FAULT:
-        if (e->fault.vector == TRAP_PF)
-            hvm_inject_pf(v, e->fault.error, e->fault.cr2);
-        else
-            hvm_inject(v, e->fault.vector, e->fault.error);
+        hvm_emul_fault(v, e);
         break;
     case EMUL_UNHANDLED:
         log_unhandled(v, e);
@@ -334,49 +383,4 @@ void hvm_advance(struct vcpu *v, unsigned int length)
     hvm_ops->set_shadow(v, false);
     if (r->rflags & X86_EFLAGS_TF)
         single_step(v);
-}
-
-/* --- instruction lengths ---------------------------------------------------------------------- */
-
-enum insn_mode hvm_insn_mode(struct vcpu *v)
-{
-    const struct hvm_cpu *c = &v->arch.hvm->cpu;
-    const bool protected = (c->cr0 & X86_CR0_PE) && !(hvm_regs(v)->rflags & X86_EFLAGS_VM);
-    struct emul_segment cs;
-
-    hvm_ops->get_segment(v, INSN_CS, &cs);
-    return emul_mode(protected, c->efer & EFER_LMA, cs.attr);
-}
-
-/* The bytes at RIP: as many as there are, up to the longest instruction. */
-static size_t code_at_rip(struct vcpu *v, enum insn_mode mode, uint8_t code[INSN_LENGTH_MAX])
-{
-    const uint32_t access = PFEC_FETCH | (hvm_ops->cpl(v) == 3 ? PFEC_USER : 0);
-    uint64_t linear = hvm_regs(v)->rip;
-    struct emul_segment cs;
-    struct hvm_fault f;
-
-    if (mode != INSN_LONG64) {
-        hvm_ops->get_segment(v, INSN_CS, &cs);
-        linear = (uint32_t)(linear + cs.base);
-    }
-    if (hvm_copy_from_linear(v, code, linear, INSN_LENGTH_MAX, access, &f) == HVM_COPY_OK)
-        return INSN_LENGTH_MAX;
-    return f.done;
-}
-
-unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode)
-{
-    const enum insn_mode mode = hvm_insn_mode(v);
-    uint8_t code[INSN_LENGTH_MAX];
-    const size_t n = code_at_rip(v, mode, code);
-    struct insn insn;
-
-    if (insn_decode(&insn, code, n, mode, true) == INSN_DECODED && insn.encoding == INSN_LEGACY &&
-        insn.map == map && insn.opcode == opcode)
-        return insn.length;
-    guest_log(LOG_WARNING, "d%uv%u: the instruction at %#lx is not the one that left the guest",
-              v->domain->id, v->id, (unsigned long)hvm_regs(v)->rip);
-    hvm_inject(v, TRAP_UD, 0);
-    return 0;
 }

@@ -8,6 +8,7 @@
 #include <arch/hvm.h>
 #include <arch/hvm_params.h>
 #include <arch/hypercall.h>
+#include <arch/hypercall_page.h>
 #include <arch/pv32.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
@@ -110,18 +111,8 @@ void hvm_latch_shared_info(struct domain *d)
 
 int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val)
 {
-    struct page *pg;
-    void *va;
-
-    if (val & PAGE_OFFSET_MASK) /* there is one page, of index 0 */
+    if (hypercall_page_msr(v->domain, val))
         return -1;
-    pg = p2m_page_get(v->domain, _gfn(val >> PAGE_SHIFT), true, NULL);
-    if (!pg)
-        return -1;
-    va = page_map(page_to_mfn(pg));
-    hvm_fill_hypercall_page(va);
-    page_unmap(va);
-    page_put(pg);
     p2m_mark_dirty(v->domain, _gfn(val >> PAGE_SHIFT));
     hvm_latch_shared_info(v->domain);
     return 0;

@@ -112,14 +112,13 @@ enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size
     return EMUL_RETRY;
 }
 
-enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
-                                 void *data)
+/* Size 1, 2, 4 or 8. */
+static enum emul_result mmio_part(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
+                                  uint8_t *data)
 {
     uint64_t val = 0;
     enum emul_result r = EMUL_OK;
 
-    if (size > sizeof(val) || (size & (size - 1)))
-        return EMUL_UNHANDLED;
     if (write)
         memcpy(&val, data, size);
     if (!hvm_mmio(v, gpa, size, write, &val))
@@ -127,6 +126,56 @@ enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size
     if (!write && r == EMUL_OK)
         memcpy(data, &val, size);
     return r;
+}
+
+/*
+ * Devices see at most 8 bytes at once. While a part waits, io->done and io->wide have what came
+ * before it.
+ */
+enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
+                                 void *data)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+
+    if (size > sizeof(io->wide))
+        return EMUL_UNHANDLED;
+    while (io->done < size) {
+        const unsigned int left = size - io->done;
+        const unsigned int n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        uint8_t *at = write ? (uint8_t *)data + io->done : io->wide + io->done;
+        const enum emul_result r = mmio_part(v, gpa + io->done, n, write, at);
+
+        if (r != EMUL_OK)
+            return r;
+        io->done = (uint8_t)(io->done + n);
+    }
+    io->done = 0;
+    if (!write)
+        memcpy(data, io->wide, size);
+    return EMUL_OK;
+}
+
+/* A request that is out keeps its slot until it is answered; the answer is for nobody then. */
+void hvm_io_forget(struct vcpu *v)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+
+    io->done = io->in_size = 0;
+    io->emulating = io->block = false;
+    if (io->state == HVM_IO_ANSWERED)
+        io->state = HVM_IO_NONE;
+}
+
+/*
+ * What it did not ask for again is nobody's: the guest's page tables may lead elsewhere by now. An
+ * answer that stayed would be taken by the next access, whichever that is.
+ */
+void hvm_io_emulated(struct vcpu *v, bool waits)
+{
+    if (waits)
+        v->arch.hvm->io.emulating = true;
+    else
+        hvm_io_forget(v);
 }
 
 /* --- IN and OUT ------------------------------------------------------------------------------- */

@@ -20,11 +20,6 @@
 
 #include "save_priv.h"
 
-#define CR0_ALLOWED 0xe005003fUL   /* PG CD NW AM WP NE ET TS EM MP PE */
-#define CR0_NW (1UL << 29)
-#define CR0_CD (1UL << 30)
-#define EFER_FFXSR_BIT (1ULL << 14)
-#define EFER_ALLOWED (EFER_SCE | EFER_LME | EFER_LMA | EFER_NX | EFER_FFXSR_BIT)
 #define RFLAGS_ALLOWED 0x3f7fd7UL
 #define DR6_ONES 0xffff0ff0UL
 #define DR6_BITS 0xe00fUL
@@ -193,18 +188,8 @@ static bool canonical(const struct vcpu *v, uint64_t address)
 
 static bool control_valid(const struct vcpu *v, const struct hvm_hw_cpu *h)
 {
-    const bool paging = h->cr0 & X86_CR0_PG;
-    const uint64_t efer = h->msr_efer;
-
-    if ((h->cr0 & ~CR0_ALLOWED) || !(h->cr0 & X86_CR0_ET) || (paging && !(h->cr0 & X86_CR0_PE)) ||
-        ((h->cr0 & CR0_NW) && !(h->cr0 & CR0_CD)))
-        return false;
-    if ((h->cr4 & ~hvm_cr4_valid(v)) || (efer & ~EFER_ALLOWED) ||
-        !(efer & EFER_LMA) != !(paging && (efer & EFER_LME)))
-        return false;
-    if (efer & EFER_LMA)
-        return (h->cr4 & X86_CR4_PAE) && !(h->cr3 >> hvm_phys_bits(v));
-    return !(h->cr4 & X86_CR4_PCIDE) && !(h->cr3 >> hvm_phys_bits(v));
+    return (h->cr0 & X86_CR0_ET) && hvm_control_valid(v, h->cr0, h->cr4, h->msr_efer) &&
+           !(h->cr3 >> hvm_phys_bits(v));
 }
 
 static bool system_segments_valid(const struct hvm_hw_cpu *h)

@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/fpu.h>
 #include <arch/hvm.h>
+#include <arch/hvm_io.h>
 #include <arch/ioreq.h>
 #include <arch/msr.h>
 #include <arch/regs.h>
@@ -73,7 +74,7 @@ static void init_state(struct vcpu *v, uint16_t cs, uint64_t cs_base, uint64_t r
     c->dr7 = DR7_RESET;
     c->event.vector = -1;
     v->nmi_pending = false;
-    v->arch.hvm->io.state = HVM_IO_NONE;
+    hvm_io_forget(v);
     emul_cancel(&v->arch.hvm->emul);
     reset_segments(v, cs, cs_base);
     hvm_regs(v)->rip = rip;
@@ -193,17 +194,6 @@ static struct emul_segment segment32(uint32_t base, uint32_t limit, uint16_t att
     return (struct emul_segment){ .base = base, .limit = limit, .attr = attr & 0xfff };
 }
 
-static int check_cr(uint64_t cr0, uint64_t cr4, uint64_t efer, const struct vcpu *v)
-{
-    if (!(cr0 & X86_CR0_PE) && (cr0 & X86_CR0_PG))
-        return -EINVAL;
-    if ((cr4 & ~hvm_cr4_valid(v)) || (efer & ~(uint64_t)(EFER_SCE | EFER_LME | EFER_LMA | EFER_NX)))
-        return -EINVAL;
-    if ((efer & EFER_LME) && (cr0 & X86_CR0_PG) && !(cr4 & X86_CR4_PAE))
-        return -EINVAL;
-    return 0;
-}
-
 static int set_32bit(struct vcpu *v, const struct vcpu_hvm_x86_32 *r)
 {
     struct hvm_cpu *c = &v->arch.hvm->cpu;
@@ -216,7 +206,7 @@ static int set_32bit(struct vcpu *v, const struct vcpu_hvm_x86_32 *r)
         .idtr = { 0, 0xffff },
     };
 
-    if (check_cr(r->cr0, r->cr4, r->efer, v) || (r->efer & EFER_LMA) ||
+    if (!hvm_control_valid(v, r->cr0 | X86_CR0_ET, r->cr4, r->efer) || (r->efer & EFER_LMA) ||
         !(r->cs_ar & EMUL_ATTR_P) || !(r->tr_ar & EMUL_ATTR_P))
         return -EINVAL;
     s.seg[INSN_CS] = segment32(r->cs_base, r->cs_limit, r->cs_ar);
@@ -249,8 +239,8 @@ static int set_64bit(struct vcpu *v, const struct vcpu_hvm_x86_64 *r)
         .idtr = { 0, 0xffff },
     };
 
-    if (check_cr(r->cr0, r->cr4, r->efer, v) || !(r->cr0 & X86_CR0_PG) ||
-        !(r->efer & EFER_LME) || !(r->efer & EFER_LMA) || r->cr3 >> p2m_gpa_bits())
+    if (!hvm_control_valid(v, r->cr0 | X86_CR0_ET, r->cr4, r->efer) || !(r->efer & EFER_LMA) ||
+        r->cr3 >> p2m_gpa_bits())
         return -EINVAL;
     for (unsigned int i = 0; i < ARRAY_SIZE(s.seg); i++)
         s.seg[i] = i == INSN_CS ? code : data;

@@ -5,6 +5,7 @@
  */
 #include <abi.h>
 #include <arch/cpu.h>
+#include <arch/hypercall_page.h>
 #include <arch/msr.h>
 #include <arch/pt.h>
 #include <arch/pv.h>
@@ -171,16 +172,7 @@ static long set_msrs(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 
 static long hypercall_init(struct domain *d, const struct xen_domctl *op)
 {
-    struct page *pg = arch_gfn_to_page_get(d, _gfn(op->u.hypercall_init.gmfn), true);
-    void *va;
-
-    if (!pg)
-        return -EACCES;
-    va = page_map(page_to_mfn(pg));
-    pv_fill_hypercall_page(d, va);
-    page_unmap(va);
-    arch_page_put(pg, true);
-    return 0;
+    return hypercall_page_write(d, _gfn(op->u.hypercall_init.gmfn));
 }
 
 /* --- triggers --------------------------------------------------------------------------------- */

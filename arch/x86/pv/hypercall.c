@@ -58,23 +58,6 @@ void pv_fill_hypercall_page(const struct domain *d, void *page)
     }
 }
 
-int pv_hypercall_page_msr(struct vcpu *v, uint64_t val)
-{
-    struct page *pg;
-    void *va;
-
-    if (val & PAGE_OFFSET_MASK) /* there is one page, of index 0 */
-        return -1;
-    pg = arch_gfn_to_page_get(v->domain, _gfn(val >> PAGE_SHIFT), true);
-    if (!pg)
-        return -1;
-    va = page_map(page_to_mfn(pg));
-    pv_fill_hypercall_page(v->domain, va);
-    page_unmap(va);
-    arch_page_put(pg, true);
-    return 0;
-}
-
 static uint64_t *argument(struct cpu_user_regs *r, unsigned int i)
 {
     uint64_t *const by_number[HYPERCALL_MAX_ARGS] = {

@@ -4,6 +4,7 @@
  * extension's own matter goes on in arch/x86/hvm/. AMD APM vol. 2 §15.9 to §15.14, appendix C.
  */
 #include <arch/cpu.h>
+#include <arch/emul_task.h>
 #include <arch/insn.h>
 #include <arch/pt.h>
 #include <arch/regs.h>
@@ -173,9 +174,41 @@ static void exit_mc(struct vcpu *v, struct vmcb *b)
     panic("machine check while d%uv%u ran", v->domain->id, v->id);
 }
 
+/*
+ * An event went through a task gate: nothing of it is left to be delivered, and RIP is where the
+ * old task goes on; but for software's, whose instruction is not behind us yet.
+ */
+static bool is_event(const struct vmcb *b)
+{
+    const uint64_t info = b->exit_int_info;
+    const unsigned int type = info >> VMCB_EVENT_TYPE_SHIFT & 7, vector = info & 0xff;
+
+    return (info & VMCB_EVENT_VALID) && type != HVM_EVENT_SOFT_INT &&
+           !(type == HVM_EVENT_EXCEPTION && (vector == TRAP_BP || vector == TRAP_OF));
+}
+
 static void exit_task_switch(struct vcpu *v, struct vmcb *b)
 {
-    domain_crash(v->domain, "hardware task switches are not supported");
+    const uint64_t info = b->exit_info2, rip = guest_regs()->rip;
+    struct emul_task t = {
+        .selector = (uint16_t)b->exit_info1,
+        .how = info & TASK_SWITCH_IRET ? EMUL_TASK_IRET
+               : info & TASK_SWITCH_JMP ? EMUL_TASK_JMP : EMUL_TASK_CALL,
+        .has_error = info & TASK_SWITCH_ERROR,
+        .error = (uint32_t)info,
+        .rf = info & TASK_SWITCH_RF,
+        .next_rip = rip,
+    };
+    unsigned int length;
+
+    v->arch.hvm->cpu.event.vector = -1;
+    if (!is_event(b)) {
+        length = hvm_task_insn_length(v);
+        if (length == 0)
+            return;
+        t.next_rip = rip + length;
+    }
+    hvm_task_switch(v, &t);
 }
 
 static void exit_shutdown(struct vcpu *v, struct vmcb *b) { hvm_triple_fault(v); }

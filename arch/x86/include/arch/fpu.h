@@ -9,9 +9,11 @@
 
 #include <hv/types.h>
 
+struct fpu_area;
 struct vcpu;
 
 #define FXSAVE_SIZE 512
+#define FCW_DEFAULT 0x37f
 #define XSAVE_HEADER 512 /* offset of XSTATE_BV in the area */
 
 void fpu_init_cpu(void);
@@ -19,6 +21,12 @@ int fpu_vcpu_create(struct vcpu *v) must_check; /* area with the reset state */
 void fpu_vcpu_destroy(struct vcpu *v);
 void fpu_save(struct vcpu *v);    /* its state is in this cpu's registers */
 void fpu_restore(struct vcpu *v); /* and XCR0 */
+/*
+ * Of current, whose state is in this cpu's registers: out of them, to be looked at and changed
+ * (arch/fpu_vector.h), and back. Nothing else between the two.
+ */
+void fpu_edit_begin(struct vcpu *v, struct fpu_area *area);
+void fpu_edit_end(struct vcpu *v);
 /* While v is on this cpu; 0 or -1 for #GP. */
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
 bool xcr0_valid(uint64_t xcr0, uint64_t allowed); /* pure: architectural dependencies */

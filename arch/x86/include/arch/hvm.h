@@ -49,6 +49,8 @@ struct hvm_vcpu {
         bool emulating;      /* the emulator waits for the answer; else an IN of in_size bytes */
         uint8_t in_size;     /* 0: an OUT */
         bool block;          /* many elements were asked for: hvm_port_block() */
+        uint8_t done;        /* bytes of a memory access in parts that have their answers */
+        uint8_t wide[32];    /* ... what was read there */
         uint64_t data;
     } io;
     bool init_pending;       /* INIT (and then SIPI) came: it takes its state before it enters */
@@ -115,6 +117,11 @@ void hvm_inject_pending(struct vcpu *v); /* inject.c: part of it */
 void hvm_advance(struct vcpu *v, unsigned int length);
 /* Of the instruction at RIP, if it is that one; else an exception is injected, and 0. */
 unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode);
+/* The same for one that can switch tasks. */
+unsigned int hvm_task_insn_length(struct vcpu *v);
+/* t: all but tr is filled in. */
+struct emul_task;
+void hvm_task_switch(struct vcpu *v, struct emul_task *t);
 enum insn_mode hvm_insn_mode(struct vcpu *v);
 /* Do the instruction at RIP by the emulator. */
 void hvm_emulate(struct vcpu *v);

@@ -85,7 +85,13 @@ int hvm_set_cr0(struct vcpu *v, uint64_t val) must_check;
 int hvm_set_cr3(struct vcpu *v, uint64_t val) must_check;
 int hvm_set_cr4(struct vcpu *v, uint64_t val) must_check;
 int hvm_set_efer(struct vcpu *v, uint64_t val) must_check;
-uint64_t hvm_cr4_valid(const struct vcpu *v); /* the bits that its policy allows */
+uint64_t hvm_cr4_valid(const struct vcpu *v);  /* the bits that its policy allows */
+uint64_t hvm_efer_valid(const struct vcpu *v);
+/* May it have these together? CR0 with ET as it is read, EFER with LMA. (cr_rules.c) */
+bool hvm_control_valid(const struct vcpu *v, uint64_t cr0, uint64_t cr4, uint64_t efer);
+#define HVM_CR0_VALID (X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_ET | \
+                       X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD | \
+                       X86_CR0_PG)
 
 /* --- exceptions (inject.c) -------------------------------------------------------------------- */
 

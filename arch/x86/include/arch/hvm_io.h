@@ -24,8 +24,13 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
 enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
                                 unsigned int count, uint64_t gpa, bool in);
 bool hvm_port_block_done(struct vcpu *v);
+/* Up to 32 bytes: more than 8 go in parts, each asked for once. */
 enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
                                  void *data);
+/* The emulator has run: it waits for an answer, or what was under way is over. */
+void hvm_io_emulated(struct vcpu *v, bool waits);
+/* INIT: nobody waits any more. */
+void hvm_io_forget(struct vcpu *v);
 /* Before entry: what v waited for. False: it still waits, and must not enter. */
 bool hvm_io_finish(struct vcpu *v);
 

@@ -6,11 +6,8 @@
 #include <hv/types.h>
 
 struct domain;
-struct vcpu;
 
 /* all of its 4096 bytes */
 void pv_fill_hypercall_page(const struct domain *d, void *page);
-/* MSR write: frame address | page index; -1 for #GP */
-int pv_hypercall_page_msr(struct vcpu *v, uint64_t val);
 
 #endif

@@ -131,6 +131,12 @@ _Static_assert(offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer
 #define VMCB_CLEAN_LBR (1ULL << 10)
 #define VMCB_CLEAN_ALL 0x7ffULL
 
+/* EXITINFO2 of a task switch: below the error code (§15.14.1) */
+#define TASK_SWITCH_IRET (1ULL << 36)
+#define TASK_SWITCH_JMP (1ULL << 38)
+#define TASK_SWITCH_ERROR (1ULL << 44)
+#define TASK_SWITCH_RF (1ULL << 48)
+
 /* EVENTINJ and EXITINTINFO, §15.20: vector, type in bits 8 to 10, then these; error code above. */
 #define VMCB_EVENT_ERROR (1ULL << 11)
 #define VMCB_EVENT_VALID (1ULL << 31)
