@@ -255,7 +255,7 @@ int iopt_set(struct iopt *t, uint64_t first, uint64_t end, uint64_t mfn, unsigne
         set_one(t, &c, f, level, flush);
         f += reach(level);
     }
-    ASSERT(!t->spare);
+    give_all(t, &t->spare); /* take() may have split what was to be split */
     return 0;
 }
 
@@ -284,4 +284,13 @@ bool iopt_split_with(struct iopt *t, uint64_t frame, void *table)
     split(e, at, table);
     t->tables++;
     return true;
+}
+
+void iopt_clear(struct iopt *t, uint64_t frame)
+{
+    unsigned int at;
+    uint64_t *e = find(t, frame, 1, &at);
+
+    ASSERT(at == 1);
+    set_entry(e, 0);
 }

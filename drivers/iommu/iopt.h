@@ -57,5 +57,7 @@ unsigned int iopt_lookup(const struct iopt *t, uint64_t frame, uint64_t *mfn, un
  * frame. False: there is no leaf that could be split.
  */
 bool iopt_split_with(struct iopt *t, uint64_t frame, void *table);
+/* A leaf of level 1 goes, in the middle of a change too. */
+void iopt_clear(struct iopt *t, uint64_t frame);
 
 #endif

@@ -52,4 +52,11 @@ int iommu_unmap(struct domain *d, uint64_t dfn, uint64_t frames) must_check;
 /* Everything that the hardware remembers of d. */
 int iommu_flush(struct domain *d) must_check;
 
+/* --- implemented by the architecture ---------------------------------------------------------- */
+
+typedef int iommu_follow_fn(struct domain *d, uint64_t dfn, uint64_t mfn, uint64_t frames,
+                            unsigned int flags);
+/* From now on changes of its physmap go to fn too (flags 0: nothing is there). NULL: no longer. */
+void arch_iommu_follow(struct domain *d, iommu_follow_fn *fn);
+
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* runs: 4000 */
+/* runs: 2500 */
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
@@ -11,6 +11,8 @@
  * have cached is played too: a frame that led somewhere and no longer does must have asked for a
  * flush.
  */
+#include <string.h>
+
 #include "../host/iopt_check.h"
 
 #define WINDOW (3U << 18)

@@ -5,6 +5,7 @@
 #include <arch/hvm.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/softirq.h>
@@ -124,4 +125,11 @@ void p2m_destroy(struct domain *d)
     ASSERT(p->used == 1);
     hv_page_free(p2m_root(p), 0);
     p->used = 0;
+}
+
+void arch_iommu_follow(struct domain *d, iommu_follow_fn *fn)
+{
+    spin_lock(&d->arch.hvm->p2m.lock);
+    d->arch.hvm->p2m.follow = fn;
+    spin_unlock(&d->arch.hvm->p2m.lock);
 }

@@ -63,6 +63,8 @@ struct p2m {
     uint64_t nr[3];        /* leaves, typed holes included, by size: 4 KiB, 2 MiB, 1 GiB */
     struct page *detached; /* tables out of use, to be freed after the next flush */
     bool closed;           /* being relinquished: no more changes, and tables may be empty */
+    /* devices follow what is at gfns (hv/iommu.h); NULL: there are none */
+    int (*follow)(struct domain *d, uint64_t gfn, uint64_t mfn, uint64_t nr, unsigned int flags);
     bool only_4k;          /* never make a larger leaf (hap_2mb=, hap_1gb= and tests) */
 };
 
