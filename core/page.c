@@ -183,8 +183,10 @@ void domain_claim_follow(struct domain *d, int64_t delta)
 int page_assign(struct domain *d, struct page *pg, unsigned int order)
 {
     uint32_t nr = 1U << order;
-    int rc = 0;
+    int rc = page_user_hook ? page_user_hook(page_to_mfn(pg), order, false) : 0;
 
+    if (rc)
+        return rc;
     spin_lock(&d->page_lock);
     if (d->state != DOM_ALIVE)
         rc = -EINVAL;

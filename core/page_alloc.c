@@ -66,6 +66,11 @@ static unsigned int nr_pt_pool GUARDED_BY(heap_lock);
 static bool building GUARDED_BY(heap_lock);
 static bool m2p_changed;
 
+int (*page_user_hook)(mfn_t first, unsigned int order, bool ours);
+/* Frames taken off the lists for tables of ours: under the lock, so the hook is told later. */
+static struct { uint64_t mfn; unsigned int order; } told_later[128] GUARDED_BY(heap_lock);
+static unsigned int nr_told_later GUARDED_BY(heap_lock);
+
 static unsigned int zone_of(uint64_t mfn)
 {
     return mfn < LOWEST_FRAME ? 0 : 64 - (unsigned int)__builtin_clzll(mfn) - 8;
@@ -314,7 +319,7 @@ static uint64_t pieces_take(struct pieces *p, uint64_t nr, uint64_t align)
 
 /*
  * nr contiguous frames for tables: from used memory if there is some, to keep virgin sections
- * whole.
+ * whole; but from virgin memory, which no device can reach, while somebody follows whose frames are.
  */
 static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, unsigned int bits)
     REQUIRES(heap_lock)
@@ -325,7 +330,7 @@ static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, u
                     FRAME_END(p->v[0].start, 16) <= 1ULL << (bits - PAGE_SHIFT);
     uint64_t mfn;
 
-    if (!zone && own_fits) {
+    if ((!zone || page_user_hook) && own_fits) {
         mfn = pieces_take(p, nr, nr == 512 ? 512 : 1);
         if (mfn)
             return mfn;
@@ -341,6 +346,11 @@ static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, u
 
     pg->ref = 0;
     mfn = page_to_mfn(pg).n;
+    if (page_user_hook) {
+        BUG_ON(nr_told_later == ARRAY_SIZE(told_later)); /* 14 a section, and HUGE_CARVES */
+        told_later[nr_told_later].mfn = mfn;
+        told_later[nr_told_later++].order = order;
+    }
     add_range(mfn + nr, FRAME_END(mfn, order), node, PAGE_DIRTY);
     return mfn;
 }
@@ -548,6 +558,26 @@ struct page *page_alloc(unsigned int order, uint32_t flags)
     return page_alloc_claimed(order, flags, 0);
 }
 
+/* A frame in between may be one that a device can still reach; the table in it is in use already. */
+static void tell_later(void)
+{
+    while (read_once(nr_told_later)) {
+        uint64_t mfn = 0;
+        unsigned int order = 0;
+        bool any;
+
+        spin_lock(&heap_lock);
+        any = nr_told_later > 0;
+        if (any) {
+            mfn = told_later[--nr_told_later].mfn;
+            order = told_later[nr_told_later].order;
+        }
+        spin_unlock(&heap_lock);
+        if (any && page_user_hook(_mfn(mfn), order, true))
+            panic("out of memory for keeping devices off the frame table");
+    }
+}
+
 /* What others were promised is theirs, unless the request is within the asker's own promise. */
 static bool may_take(unsigned int order, uint32_t claim) REQUIRES(heap_lock)
 {
@@ -574,8 +604,11 @@ struct page *page_alloc_claimed(unsigned int order, uint32_t flags, uint32_t cla
         pg->ref = 0;
     spin_unlock(&heap_lock);
 
-    if (unlikely(flush_m2p))
+    if (unlikely(flush_m2p)) {
         section_flush();
+        if (page_user_hook)
+            tell_later();
+    }
     if (!pg)
         return NULL;
     if (old_flags & PAGE_STALE)
@@ -713,6 +746,10 @@ void *hv_page_alloc(unsigned int order)
         return va ? memset(va, 0, PAGE_SIZE) : NULL; /* counted when it went into the pool */
     } else {
         pg = page_alloc(order, ALLOC_BITS(HV_BITS) | ALLOC_NO_SCRUB);
+        if (pg && page_user_hook && page_user_hook(page_to_mfn(pg), order, true)) {
+            page_free(pg, order);
+            pg = NULL;
+        }
         va = pg ? direct_va(mfn_to_paddr(page_to_mfn(pg))) : NULL;
     }
     if (!va)

@@ -16,6 +16,7 @@
 #include <hv/console.h>
 #include <hv/domain.h>
 #include <hv/gnttab.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/page.h>
@@ -246,6 +247,8 @@ void dom0_create(void)
     config.max_vcpus = nr_vcpus;
     if (domain_create(&dom0, 0, &config, true))
         boot_fail("dom0 cannot be created");
+    if (iommu_domain_init(dom0) || iommu_assign_rest(dom0))
+        boot_fail("dom0 cannot be given the IOMMU; iommu=off does without");
     in.nr_pages = memory_for_dom0(&max);
     dom0->max_pages = (uint32_t)MIN(max, UINT32_MAX);
     grant_rights(dom0);

@@ -11,6 +11,7 @@
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/platform.h>
 
@@ -41,6 +42,7 @@ int arch_domain_relinquish(struct domain *d)
         for_each_vcpu(d, v)
             arch_sync_vcpu(v); /* an idle cpu may have its state loaded */
         pirq_release(d);
+        iommu_domain_teardown(d);
         d->arch.relinquish_step = STEP_REST;
     }
     return is_pv(d) ? pv_domain_relinquish(d) : hvm_domain_relinquish(d);

@@ -19,10 +19,12 @@ int hypercall_page_write(struct domain *d, gfn_t gfn)
     if (!pg)
         return -EACCES;
     va = page_map(page_to_mfn(pg));
-    if (d->arch.hvm)
+    if (d->arch.hvm) {
         hvm_fill_hypercall_page(va);
-    else
+        p2m_mark_dirty(d, gfn);
+    } else {
         pv_fill_hypercall_page(d, va);
+    }
     page_unmap(va);
     arch_page_put(pg, true);
     return 0;

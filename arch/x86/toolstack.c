@@ -16,6 +16,7 @@
 #include <arch/smpboot.h>
 #include <arch/topology.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/guest.h>
 #include <hv/page.h>
 #include <hv/platform.h>
@@ -230,6 +231,8 @@ void arch_physinfo(struct xen_sysctl_physinfo *pi)
         pi->hw_cap[i] = cpu_policy_word(host, i);
     if (hvm_available())
         pi->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
+    if (iommu_present())
+        pi->capabilities |= XEN_SYSCTL_PHYSCAP_directio;
 }
 
 #define PV_CAPABILITIES "xen-3.0-x86_64 xen-3.0-x86_32p "

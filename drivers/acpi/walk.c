@@ -23,6 +23,7 @@ static const struct table_row {
     { "MCFG", 44, ACPI_HAVE_MCFG, acpi_parse_mcfg },
     { "SRAT", 48, ACPI_HAVE_SRAT, acpi_parse_srat },
     { "SLIT", 44, ACPI_HAVE_SLIT, acpi_parse_slit },
+    { "IVRS", 48, ACPI_HAVE_IVRS, acpi_parse_ivrs },
 };
 
 static void add_note(struct acpi_info *info, const char *signature, const char *what)

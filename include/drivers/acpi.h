@@ -6,7 +6,7 @@
  * Memory is reached through a callback only. A table that is missing leaves its bit in
  * acpi_info.have clear; one that is broken does too and leaves a note; a good table with a bad
  * entry keeps its good entries and leaves a note. What does not fit a capacity is dropped and told
- * in acpi_info.too_many. The struct is about 42 KiB: keep it static.
+ * in acpi_info.too_many. The struct is about 55 KiB: keep it static.
  */
 #ifndef DRIVERS_ACPI_H
 #define DRIVERS_ACPI_H
@@ -25,6 +25,10 @@
 #define ACPI_MAX_MCFG 64
 #define ACPI_MAX_MEM_AFFINITY 256
 #define ACPI_MAX_LOCALITIES 64
+#define ACPI_MAX_IOMMUS 32
+#define ACPI_MAX_IVRS_RANGES 512
+#define ACPI_MAX_IVRS_SPECIAL 64
+#define ACPI_MAX_IVRS_UNITY 64
 
 /* Physical memory: len readable bytes, valid until the next call, or NULL if they cannot be had. */
 struct acpi_mem {
@@ -173,6 +177,51 @@ struct acpi_slit {
     uint8_t distance[ACPI_MAX_LOCALITIES * ACPI_MAX_LOCALITIES];
 };
 
+/* An AMD IOMMU (IVHD). Of several blocks for one, the newest type that we know counts. */
+struct acpi_iommu {
+    uint64_t base;          /* registers */
+    uint64_t features;      /* the extended feature register's image; 0 if the block has none */
+    uint16_t segment, devid; /* its own PCI function */
+    uint16_t cap;           /* capability in its configuration space */
+    uint8_t type, flags;
+};
+
+/* Requester ids first to last of an IOMMU's segment; they show as alias where that is not same. */
+struct acpi_ivrs_range {
+    uint16_t first, last, alias;
+    uint8_t iommu; /* index */
+    uint8_t settings;
+    bool has_alias;
+};
+
+/* An IO-APIC (variety 1) or HPET (2) with this handle sends interrupts with that requester id. */
+struct acpi_ivrs_special {
+    uint16_t devid;
+    uint8_t iommu, variety, handle;
+};
+
+/* Memory that the firmware uses through devices first to last (IVMD), of all segments. */
+struct acpi_ivrs_unity {
+    uint64_t start, size;
+    uint16_t first, last;
+    uint8_t flags; /* enum acpi_ivmd_flag */
+};
+
+enum acpi_ivmd_flag {
+    ACPI_IVMD_UNITY = 1u << 0,
+    ACPI_IVMD_READ = 1u << 1,
+    ACPI_IVMD_WRITE = 1u << 2,
+    ACPI_IVMD_EXCLUSION = 1u << 3, /* accesses are not translated at all */
+};
+
+struct acpi_ivrs {
+    unsigned int nr_iommus, nr_ranges, nr_special, nr_unity;
+    struct acpi_iommu iommu[ACPI_MAX_IOMMUS];
+    struct acpi_ivrs_range range[ACPI_MAX_IVRS_RANGES];
+    struct acpi_ivrs_special special[ACPI_MAX_IVRS_SPECIAL];
+    struct acpi_ivrs_unity unity[ACPI_MAX_IVRS_UNITY];
+};
+
 /* What to write into the sleep type fields of PM1a and PM1b control for soft-off. */
 struct acpi_s5 {
     uint8_t type_a, type_b;
@@ -186,6 +235,7 @@ enum acpi_have {
     ACPI_HAVE_SRAT = 1u << 4,
     ACPI_HAVE_SLIT = 1u << 5,
     ACPI_HAVE_S5 = 1u << 6,
+    ACPI_HAVE_IVRS = 1u << 7,
 };
 
 enum acpi_too_many {
@@ -199,6 +249,7 @@ enum acpi_too_many {
     ACPI_MANY_MEM_AFFINITY = 1u << 7,
     ACPI_MANY_CPU_AFFINITY = 1u << 8,
     ACPI_MANY_LOCALITIES = 1u << 9,
+    ACPI_MANY_IVRS = 1u << 10,
 };
 
 struct acpi_info {
@@ -217,6 +268,7 @@ struct acpi_info {
     struct acpi_srat srat;
     struct acpi_slit slit;
     struct acpi_s5 s5;
+    struct acpi_ivrs ivrs;
 };
 
 /* Look for the root pointer where a PC BIOS leaves it. 0, or -ENOENT. */

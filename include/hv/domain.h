@@ -19,6 +19,7 @@
 #include <hv/types.h>
 
 struct gnttab;
+struct iommu_domain;
 struct rangeset;
 
 #define MAX_VCPUS 8192U /* PV limit of the ABI */
@@ -73,6 +74,8 @@ struct domain {
     uint8_t tsc_mode;
     struct timer watchdog[2];
     uint32_t watchdog_inuse;
+
+    struct iommu_domain *iommu; /* what its devices may reach; NULL: none has been given to it */
 
     struct arch_domain arch;
 };

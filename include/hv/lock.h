@@ -27,7 +27,9 @@ enum lock_rank {
     RANK_EVENT,      /* a domain's event channels */
     RANK_PT,         /* a domain's page-table updates */
     RANK_P2M,        /* a translated domain's physmap */
+    RANK_IOMMU,      /* a translated domain's DMA tables */
     RANK_PAGE_LIST,  /* a domain's page list and totals */
+    RANK_IOMMU_OWN,  /* the identity map of a PV first domain: follows the allocator */
     RANK_HEAP,       /* the page allocator */
     RANK_XHEAP,      /* the small-object allocator */
     RANK_EVTCHN_FIFO,

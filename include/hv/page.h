@@ -167,6 +167,13 @@ uint64_t hv_pages_used(void); /* frames the hypervisor keeps for itself */
 struct heap_class { uint32_t size, objects, pages; };
 bool heap_class_info(unsigned int c, struct heap_class *info); /* false: no such class */
 
+/*
+ * Who follows which frames are ours (never to be reached by a device) and which a domain's: called
+ * before their first use as such, without locks above RANK_PAGE_LIST. An error lets the allocation
+ * fail. NULL: nobody.
+ */
+extern int (*page_user_hook)(mfn_t first, unsigned int order, bool ours);
+
 /* --- owners and references -------------------------------------------------------------------- */
 
 /*

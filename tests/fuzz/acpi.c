@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* runs: 600000 */
 /* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c */
-/* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
+/* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c drivers/acpi/ivrs.c */
 /*
  * ACPI tables from the fuzzer. The first byte chooses between two kinds of input. Odd: the rest is
  * physical memory from 0xe0000 on, root pointer and all. Even: the rest is a list of tables, each {
@@ -72,7 +72,7 @@ static void point_to_dsdt(uint32_t fadt, uint32_t dsdt)
 static void build(const uint8_t *data, size_t size)
 {
     static const char names[][5] = {
-        "FACP", "APIC", "HPET", "MCFG", "SRAT", "SLIT", "SSDT", "DSDT"
+        "FACP", "APIC", "HPET", "MCFG", "SRAT", "SLIT", "SSDT", "DSDT", "IVRS"
     };
     uint32_t listed[MAX_LISTED], fadt = 0, dsdt = 0;
     uint8_t root[MAX_LISTED * 4];
@@ -81,7 +81,7 @@ static void build(const uint8_t *data, size_t size)
     memset(mem, 0, 64);
     mem_used = 64;
     while (size >= 4 && nr < MAX_LISTED) {
-        uint8_t which = data[0] & 7;
+        uint8_t which = data[0] % 9;
         size_t len = get_le16(data + 2);
 
         len = len < size - 4 ? len : size - 4;
@@ -116,6 +116,13 @@ static void check_info(const struct acpi_info *info)
             info->madt.nr_lapic_nmis <= ACPI_MAX_LAPIC_NMIS);
     require(info->srat.nr_cpus <= ACPI_MAX_CPUS && info->srat.nr_mem <= ACPI_MAX_MEM_AFFINITY);
     require(info->mcfg.nr <= ACPI_MAX_MCFG && info->slit.nr <= ACPI_MAX_LOCALITIES);
+    require(info->ivrs.nr_iommus <= ACPI_MAX_IOMMUS &&
+            info->ivrs.nr_ranges <= ACPI_MAX_IVRS_RANGES &&
+            info->ivrs.nr_special <= ACPI_MAX_IVRS_SPECIAL &&
+            info->ivrs.nr_unity <= ACPI_MAX_IVRS_UNITY);
+    for (unsigned int i = 0; i < info->ivrs.nr_ranges; i++)
+        require(info->ivrs.range[i].iommu < info->ivrs.nr_iommus &&
+                info->ivrs.range[i].first <= info->ivrs.range[i].last);
     require(info->s5.type_a <= 7 && info->s5.type_b <= 7);
     for (unsigned int i = 0; i < info->madt.nr_cpus; i++)
         for (unsigned int j = 0; j < i; j++)

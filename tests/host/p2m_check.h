@@ -59,7 +59,7 @@ static const char *p2m_check_table(const struct p2m *p, const pte_t *table, unsi
 }
 
 /* NULL, or what does not hold. */
-static const char *p2m_check(const struct domain *d)
+static inline const char *p2m_check(const struct domain *d)
 {
     const struct p2m *p = &d->arch.hvm->p2m;
     struct p2m_count n = { .tables = 0 };

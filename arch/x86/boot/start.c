@@ -28,6 +28,7 @@
 #include <drivers/acpi.h>
 #include <hv/console.h>
 #include <hv/domain.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/sched.h>
@@ -228,6 +229,8 @@ static void noreturn start_on_own_stack(void)
     pv_mmu_init();
     pci_dev_init();
     timer_init_cpu(0);
+    if (iommu_boot())
+        boot_fail("the IOMMU cannot be started; iommu=off does without");
     sched_init();
     cpumask_set(&cpu_online_map, 0);
     svm_init();

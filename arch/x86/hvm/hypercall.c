@@ -113,7 +113,6 @@ int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val)
 {
     if (hypercall_page_msr(v->domain, val))
         return -1;
-    p2m_mark_dirty(v->domain, _gfn(val >> PAGE_SHIFT));
     hvm_latch_shared_info(v->domain);
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <arch/hvm.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 
 /* --- tables ----------------------------------------------------------------------------------- */
@@ -123,7 +124,15 @@ static uint32_t tables_for(const struct p2m_change *c, const pte_t *table, unsig
     return n;
 }
 
-/* All that a change needs, or nothing. */
+static void give_back(struct p2m_change *c)
+{
+    while (c->spare) {
+        hv_page_free(pop(&c->spare), 0);
+        c->p->used--;
+    }
+}
+
+/* All that a change needs; on failure what could be had. */
 static int reserve(struct p2m_change *c)
 {
     struct p2m *p = c->p;
@@ -140,13 +149,30 @@ static int reserve(struct p2m_change *c)
         push(&c->spare, table);
         got++;
     }
-    if (got == n) {
-        p->used += n;
+    p->used += got;
+    return got == n ? 0 : -ENOMEM;
+}
+
+/*
+ * What a device may do at the gfns. Pages of ours that the guest shares are for its vcpus only, and
+ * what is sent to a device model when written may not be written at all.
+ */
+static unsigned int dma_flags(const struct p2m_change *c)
+{
+    const uint64_t flags = p2m_type_flags(c->type);
+
+    if (p2m_is_ram(c->type) && c->holds)
         return 0;
-    }
-    while (c->spare)
-        hv_page_free(pop(&c->spare), 0);
-    return -ENOMEM;
+    return (flags & PTE_PRESENT ? IOMMU_READ : 0) | (flags & PTE_RW ? IOMMU_WRITE : 0);
+}
+
+/* Devices first: what they lose is lost before a frame goes back, and this may fail. */
+static int follow(struct domain *d, struct p2m_change *c)
+{
+    const unsigned int flags = dma_flags(c);
+
+    return c->p->follow ? c->p->follow(d, c->first, flags ? c->mfn.n : 0, c->end - c->first, flags)
+                        : 0;
 }
 
 /* Does a translation by the old entry allow what one by the new does not, or go elsewhere? */
@@ -245,8 +271,12 @@ int p2m_change(struct domain *d, struct p2m_change *c)
     struct p2m *p = c->p;
     int rc = reserve(c);
 
-    if (rc)
+    if (!rc)
+        rc = follow(d, c);
+    if (rc) {
+        give_back(c);
         return rc;
+    }
     set_range(c, p2m_root(p), P2M_TOP_LEVEL, 0);
     ASSERT(!c->spare);
     if (c->type != P2M_NONE)

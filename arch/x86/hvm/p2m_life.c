@@ -10,6 +10,7 @@
 #include <arch/hvm.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/softirq.h>
@@ -146,4 +147,11 @@ void p2m_destroy(struct domain *d)
     p2m_dirty_free(p);
     p2m_pod_free(p);
     p->used = 0;
+}
+
+void arch_iommu_follow(struct domain *d, iommu_follow_fn *fn)
+{
+    spin_lock(&d->arch.hvm->p2m.lock);
+    d->arch.hvm->p2m.follow = fn;
+    spin_unlock(&d->arch.hvm->p2m.lock);
 }

@@ -97,6 +97,8 @@ struct p2m {
     bool only_4k, no_1gb;  /* never make larger leaves (hap_2mb=, hap_1gb= and tests) */
     struct p2m_dirty dirty;
     struct p2m_pod pod;
+    /* devices follow what is at gfns (hv/iommu.h); NULL: there are none */
+    int (*follow)(struct domain *d, uint64_t gfn, uint64_t mfn, uint64_t nr, unsigned int flags);
 };
 
 struct p2m_entry {

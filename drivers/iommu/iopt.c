@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A change goes over its range in the largest steps that alignment allows. What it needs in tables
+ * is counted first and taken at once; then it is made without a way to fail. A table goes when a
+ * larger leaf or hole takes its place, not when its last entry does.
+ */
+#include "iopt.h"
+
+#include <arch/direct.h>
+#include <hv/errno.h>
+#include <hv/iommu.h>
+#include <hv/log.h>
+#include <hv/page.h>
+
+#define ENTRIES 512U
+
+/* Frames behind an entry of a level. */
+static uint64_t reach(unsigned int level) { return 1ULL << (9 * (level - 1)); }
+
+uint64_t iopt_frames(const struct iopt *t)
+{
+    const unsigned int bits = 9U * t->levels;
+
+    return 1ULL << MIN(bits, 64U - PAGE_SHIFT);
+}
+
+static unsigned int next_level(uint64_t e)
+{
+    return e & IOPTE_PRESENT ? (unsigned int)(e >> IOPTE_NEXT_SHIFT) & 7 : 0;
+}
+static uint64_t *table_of(uint64_t e) { return direct_va(e & IOPTE_ADDR); }
+static uint64_t *entry_in(uint64_t *table, unsigned int level, uint64_t frame)
+{
+    return &table[frame / reach(level) % ENTRIES];
+}
+
+static uint64_t leaf(uint64_t mfn, unsigned int flags)
+{
+    if (!flags)
+        return 0;
+    return IOPTE_PRESENT | IOPTE_COHERENT | mfn << PAGE_SHIFT |
+           (flags & IOMMU_READ ? IOPTE_READ : 0) | (flags & IOMMU_WRITE ? IOPTE_WRITE : 0);
+}
+
+/* Rights are those of all entries on the way together: a table takes none away. */
+static uint64_t to_table(const void *table, unsigned int level)
+{
+    return IOPTE_PRESENT | IOPTE_COHERENT | IOPTE_READ | IOPTE_WRITE |
+           (uint64_t)level << IOPTE_NEXT_SHIFT | direct_pa(table);
+}
+
+static void set_entry(uint64_t *e, uint64_t v) { __atomic_store_n(e, v, __ATOMIC_RELEASE); }
+
+/* --- lists of tables, linked through their struct page ---------------------------------------- */
+
+static void push(struct page **list, const void *table)
+{
+    struct page *pg = mfn_to_page_known(paddr_to_mfn(direct_pa(table)));
+
+    page_set_next(pg, *list ? page_to_mfn(*list).n : PAGE_LIST_END);
+    *list = pg;
+}
+
+static void *pop(struct page **list)
+{
+    struct page *pg = *list;
+
+    *list = page_next(pg) == PAGE_LIST_END ? NULL : mfn_to_page_known(_mfn(page_next(pg)));
+    return direct_va(mfn_to_paddr(page_to_mfn(pg)));
+}
+
+static void give_all(struct iopt *t, struct page **list)
+{
+    while (*list) {
+        t->give(pop(list));
+        t->tables--;
+    }
+}
+
+static bool take_all(struct iopt *t, uint64_t nr)
+{
+    for (; nr; nr--) {
+        void *table = t->take(t);
+
+        if (!table) {
+            give_all(t, &t->spare);
+            return false;
+        }
+        t->tables++;
+        push(&t->spare, table);
+    }
+    return true;
+}
+
+static void detach(struct iopt *t, uint64_t *table, unsigned int level)
+{
+    for (unsigned int i = 0; i < ENTRIES && level > 1; i++)
+        if (next_level(table[i]))
+            detach(t, table_of(table[i]), level - 1);
+    push(&t->detached, table);
+}
+
+void iopt_free_detached(struct iopt *t) { give_all(t, &t->detached); }
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+int iopt_init(struct iopt *t, unsigned int levels)
+{
+    if (levels < IOPT_MIN_LEVELS || levels > IOPT_MAX_LEVELS)
+        return -EINVAL;
+    t->levels = (uint8_t)levels;
+    t->leaf_level = IOPT_LEAF_LEVEL;
+    t->root = t->take(t);
+    if (!t->root)
+        return -ENOMEM;
+    t->tables = 1;
+    return 0;
+}
+
+void iopt_exit(struct iopt *t)
+{
+    if (!t->root)
+        return;
+    detach(t, t->root, t->levels);
+    t->root = NULL;
+    give_all(t, &t->detached);
+    ASSERT(t->tables == 0);
+}
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+struct change {
+    uint64_t first, end, mfn;
+    unsigned int flags;
+};
+
+/* The entry for frame, at level or above where there is no table on the way; *at is its level. */
+static uint64_t *find(const struct iopt *t, uint64_t frame, unsigned int level, unsigned int *at)
+{
+    uint64_t *e;
+
+    *at = t->levels;
+    e = entry_in(t->root, *at, frame);
+    while (*at > level && next_level(*e)) {
+        *at = next_level(*e);
+        e = entry_in(table_of(*e), *at, frame);
+    }
+    return e;
+}
+
+/* The level of the largest entry that may be set in one at frame. */
+static unsigned int step_level(const struct iopt *t, const struct change *c, uint64_t frame)
+{
+    const uint64_t mfn = c->flags ? c->mfn + (frame - c->first) : 0;
+    unsigned int level = MIN((unsigned int)t->leaf_level, (unsigned int)t->levels);
+
+    while (level > 1 && (((frame | mfn) & (reach(level) - 1)) || c->end - frame < reach(level)))
+        level--;
+    return level;
+}
+
+/* Nothing is there and nothing shall be: on with what is behind this entry. */
+static bool skips(const struct change *c, uint64_t e) { return !c->flags && !e; }
+
+static uint64_t behind(const struct change *c, uint64_t frame, unsigned int level)
+{
+    return MIN(c->end, ROUND_DOWN(frame, reach(level)) + reach(level));
+}
+
+/* Tables that are missing for the change. */
+static uint64_t count(const struct iopt *t, const struct change *c)
+{
+    uint64_t last[IOPT_MAX_LEVELS + 1], n = 0;
+
+    for (unsigned int i = 0; i <= IOPT_MAX_LEVELS; i++)
+        last[i] = UINT64_MAX;
+    for (uint64_t f = c->first; f < c->end;) {
+        unsigned int level = step_level(t, c, f), at;
+        const uint64_t *e = find(t, f, level, &at);
+
+        if (skips(c, *e)) {
+            f = behind(c, f, at);
+            continue;
+        }
+        for (; at > level; at--)
+            if (last[at] != f / reach(at)) {
+                last[at] = f / reach(at);
+                n++;
+            }
+        f += reach(level);
+    }
+    return n;
+}
+
+/* The leaf or hole becomes a table that says the same. True: it was a leaf. */
+static bool split(uint64_t *e, unsigned int level, uint64_t *table)
+{
+    const uint64_t old = *e;
+
+    for (unsigned int i = 0; i < ENTRIES && old; i++)
+        table[i] = old + (i * reach(level - 1) << PAGE_SHIFT);
+    set_entry(e, to_table(table, level - 1));
+    return old != 0;
+}
+
+/* Does the old entry allow what the new does not, or lead elsewhere? */
+static bool loses(uint64_t old, uint64_t new)
+{
+    const uint64_t rights = IOPTE_READ | IOPTE_WRITE;
+
+    return old && (((old ^ new) & ~rights) || (old & ~new & rights));
+}
+
+static void set_one(struct iopt *t, struct change *c, uint64_t f, unsigned int level, bool *flush)
+{
+    unsigned int at;
+    uint64_t *e = find(t, f, level, &at), old, new;
+
+    while (at > level) {
+        if (split(e, at, pop(&t->spare)))
+            *flush = true;
+        e = find(t, f, level, &at);
+    }
+    old = *e;
+    new = leaf(c->mfn + (f - c->first), c->flags);
+    set_entry(e, new);
+    if (next_level(old)) {
+        detach(t, table_of(old), level - 1);
+        *flush = true;
+    } else if (loses(old, new)) {
+        *flush = true;
+    }
+}
+
+int iopt_set(struct iopt *t, uint64_t first, uint64_t end, uint64_t mfn, unsigned int flags,
+             bool *flush)
+{
+    struct change c = { .first = first, .end = end, .mfn = mfn, .flags = flags };
+
+    *flush = false;
+    if (first > end || end > iopt_frames(t))
+        return -EINVAL;
+    if (flags && (mfn >> (52 - PAGE_SHIFT) || (mfn + (end - first)) >> (52 - PAGE_SHIFT)))
+        return -EINVAL;
+    if (!take_all(t, count(t, &c)))
+        return -ENOMEM;
+    for (uint64_t f = first; f < end;) {
+        const unsigned int level = step_level(t, &c, f);
+        unsigned int at;
+
+        if (skips(&c, *find(t, f, level, &at))) {
+            f = behind(&c, f, at);
+            continue;
+        }
+        set_one(t, &c, f, level, flush);
+        f += reach(level);
+    }
+    give_all(t, &t->spare); /* take() may have split what was to be split */
+    return 0;
+}
+
+/* --- looking ---------------------------------------------------------------------------------- */
+
+unsigned int iopt_lookup(const struct iopt *t, uint64_t frame, uint64_t *mfn, unsigned int *level)
+{
+    uint64_t e;
+
+    if (frame >= iopt_frames(t)) {
+        *level = t->levels;
+        return 0;
+    }
+    e = *find(t, frame, 1, level);
+    *mfn = ((e & IOPTE_ADDR) >> PAGE_SHIFT) + (frame & (reach(*level) - 1));
+    return (e & IOPTE_READ ? IOMMU_READ : 0) | (e & IOPTE_WRITE ? IOMMU_WRITE : 0);
+}
+
+bool iopt_split_with(struct iopt *t, uint64_t frame, void *table)
+{
+    unsigned int at;
+    uint64_t *e = find(t, frame, 1, &at);
+
+    if (at == 1 || !*e)
+        return false;
+    split(e, at, table);
+    t->tables++;
+    return true;
+}
+
+void iopt_clear(struct iopt *t, uint64_t frame)
+{
+    unsigned int at;
+    uint64_t *e = find(t, frame, 1, &at);
+
+    ASSERT(at == 1);
+    set_entry(e, 0);
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Between the layer that knows domains (iommu.c, identity.c) and the hardware below (amd.c). There
+ * is one kind of IOMMU in a machine.
+ */
+#ifndef DRIVERS_IOMMU_PRIV_H
+#define DRIVERS_IOMMU_PRIV_H
+
+#include "iopt.h"
+
+#include <hv/lock.h>
+#include <hv/types.h>
+
+struct domain;
+
+/* What a domain's devices may reach. */
+struct iommu_domain {
+    spinlock_t lock;   /* RANK_IOMMU, an identity map's RANK_IOMMU_OWN: the table */
+    struct iopt table;
+    uint16_t tag;      /* the hardware's name for it in what it remembers; never 0 */
+    bool passthrough;  /* no table: machine addresses, unchecked */
+    bool identity;     /* kept by identity.c */
+};
+
+struct iommu_range {
+    uint64_t first, end; /* frames */
+    uint16_t devid_first, devid_last;
+    unsigned int flags;
+};
+
+/* Attaching and flushing return when the hardware has forgotten what was: -EIO, it does not. */
+struct iommu_ops {
+    const char *name;
+    int (*start)(unsigned int *found); /* those that are there, all devices blocked */
+    bool (*covers)(uint32_t sbdf);     /* is the function behind one? */
+    uint16_t (*tag)(uint32_t sbdf);    /* whose it is; 0: blocked */
+    /* The function, and the alias that its requests may bear; NULL: blocked. */
+    int (*attach)(uint32_t sbdf, const struct iommu_domain *ctx);
+    int (*attach_rest)(const struct iommu_domain *ctx); /* all that are blocked */
+    int (*block_tag)(uint16_t tag);
+    int (*flush)(uint16_t tag, uint64_t frame, uint64_t nr); /* nr 0: all */
+    /* The nth range that the firmware uses through devices; the nth with registers of IOMMUs. */
+    bool (*firmware_range)(unsigned int nth, struct iommu_range *out);
+    bool (*registers)(unsigned int nth, struct iommu_range *out);
+};
+
+extern const struct iommu_ops amd_iommu_ops;
+
+/* options.c */
+extern bool opt_iommu, opt_iommu_verbose;
+extern bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive, opt_dom0_reserved;
+
+/* iommu.c: a change in a table, and the flush that it asks for. */
+int iommu_table_set(struct iommu_domain *ctx, uint64_t first, uint64_t end, uint64_t mfn,
+                    unsigned int flags) REQUIRES(ctx->lock) must_check;
+void iommu_flush_or_die(const struct iommu_domain *ctx, uint64_t frame, uint64_t nr);
+
+/* identity.c: the PV hardware domain's map of all memory but ours; from now on it follows. */
+int identity_start(struct iommu_domain *ctx, const struct iommu_ops *ops) must_check;
+
+#endif
