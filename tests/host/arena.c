@@ -137,6 +137,7 @@ void tlb_flush_mask(const cpumask_t *mask)
     last_flush = ++tlb_clock;
 }
 /* Tests of what nested page tables do to TLBs have their own. */
+__attribute__((weak)) void hvm_mapcache_invalidate(struct domain *d) {}
 __attribute__((weak)) void hvm_flush_tlb(struct domain *d) { arena.flushes_all++; }
 void tlb_filter(cpumask_t *mask, uint32_t stamp)
 {

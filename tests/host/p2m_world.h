@@ -39,6 +39,10 @@ static unsigned int detached_tables(const struct p2m *p, bool *all_in_use)
     return n;
 }
 
+static unsigned int nr_moved; /* times that device models are to be told of it */
+
+void hvm_mapcache_invalidate(struct domain *d) { nr_moved++; }
+
 void hvm_flush_tlb(struct domain *d)
 {
     flushed.nr++;

@@ -58,8 +58,27 @@ enum ioreq_result hvm_ioreq_send(struct vcpu *v, const struct ioreq_access *a)
     return answer;
 }
 
+static unsigned int nr_told;
+static bool told_out, told_answered;
+
+enum ioreq_result hvm_ioreq_broadcast(struct vcpu *v, const struct ioreq_access *a, bool queued)
+{
+    CHECK(a->type == IOREQ_TYPE_INVALIDATE && a->write && !queued && !told_out);
+    nr_told++;
+    told_out = true;
+    return IOREQ_WAIT;
+}
+bool hvm_ioreq_pending(const struct vcpu *v)
+{
+    return told_out || v->arch.hvm->io.state == HVM_IO_SENT;
+}
+
 bool hvm_ioreq_complete(struct vcpu *v, uint64_t *data)
 {
+    if (told_out) {
+        told_out = !told_answered;
+        return told_answered;
+    }
     *data = answer_data;
     return true;
 }
@@ -175,5 +194,19 @@ int main(void)
     TEST("a wide read goes in parts, each asked for once") test_read_in_parts();
     TEST("so does a wide write") test_write_in_parts();
     TEST("an access that is given up leaves nothing behind") test_forget();
+    TEST("device models are told of stale maps once, and the vcpu waits for them") {
+        start(IOREQ_WAIT);
+        told_answered = false;
+        CHECK(hvm_io_finish(&vcpu) && nr_told == 0);
+        CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY);
+        hvm_mapcache_invalidate(&dom);
+        answered(); /* of the access; then they are asked */
+        CHECK(nr_told == 1 && told_out);
+        CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_OK && val == 0x5a);
+        CHECK(!hvm_io_finish(&vcpu) && nr_told == 1);
+        told_answered = true;
+        CHECK(hvm_io_finish(&vcpu) && !told_out);
+        CHECK(hvm_io_finish(&vcpu) && nr_told == 1);
+    }
     return check_exit();
 }

@@ -191,6 +191,23 @@ static void splits(void)
         CHECK_EQ(p()->nr[0], 0);
         end();
     }
+    TEST("who maps the guest's memory is told of what has another frame or none, and of no more") {
+        begin();
+        nr_moved = 0;
+        CHECK_EQ(set(MB2, 9, BIG, P2M_RAM), 0);
+        CHECK_EQ(set(MB2 + 5, 0, BIG + 5, P2M_RAM_RO), 0); /* a right less, and a split */
+        CHECK_EQ(set(MB2 + 5, 0, BIG + 5, P2M_RAM), 0);
+        CHECK_EQ(nr_moved, 0);
+        CHECK_EQ(set(MB2 + 5, 0, BIG + 6, P2M_RAM), 0);
+        CHECK_EQ(nr_moved, 1);
+        CHECK_EQ(p2m_set(d, _gfn(MB2 + 5), 0, INVALID_MFN, P2M_NONE), 0);
+        CHECK_EQ(nr_moved, 2);
+        CHECK_EQ(p2m_set(d, _gfn(MB2 + 5), 0, INVALID_MFN, P2M_NONE), 0);
+        CHECK_EQ(nr_moved, 2);
+        CHECK_EQ(p2m_set(d, _gfn(MB2), 9, INVALID_MFN, P2M_NONE), 0); /* a table full */
+        CHECK_EQ(nr_moved, 3);
+        end();
+    }
     TEST("typed holes have sizes too") {
         begin();
         CHECK_EQ(set(GB, 18, 0, P2M_MMIO_DM), 0);

@@ -202,7 +202,7 @@ void hvm_port_exit(struct vcpu *v, uint16_t port, unsigned int size, bool write)
         put_in_rax(v, size, val);
 }
 
-bool hvm_io_finish(struct vcpu *v)
+static bool finish_access(struct vcpu *v)
 {
     struct hvm_io *io = &v->arch.hvm->io;
 
@@ -219,4 +219,34 @@ bool hvm_io_finish(struct vcpu *v)
             put_in_rax(v, io->in_size, (uint32_t)io->data);
     }
     return true;
+}
+
+void hvm_mapcache_invalidate(struct domain *d)
+{
+    write_once(d->arch.hvm->mapcache_stale, true);
+}
+
+/* Whichever vcpu comes first tells them. */
+static void tell_of_stale_maps(struct vcpu *v)
+{
+    bool *stale = &v->domain->arch.hvm->mapcache_stale;
+    const struct ioreq_access a = {
+        .type = IOREQ_TYPE_INVALIDATE, .size = 4, .count = 1, .write = true, .data = ~0ULL
+    };
+
+    if (unlikely(read_once(*stale)) && __atomic_exchange_n(stale, false, __ATOMIC_SEQ_CST) &&
+        hvm_ioreq_broadcast(v, &a, false) == IOREQ_DONE)
+        ASSERT(!"a request that is not queued waits");
+}
+
+bool hvm_io_finish(struct vcpu *v)
+{
+    uint64_t nothing;
+
+    if (hvm_ioreq_pending(v) && v->arch.hvm->io.state != HVM_IO_SENT)
+        return hvm_ioreq_complete(v, &nothing); /* of stale maps */
+    if (!finish_access(v))
+        return false;
+    tell_of_stale_maps(v);
+    return !hvm_ioreq_pending(v) || hvm_ioreq_complete(v, &nothing);
 }

@@ -7,6 +7,7 @@
 #include "p2m_priv.h"
 
 #include <arch/hvm.h>
+#include <arch/ioreq.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/iommu.h>
@@ -183,6 +184,12 @@ static bool loses(pte_t old, pte_t new)
     return pte_present(old) && diff != 0 && !(diff == PTE_RW && (new.v & PTE_RW));
 }
 
+/* What maps the gfns, as device models do, has frames that are not theirs any more. */
+static bool moves(pte_t old, pte_t new)
+{
+    return pte_present(old) && (!pte_present(new) || p2m_pte_mfn(old).n != p2m_pte_mfn(new).n);
+}
+
 static void replace(struct p2m_change *c, pte_t *p, unsigned int level, pte_t new)
 {
     const pte_t old = *p;
@@ -191,9 +198,11 @@ static void replace(struct p2m_change *c, pte_t *p, unsigned int level, pte_t ne
     if (p2m_pte_is_table(old, level)) {
         p2m_detach(c->p, p2m_table_of(old), level - 1);
         c->flush = true; /* the way to it may be cached, whatever was in it */
+        c->moved = true;
     } else {
         p2m_count(c->p, old, level, false);
         c->flush = c->flush || loses(old, new);
+        c->moved = c->moved || moves(old, new);
     }
     p2m_count(c->p, new, level, true);
 }
@@ -281,6 +290,8 @@ int p2m_change(struct domain *d, struct p2m_change *c)
     ASSERT(!c->spare);
     if (c->type != P2M_NONE)
         p->max_gfn = MAX(p->max_gfn, c->end - 1);
+    if (c->moved)
+        hvm_mapcache_invalidate(d);
     if (c->no_flush)
         return 0;
     if (c->flush)

@@ -22,6 +22,7 @@ struct p2m_change {
     /* our notes while it is made */
     struct page *spare;  /* as many tables as it takes */
     bool flush;          /* somebody could still have more than there is now */
+    bool moved;          /* a gfn has another frame, or none */
 };
 
 /* Make it. -ENOMEM: nothing has changed. */

@@ -30,6 +30,7 @@ struct hvm_domain {
     struct hvm_ioreq_domain *ioreq; /* ioreq.c */
     uint32_t emulation;      /* XEN_X86_EMU_*: which of these it has */
     uint8_t timer_mode;      /* HVMPTM_* */
+    bool mapcache_stale;     /* a gfn went elsewhere: device models are to be told. Atomic */
     bool align_ticks;        /* HVM_PARAM_VPT_ALIGN */
     bool hpet_enabled;       /* HVM_PARAM_HPET_ENABLED */
     uint32_t lowest_next;    /* lowest priority: who is asked first among equals */

@@ -46,6 +46,13 @@ bool hvm_ioreq_pending(const struct vcpu *v);
  */
 bool hvm_ioreq_complete(struct vcpu *v, uint64_t *data) must_check;
 
+/*
+ * Device models keep maps of the domain's memory. A gfn's frame is another one, or gone: before any
+ * vcpu enters the guest again they are told (IOREQ_TYPE_INVALIDATE), and it waits until all have
+ * forgotten their maps. Takes no lock.
+ */
+void hvm_mapcache_invalidate(struct domain *d);
+
 /* Before v enters the guest: an event of XEN_DMOP_inject_event, if no other is to be injected. */
 void hvm_dm_event_sync(struct vcpu *v);
 
