@@ -175,6 +175,8 @@ CASES = [
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-pvh", "PVH guests are created, paused, shut down and destroyed", "domu-pvh",
          initrd="dom0-guest.cpio", limit=175),
+    Case("domu-pod", "a PVH guest is populated on demand, ballooned, grows and shrinks", "domu-pod",
+         initrd="dom0-guest.cpio", limit=150),
     Case("domu-hvm", "an HVM guest by hvmloader, SeaBIOS and the stock device model to its userspace",
          "domu-hvm", initrd="dom0-extra.cpio", limit=250, manual=True),
     Case("domu-bios", "HVM guests boot from a disk of the device model's by SeaBIOS",

@@ -24,7 +24,7 @@ STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
-    "smp": (2, ""), "pvh": (2, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "fifo": (2, ""),
+    "smp": (2, ""), "pvh": (2, ""), "pvhmem": (2, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "fifo": (2, ""),
     "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
     "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2"),
     # counted in instructions: a busy host does not matter

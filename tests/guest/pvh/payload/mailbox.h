@@ -13,7 +13,7 @@
 #define PVH_WHAT 96U
 #define PVH_FIGURES 40U
 
-enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH };
+enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_PAGES };
 
 struct pvh_note {
     int64_t got, want;
@@ -35,6 +35,9 @@ struct mailbox {
      */
     uint32_t stock;
     uint32_t alive;        /* RUN_SPIN: counts */
+    /* RUN_PAGES: `add` to a word of each page from first on, all of them to sum; order counts up */
+    uint32_t order, done, first, nr;
+    uint64_t add, sum;
     uint32_t nr_notes, nr_figures;
     struct pvh_note note[PVH_NOTES];
     struct pvh_figure figure[PVH_FIGURES];

@@ -498,6 +498,8 @@ void main64(void)
     case RUN_BENCH:
         bench();
         break;
+    case RUN_PAGES:
+        pages();
     case RUN_HALT:
         __asm__ volatile("cli; hlt");
         break;

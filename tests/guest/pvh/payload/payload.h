@@ -34,6 +34,7 @@ void start_ap_for(void (*fn)(void)); /* start the other processor, to run this *
 void start_ap_again(void (*fn)(void)); /* ... whatever it is doing */
 void hostile(void);
 void bench(void);
+void pages(void) __attribute__((noreturn));
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);
 
