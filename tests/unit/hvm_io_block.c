@@ -197,6 +197,7 @@ int main(void)
     TEST("device models are told of stale maps once, and the vcpu waits for them") {
         start(IOREQ_WAIT);
         told_answered = false;
+        answer_data = 0x5a;
         CHECK(hvm_io_finish(&vcpu) && nr_told == 0);
         CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY);
         hvm_mapcache_invalidate(&dom);

@@ -226,17 +226,16 @@ void hvm_mapcache_invalidate(struct domain *d)
     write_once(d->arch.hvm->mapcache_stale, true);
 }
 
-/* Whichever vcpu comes first tells them. */
-static void tell_of_stale_maps(struct vcpu *v)
+/* Whichever vcpu comes first tells them. True: it waits until they have heard it. */
+static bool tell_of_stale_maps(struct vcpu *v)
 {
     bool *stale = &v->domain->arch.hvm->mapcache_stale;
     const struct ioreq_access a = {
         .type = IOREQ_TYPE_INVALIDATE, .size = 4, .count = 1, .write = true, .data = ~0ULL
     };
 
-    if (unlikely(read_once(*stale)) && __atomic_exchange_n(stale, false, __ATOMIC_SEQ_CST) &&
-        hvm_ioreq_broadcast(v, &a, false) == IOREQ_DONE)
-        ASSERT(!"a request that is not queued waits");
+    return unlikely(read_once(*stale)) && __atomic_exchange_n(stale, false, __ATOMIC_SEQ_CST) &&
+           hvm_ioreq_broadcast(v, &a, false) == IOREQ_WAIT;
 }
 
 bool hvm_io_finish(struct vcpu *v)
@@ -247,6 +246,5 @@ bool hvm_io_finish(struct vcpu *v)
         return hvm_ioreq_complete(v, &nothing); /* of stale maps */
     if (!finish_access(v))
         return false;
-    tell_of_stale_maps(v);
-    return !hvm_ioreq_pending(v) || hvm_ioreq_complete(v, &nothing);
+    return !tell_of_stale_maps(v) || hvm_ioreq_complete(v, &nothing);
 }
