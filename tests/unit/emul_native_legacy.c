@@ -242,8 +242,8 @@ static void make_state(const struct insn *i)
 static bool usable(const struct insn *i)
 {
     const bool one = i->map == MAP_ONE, two = i->map == MAP_0F;
-    const bool loads_ss = (one && (i->opcode == 0x17 || (i->opcode == 0x8e && (i->reg & 7) == 2))) ||
-                          (two && i->opcode == 0xb2);
+    const bool to_ss = i->opcode == 0x17 || (i->opcode == 0x8e && (i->reg & 7) == INSN_SS);
+    const bool loads_ss = (one && to_ss) || (two && i->opcode == 0xb2);
 
     if (one && (i->opcode & 0xfe) == 0xe0 && i->rep)
         return false; /* some cpus take REP for the condition */

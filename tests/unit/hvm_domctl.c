@@ -29,6 +29,7 @@
 static struct domain caller;
 static struct vcpu caller_vcpu = { .domain = &caller };
 static int pauses;
+static uint64_t dirty; /* the last frame that was logged */
 static unsigned int nmis;
 static uint64_t pool_asked;
 static uint8_t page[PAGE_SIZE];
@@ -65,6 +66,7 @@ void p2m_mark_dirty(struct domain *d, gfn_t gfn) { nr_dirtied++; }
 mfn_t page_to_mfn(const struct page *pg) { return _mfn(0); }
 void arch_page_put(struct page *pg, bool writable_type) {}
 void pv_fill_hypercall_page(const struct domain *d, void *to) {}
+void p2m_mark_dirty(struct domain *d, gfn_t gfn) { dirty = gfn.n; }
 void hvm_fill_hypercall_page(void *to) { memset(to, 0xc3, PAGE_SIZE); }
 long xstate_domctl_get(struct domain *d, struct vcpu *v, struct xen_domctl *op) { return 77; }
 long xstate_domctl_set(struct domain *d, struct vcpu *v, struct xen_domctl *op) { return 78; }
@@ -287,6 +289,7 @@ static void test_domain(void)
         CHECK_EQ(call(XEN_DOMCTL_hypercall_init), 0);
         CHECK_EQ(nr_dirtied, 1);
         CHECK_EQ(page[4095], 0xc3);
+        CHECK_EQ(dirty, 5);
         op.u.hypercall_init.gmfn = 6;
         CHECK_EQ(call(XEN_DOMCTL_hypercall_init), -EACCES);
         CHECK_EQ(call(XEN_DOMCTL_bind_pt_irq), -ENOSYS);

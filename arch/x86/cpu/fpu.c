@@ -166,6 +166,18 @@ int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
     return 0;
 }
 
+void fpu_note_xcr0(struct vcpu *v)
+{
+    const uint64_t xcr0 = xgetbv(0);
+
+    if (likely(xcr0 == v->arch.xcr0))
+        return;
+    this_cpu(hw_xcr0) = xcr0;
+    v->arch.xcr0 = xcr0 & cpu_features.xcr0;
+    v->arch.xcr0_accum |= v->arch.xcr0;
+    load_xcr0(v->arch.xcr0);
+}
+
 void fpu_get_legacy(const struct vcpu *v, void *fx) { memcpy(fx, v->arch.xsave, FXSAVE_SIZE); }
 
 void fpu_set_legacy(struct vcpu *v, const void *fx)

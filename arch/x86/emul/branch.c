@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Near branches. The target is cut to the operand size; the room on the stack is checked before it, and
- * both before anything is pushed. AMD APM vol. 3, "JMP (Near)", "CALL (Near)", "RET (Near)", "LOOPcc".
+ * Near branches. The target is cut to the operand size; the room on the stack is checked before it,
+ * and both before anything is pushed. AMD APM vol. 3, "JMP (Near)", "CALL (Near)", "RET (Near)",
+ * "LOOPcc".
  */
 #include "priv.h"
 

@@ -136,7 +136,7 @@ uint64_t hvm_efer_valid(const struct vcpu *v)
     return valid;
 }
 
-/* LMA is the processor's: what is written there does not matter. So LME stays while paging is on. */
+/* LMA is the processor's, whatever is written there. So LME stays while paging is on. */
 int hvm_set_efer(struct vcpu *v, uint64_t val)
 {
     struct hvm_cpu *c = cpu_of(v);

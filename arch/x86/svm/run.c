@@ -4,6 +4,7 @@
  * AMD APM vol. 2 §15.5.1 "Basic Operation", §15.17 "Global Interrupt Flag".
  */
 #include <arch/cpu.h>
+#include <arch/fpu.h>
 #include <arch/regs.h>
 
 #include "svm_priv.h"
@@ -71,6 +72,8 @@ void svm_after_exit(struct cpu_user_regs *regs)
     regs->rflags = b->rflags;
     c->cr2 = b->cr2;
     c->cr3 = b->cr3;
+    if (c->cr4 & X86_CR4_OSXSAVE)
+        fpu_note_xcr0(v);
     if (c->dr_dirty) {
         c->dr6 = b->dr6;
         c->dr7 = b->dr7;

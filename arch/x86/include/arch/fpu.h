@@ -27,6 +27,11 @@ void fpu_restore(struct vcpu *v); /* and XCR0 */
  */
 void fpu_edit_begin(struct vcpu *v, struct fpu_area *area);
 void fpu_edit_end(struct vcpu *v);
+/*
+ * After v, which may use XSAVE, was in the guest: XCR0 as it is. Not every processor intercepts
+ * XSETBV; QEMU 7.2's does not.
+ */
+void fpu_note_xcr0(struct vcpu *v);
 /* While v is on this cpu; 0 or -1 for #GP. */
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
 bool xcr0_valid(uint64_t xcr0, uint64_t allowed); /* pure: architectural dependencies */

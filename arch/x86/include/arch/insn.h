@@ -112,6 +112,14 @@ static inline void clflush(const void *p) { __asm__ volatile("clflush (%0)" ::"r
 static inline void clts(void) { __asm__ volatile("clts"); }
 static inline void stac(void) { __asm__ volatile("stac" ::: "memory"); }
 static inline void clac(void) { __asm__ volatile("clac" ::: "memory"); }
+static inline uint64_t xgetbv(uint32_t i)
+{
+    uint32_t lo, hi;
+
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(i));
+    return (uint64_t)hi << 32 | lo;
+}
+
 static inline void xsetbv(uint32_t i, uint64_t v)
 {
     __asm__ volatile("xsetbv" ::"c"(i), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));

@@ -505,6 +505,7 @@ static void run_all(void)
     test_registers();
     test_debug();
     test_devices();
+    vectors();
     test_calls();
     test_memory();
     test_lapic();

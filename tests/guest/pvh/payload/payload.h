@@ -35,6 +35,7 @@ void start_ap_again(void (*fn)(void)); /* ... whatever it is doing */
 void load_traps(void);
 void hostile(void);
 void many(void);
+void vectors(void);
 void bench(void);
 void pages(void) __attribute__((noreturn));
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
