@@ -7,6 +7,7 @@
  *
  * RFC 6143 "The Remote Framebuffer Protocol", version 3.8, security type None, raw encoding.
  */
+#define _GNU_SOURCE /* memmem() */
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
