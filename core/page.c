@@ -39,6 +39,20 @@ void page_list_init(struct page_list *l)
     *l = (struct page_list){ .head = PAGE_LIST_END, .tail = PAGE_LIST_END };
 }
 
+void page_list_add_head(struct page_list *l, struct page *pg)
+{
+    uint64_t frame = page_to_mfn(pg).n;
+
+    page_set_prev(pg, PAGE_LIST_END);
+    page_set_next(pg, l->head);
+    if (l->head == PAGE_LIST_END)
+        l->tail = frame;
+    else
+        page_set_prev(at(l->head), frame);
+    l->head = frame;
+    l->nr++;
+}
+
 void page_list_add_tail(struct page_list *l, struct page *pg)
 {
     uint64_t frame = page_to_mfn(pg).n;

@@ -104,6 +104,7 @@ bool mfn_is_ram(mfn_t mfn); /* conventional RAM of the host, used or not, ours o
 mfn_t mfn_max(void);        /* highest RAM frame of the host */
 
 void page_list_init(struct page_list *l);
+void page_list_add_head(struct page_list *l, struct page *pg);
 void page_list_add_tail(struct page_list *l, struct page *pg);
 void page_list_del(struct page_list *l, struct page *pg);
 struct page *page_list_first(const struct page_list *l);

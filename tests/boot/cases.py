@@ -212,7 +212,7 @@ CASES = [
     Case("domu-pvh-leak", "domu-leak with PVH guests", "domu-leak", initrd="dom0-extra.cpio",
          cpu="epyc", hv_args=["hap_2mb=0"], params={"type": "pvh"}, limit=170, skip={"xen": "it prints no such account"}),
     Case("domu-sizes", "PV guests of 96 MiB to 3 GiB, of 1 to 32 vcpus, growing and shrinking", "domu-sizes",
-         initrd="dom0-guest.cpio", mem=5120, limit=230, qemu_args=["-mem-prealloc"]),
+         initrd="dom0-guest.cpio", mem=5120, limit=230),
     Case("domu-leak", "PV guests come and go, and the hypervisor's account is what it was", "domu-leak",
          initrd="dom0-extra.cpio", limit=170, skip={"xen": "it prints no such account"}),
     Case("domu-many", "forty PV guests at once on 4 GiB answer, die and leave nothing", "domu-many",

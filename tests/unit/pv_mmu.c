@@ -193,6 +193,19 @@ static void interrupt_tests(void)
         CHECK(use(L4).pinned);
         end();
     }
+    TEST("a domain's end goes on in the table where it stopped: the other frames wait") {
+        unsigned int steps = 1;
+
+        tree();
+        for (unsigned int i = 0; i < PT_ENTRIES; i++)
+            pv_frame_bytes(G, L1)[i] = entry(i % PV_FRAMES, 0); /* none goes before the tables */
+        CHECK_EQ(pv_mmuext(G, MMUEXT_PIN_L4_TABLE, pv_frame_number(G, L4), DOMID_SELF), 0);
+        pv_guest[G]->state = DOM_DYING;
+        for (; pv_domain_relinquish(pv_guest[G]) == -ERESTART; steps++)
+            CHECK_EQ(pv_check(), 0);
+        CHECK(steps <= PT_ENTRIES + PV_FRAMES);
+        end();
+    }
     host_pt_budget = 8192;
     arena.preempt_at = 0;
 }

@@ -418,6 +418,19 @@ static struct page *next_frame(struct domain *d)
     return pg;
 }
 
+/*
+ * The work stopped in the middle of a table: next time it goes on there, and not after a walk over
+ * all the other frames.
+ */
+static void frame_again(struct domain *d, struct page *pg)
+{
+    spin_lock(&d->page_lock);
+    page_list_del(&d->page_list, pg);
+    page_list_add_head(&d->page_list, pg);
+    spin_unlock(&d->page_lock);
+    page_put(pg);
+}
+
 /* Every frame once: those that others still map stay on the list until they let go. */
 int pv_release_frames(struct domain *d)
 {
@@ -427,10 +440,8 @@ int pv_release_frames(struct domain *d)
         struct page *pg = next_frame(d);
 
         while (pg != NULL && release_table(d, pg) == -ERESTART)
-            /* it will be looked at again, and the others too: that does no harm */
             if (preempt_wanted()) {
-                page_put(pg);
-                d->arch.relinquish_left = d->page_list.nr;
+                frame_again(d, pg);
                 return -ERESTART;
             }
         if (pg != NULL) {
