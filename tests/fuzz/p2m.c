@@ -314,6 +314,7 @@ static void *begin(uint8_t settings)
     d = p2m_domain(1, 16);
     cpu_features.page1gb = settings & 1;
     d->arch.hvm->p2m.only_4k = (settings & 6) == 6;
+    d->arch.hvm->p2m.no_1gb = settings & 8;
     require(!p2m_set_pool(d, 60));
     for (unsigned int i = 0; i < 2; i++)
         held[i] = page_alloc_for(other, 0, 0);

@@ -26,7 +26,8 @@ static const char *p2m_check_leaf(const struct p2m *p, pte_t e, unsigned int lev
         return "a leaf's bits are not those of its type";
     if (e.v & P2M_HOLDS ? level > 1 || !p2m_needs_care(t) : t >= P2M_GRANT)
         return "an entry holds what it should not, or does not what it should";
-    if (p2m_has_frame(t) && level > 1 && (p->only_4k || p2m_pte_mfn(e).n % p2m_reach(level)))
+    if (p2m_has_frame(t) && level > 1 && (p->only_4k || (level == 3 && p->no_1gb) ||
+                                          p2m_pte_mfn(e).n % p2m_reach(level)))
         return "a large leaf that may not be";
     return gfn + p2m_reach(level) - 1 > p->max_gfn ? "a leaf above the last" : NULL;
 }

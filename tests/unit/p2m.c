@@ -2,6 +2,7 @@
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
+/* links: lib/cmdline.c lib/number.c */
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c */
 /* The physmap: sizes, splits, what was there, flushes and references, its pool and its end. */
@@ -10,6 +11,7 @@
 #include "../host/p2m_world.h"
 
 #include <hv/errno.h>
+#include <lib/cmdline.h>
 
 #define E(rc) ((uint64_t)(int64_t)(rc))
 #define GB (1ULL << 18)
@@ -55,6 +57,9 @@ static void end(void)
     CHECK_EQ(heap_free_pages(), free_before);
 }
 
+static void no_warning(const char *fmt, ...) { CHECK_STR(fmt, NULL); }
+static void options(const char *line) { cmdline_apply(line, no_warning); }
+
 static void sizes(void)
 {
     TEST("an empty physmap is a hole of the largest size") {
@@ -98,6 +103,21 @@ static void sizes(void)
         CHECK(is(6 * GB, BIG, P2M_RAM, 0));
         p()->only_4k = false;
         end();
+    }
+    TEST("hap_1gb= and hap_2mb= say which sizes a new physmap has") {
+        options("hap_1gb=0");
+        begin();
+        CHECK_EQ(set(GB, 18, BIG, P2M_RAM), 0);
+        CHECK(is(GB, BIG, P2M_RAM, 9) && p()->nr[1] == 512 && p()->nr[2] == 0);
+        end();
+        options("hap_1gb no-hap_2mb");
+        begin();
+        CHECK_EQ(set(MB2, 9, BIG, P2M_RAM), 0);
+        CHECK(is(MB2, BIG, P2M_RAM, 0) && p()->nr[0] == 512);
+        CHECK_STR(p2m_leaf_sizes(), "4 KiB");
+        end();
+        options("hap_2mb");
+        CHECK_STR(p2m_leaf_sizes(), "4 KiB, 2 MiB, 1 GiB");
     }
     TEST("what is beyond the address width, or no frame or order, is refused") {
         const uint64_t gfns = 1ULL << (p2m_gpa_bits() - 12);

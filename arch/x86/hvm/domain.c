@@ -30,7 +30,7 @@ int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *co
     if (!hvm_available() || !(config->flags & XEN_DOMCTL_CDF_hap))
         return -EOPNOTSUPP;
     if (!flags_are_valid(config->arch.emulation_flags) ||
-        (config->arch.misc_flags & ~XEN_X86_MSR_RELAXED))
+        (config->arch.misc_flags & ~XEN_X86_MSR_RELAXED) || config->max_vcpus > HVM_VCPUS)
         return -EINVAL;
     d->arch.emulation_flags = config->arch.emulation_flags;
     d->arch.msr_relaxed = config->arch.misc_flags & XEN_X86_MSR_RELAXED;

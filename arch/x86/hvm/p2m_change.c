@@ -79,7 +79,8 @@ static bool fits(const struct p2m_change *c, unsigned int level, uint64_t gfn)
         return false;
     if (!p2m_has_frame(c->type))
         return level < P2M_TOP_LEVEL || c->type == P2M_NONE;
-    if (level == P2M_TOP_LEVEL || c->p->only_4k || (level == 3 && !cpu_features.page1gb))
+    if (level == P2M_TOP_LEVEL || c->p->only_4k ||
+        (level == 3 && (c->p->no_1gb || !cpu_features.page1gb)))
         return false;
     return (mfn_for(c, gfn).n & (reach - 1)) == 0;
 }

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Beginning and end of a physmap, and the pool that its tables come from. */
+/*
+ * Beginning and end of a physmap, and the pool that its tables come from.
+ *
+ * Options: hap_1gb=, hap_2mb=: may leaves be of that size (both yes)? Without 2 MiB there is no
+ * 1 GiB either.
+ */
 #include "p2m_priv.h"
 
 #include <arch/hvm.h>
@@ -8,6 +13,18 @@
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/softirq.h>
+#include <lib/cmdline.h>
+
+static bool opt_hap_1gb = true, opt_hap_2mb = true;
+PARAM_BOOL("hap_1gb", opt_hap_1gb, "let nested page tables have pages of 1 GiB");
+PARAM_BOOL("hap_2mb", opt_hap_2mb, "let nested page tables have pages of 2 MiB (and of 1 GiB)");
+
+const char *p2m_leaf_sizes(void)
+{
+    if (!opt_hap_2mb)
+        return "4 KiB";
+    return opt_hap_1gb && cpu_features.page1gb ? "4 KiB, 2 MiB, 1 GiB" : "4 KiB, 2 MiB";
+}
 
 int p2m_create(struct domain *d)
 {
@@ -20,6 +37,8 @@ int p2m_create(struct domain *d)
     p->root = paddr_to_mfn(direct_pa(root));
     p->pool = P2M_POOL_MIN;
     p->used = 1;
+    p->only_4k = !opt_hap_2mb;
+    p->no_1gb = !opt_hap_1gb;
     return 0;
 }
 

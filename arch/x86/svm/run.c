@@ -61,6 +61,7 @@ void svm_after_exit(struct cpu_user_regs *regs)
     struct vcpu *v = current;
     struct hvm_cpu *c = &v->arch.hvm->cpu;
     struct vmcb *b = vmcb_of(v);
+    int left;
 
     vmload(this_cpu(svm_host_vmcb));
     stgi();
@@ -76,7 +77,10 @@ void svm_after_exit(struct cpu_user_regs *regs)
     }
     b->event_inj = 0;
     b->clean = svm_features.clean_bits ? VMCB_CLEAN_ALL : 0;
-    if ((b->exit_int_info & VMCB_EVENT_VALID) && !is_repeated(b->exit_int_info))
+    left = svm_virtual_int_left(v->arch.hvm->svm);
+    if (left >= 0) /* whatever EXITINTINFO says: it is the same one */
+        c->event = (struct hvm_event){ .vector = (int16_t)left, .type = HVM_EVENT_INTR };
+    else if ((b->exit_int_info & VMCB_EVENT_VALID) && !is_repeated(b->exit_int_info))
         keep_event(c, b->exit_int_info);
     svm_exit(v, b);
 }

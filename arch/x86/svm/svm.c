@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/direct.h>
 #include <arch/msr.h>
+#include <arch/p2m.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/percpu.h>
@@ -101,7 +102,7 @@ void svm_init(void)
     if (!make_maps())
         panic("SVM: out of memory");
     hvm_ops = &svm_ops;
-    log_info("SVM: nested paging, %u ASIDs%s%s%s%s", svm_features.nr_asids,
+    log_info("SVM: nested paging (%s), %u ASIDs%s%s%s%s", p2m_leaf_sizes(), svm_features.nr_asids,
              svm_features.next_rip ? ", next RIP" : "",
              svm_features.decode_assists ? ", decode assists" : "",
              svm_features.clean_bits ? ", clean bits" : "",

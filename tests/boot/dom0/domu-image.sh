@@ -10,6 +10,7 @@
 image=$guests/system.img
 qcow=$guests/data.qcow2
 grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
+[ "$guest_type" = pvh ] && grub=/usr/lib/grub-xen/grub-i386-xen_pvh.bin
 grub32=/usr/lib/grub-xen/grub-i386-xen.bin
 mib=4                                  # of the qcow2 image
 
@@ -66,7 +67,7 @@ dump_qcow() {
 
 # With no disk to boot from GRUB has to reach its prompt, and 64 MiB are enough for that.
 grub_alone() {
-    printf '%s\n' "name = 'bare'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' >$guests/bare.cfg
+    printf '%s\n' "name = 'bare'" "type = '$guest_type'" "kernel = '$grub'" 'memory = 64' >$guests/bare.cfg
     check bare-create xl create $guests/bare.cfg
     check bare-prompt guest_says bare 'grub>' 20
     want bare-mem "$(xl list bare | awk 'NR == 2 {print $3}')" 64
@@ -88,7 +89,7 @@ grub32_alone() {
 by_grub() {
     cat >$guests/grub.cfg <<CFG
 name = 'grub'
-type = 'pv'
+type = '$guest_type'
 kernel = '$grub'
 memory = 160
 disk = [ '$image,raw,xvda,rw' ]
@@ -103,7 +104,7 @@ CFG
 by_pygrub() {
     cat >$guests/py.cfg <<CFG
 name = 'py'
-type = 'pv'
+type = '$guest_type'
 bootloader = 'pygrub'
 memory = 160
 disk = [ 'format=raw, backendtype=qdisk, vdev=xvda, access=rw, target=$image',
@@ -131,7 +132,7 @@ ip link set lo up
 check make-image make_image
 make_qcow
 grub_alone
-grub32_alone
+[ "$guest_type" = pvh ] || grub32_alone
 by_grub
 by_pygrub
 check no-zombie no_zombie

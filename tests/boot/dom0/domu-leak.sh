@@ -7,8 +7,9 @@
 . /tests/guest.sh
 
 grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
+[ "$guest_type" = pvh ] && grub=/usr/lib/grub-xen/grub-i386-xen_pvh.bin
 seconds=${GRANTA_SECONDS:-40} least=${GRANTA_CYCLES:-20}
-printf '%s\n' "name = 'leak'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' 'vcpus = 2' >$guests/leak.cfg
+printf '%s\n' "name = 'leak'" "type = '$guest_type'" "kernel = '$grub'" 'memory = 64' 'vcpus = 2' >$guests/leak.cfg
 
 # cycle N: one life, of the kind that the number says.
 cycle() {

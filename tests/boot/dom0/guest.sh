@@ -4,6 +4,7 @@
 # "guest: up ..." and then obeys its console: one command a line, each answered by "guest: status N".
 
 guests=/run/guests
+guest_type=${GRANTA_TYPE:-pv}          # of the guests that have no other
 mkdir -p "$guests"
 
 # guest_config NAME VCPUS [LINE...]: write a configuration and print its path.
@@ -12,7 +13,7 @@ guest_config() {
     shift 2
     {
         echo "name = '$name'"
-        echo "type = '${guest_type:-pv}'"
+        echo "type = '$guest_type'"
         echo "kernel = '/guest/vmlinuz'"
         echo "ramdisk = '/guest/initrd'"
         echo "cmdline = 'console=hvc0 ${guest_args:-}'"

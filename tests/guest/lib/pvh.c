@@ -6,6 +6,8 @@
 
 #define POOL_BYTES (1UL << 20)
 
+unsigned int pvh_vcpus = 2;
+
 static char window[PAGE] __attribute__((aligned(PAGE)));
 
 void *pvh_page(const struct domu *d, unsigned int gfn)
@@ -33,7 +35,7 @@ long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation)
     long rc;
 
     op.u.createdomain = (struct xen_domctl_createdomain){
-        .flags = flags, .max_vcpus = 2, .max_evtchn_port = 1023, .max_grant_frames = 4,
+        .flags = flags, .max_vcpus = pvh_vcpus, .max_evtchn_port = 1023, .max_grant_frames = 4,
         .max_maptrack_frames = 4, .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = emulation,
     };
@@ -51,7 +53,7 @@ long pvh_give_means(struct domu *d, unsigned int pages)
     long rc;
 
     d->nr_pages = pages;
-    op.u.max_vcpus.max = 2;
+    op.u.max_vcpus.max = pvh_vcpus;
     rc = domctl(XEN_DOMCTL_max_vcpus, d->id, &op);
     op.u.paging_mempool.size = POOL_BYTES;
     rc = rc ?: domctl(XEN_DOMCTL_set_paging_mempool_size, d->id, &op);

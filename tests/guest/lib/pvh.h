@@ -11,7 +11,8 @@
 
 #define PVH_FLAGS (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 
-/* An empty domain of two vcpus: 0 or a negative errno. */
+extern unsigned int pvh_vcpus; /* of the domains that are made from now on: 2 */
+/* An empty domain: 0 or a negative errno. */
 long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation);
 long pvh_give_means(struct domu *d, unsigned int pages); /* vcpus, tables, the right to memory */
 long pvh_get_memory(struct domu *d);

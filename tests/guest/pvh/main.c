@@ -35,6 +35,7 @@ static void write_image(uint32_t run)
     box = page_of(0);
     box->run = run;
     box->stock = !on_granta();
+    box->vcpus = pvh_vcpus;
     pvh_close_page();
 }
 
@@ -98,9 +99,33 @@ static void test_arguments(void)
     CHECK(make_domain(CDF, 0) < 0, "not without a local APIC");
 }
 
+/* --- many processors -------------------------------------------------------------------------- */
+
+static void test_many(void)
+{
+    static const unsigned int vcpus[] = { 1, 128, PVH_VCPUS };
+    const unsigned int most = on_granta() ? PVH_VCPUS : 128;
+
+    pvh_vcpus = most + 1;
+    CHECK_EQ(make_domain(CDF, XEN_X86_EMU_LAPIC), -XEINVAL, "no more vcpus than there are");
+    for (unsigned int i = 0; i < sizeof(vcpus) / sizeof(*vcpus); i++) {
+        pvh_vcpus = vcpus[i];
+        if (pvh_vcpus <= most && start(RUN_MANY)) {
+            const int reason = domu_wait(&d, 30000);
+
+            report();
+            CHECK_EQ(reason, SHUTDOWN_poweroff, "a guest of many vcpus comes to its end");
+            if (reason < 0)
+                look();
+            finish(reason, "... an orderly one");
+        }
+    }
+    pvh_vcpus = 2;
+}
+
 /* --- and go ----------------------------------------------------------------------------------- */
 
-#define LIVES 30
+#define LIVES 100
 
 static uint64_t free_pages(void)
 {
@@ -179,6 +204,7 @@ void test_main(void)
         /* stock Xen crashes a guest for what it does with its LAPIC */
         finish(on_granta() ? SHUTDOWN_poweroff : reason, "... an orderly one");
     }
+    test_many();
     test_lives();
     if (start(RUN_TRIPLE_FAULT))
         finish(SHUTDOWN_reboot, "a triple fault reboots");

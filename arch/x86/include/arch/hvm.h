@@ -82,6 +82,7 @@ int hvm_timer_mode_set(struct domain *d, uint64_t mode) must_check;
 /* --- life (domain.c, vcpu.c): as the functions arch_*() of hv/domain.h say -------------------- */
 
 struct xen_domctl_createdomain;
+#define HVM_VCPUS 256U /* of a domain: as far as tests go; with device models IOREQ_VCPUS */
 int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *config) must_check;
 void hvm_domain_destroy(struct domain *d);
 int hvm_domain_relinquish(struct domain *d) must_check;

@@ -63,7 +63,7 @@ struct p2m {
     uint64_t nr[3];        /* leaves, typed holes included, by size: 4 KiB, 2 MiB, 1 GiB */
     struct page *detached; /* tables out of use, to be freed after the next flush */
     bool closed;           /* being relinquished: no more changes, and tables may be empty */
-    bool only_4k;          /* never make a larger leaf (hap_2mb=, hap_1gb= and tests) */
+    bool only_4k, no_1gb;  /* never make larger leaves (hap_2mb=, hap_1gb= and tests) */
 };
 
 struct p2m_entry {
@@ -75,6 +75,9 @@ struct p2m_entry {
 
 /* Its pool until the toolstack sets one: enough to begin with (1 MiB). */
 #define P2M_POOL_MIN 256U
+
+/* What the options and the cpu leave, for the log. */
+const char *p2m_leaf_sizes(void);
 
 /* The domain's, empty. -ENOMEM. */
 int p2m_create(struct domain *d) must_check;

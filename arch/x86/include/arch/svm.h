@@ -18,6 +18,7 @@ struct svm_vcpu {
     uint64_t asid_generation; /* of the cpu that gave it its ASID; 0: it needs a new one. Atomic */
     uint32_t asid_cpu;
     bool nmi_masked;          /* an NMI is being handled: until IRET */
+    bool virtual_int;         /* the next entry delivers an interrupt by V_IRQ (vcpu.c) */
 };
 
 struct svm_features {

@@ -111,6 +111,7 @@ _Static_assert(offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer
 #define VINTR_IRQ (1ULL << 8)
 #define VINTR_PRIO (0xfULL << 16)
 #define VINTR_IGNORE_TPR (1ULL << 20)
+#define VINTR_VECTOR_SHIFT 32 /* the virtual interrupt's, 8 bits */
 #define VINTR_MASKING (1ULL << 24) /* RFLAGS.IF of the guest masks virtual interrupts alone */
 
 #define VMCB_SHADOW 1ULL

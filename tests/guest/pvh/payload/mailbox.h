@@ -12,8 +12,9 @@
 #define PVH_NOTES 200U
 #define PVH_WHAT 96U
 #define PVH_FIGURES 40U
+#define PVH_VCPUS 256U
 
-enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH };
+enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY };
 
 struct pvh_note {
     int64_t got, want;
@@ -35,6 +36,7 @@ struct mailbox {
      */
     uint32_t stock;
     uint32_t alive;        /* RUN_SPIN: counts */
+    uint32_t vcpus;        /* RUN_MANY */
     uint32_t nr_notes, nr_figures;
     struct pvh_note note[PVH_NOTES];
     struct pvh_figure figure[PVH_FIGURES];

@@ -15,6 +15,8 @@ struct mailbox mailbox __attribute__((section(".mailbox"))) = {
 #define VECTOR_TIMER 0x40
 #define VECTOR_SELF 0x41
 #define VECTOR_EVENT 0x50
+#define VECTOR_SLOW 0x51
+#define SLOW 1000 /* interrupts */
 
 /* --- notes ------------------------------------------------------------------------------------ */
 
@@ -84,10 +86,23 @@ static void eoi(void)
         *lapic(0xb0) = 0;
 }
 
+/* Long enough for all that may happen to the machine in the middle of a handler. */
+static volatile uint32_t slow_inside, slow_nested;
+
+static void slow(void)
+{
+    slow_nested += slow_inside++ != 0;
+    for (volatile unsigned int i = 0; i < 300000; i++)
+        continue;
+    slow_inside--;
+}
+
 void trap(struct frame *f);
 void trap(struct frame *f)
 {
-    count[f->vector]++;
+    __atomic_fetch_add(&count[f->vector], 1, __ATOMIC_RELAXED);
+    if (f->vector == VECTOR_SLOW)
+        slow();
     if (f->vector >= 32) {
         if (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000)
             eoi();
@@ -111,13 +126,19 @@ void trap(struct frame *f)
     skip_to = 0;
 }
 
-static void start_traps(void)
+void load_traps(void)
 {
-    extern const char trap_stubs[];
     const struct {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+static void start_traps(void)
+{
+    extern const char trap_stubs[];
 
     for (unsigned int i = 0; i < 256; i++) {
         const uint64_t to = (uint64_t)trap_stubs + 16 * i;
@@ -127,7 +148,7 @@ static void start_traps(void)
         idt[i].flags = 0x8e00;
         idt[i].mid = (uint16_t)(to >> 16);
     }
-    __asm__ volatile("lidt %0" : : "m"(idtr));
+    load_traps();
 }
 
 /* The vector that an instruction raises, -1: none. */
@@ -317,6 +338,17 @@ static void test_lapic(void)
     CHECK_EQ(count[2] > 0, 1, "an NMI");
 }
 
+/* Whatever the hypervisor does to it meanwhile. */
+static void test_once(void)
+{
+    for (unsigned int i = 0; i < SLOW; i++) {
+        *lapic(0x300) = 1U << 18 | VECTOR_SLOW;
+        __asm__ volatile("sti; nop; nop; cli");
+    }
+    CHECK_EQ(slow_nested, 0, "no interrupt comes while its handler has interrupts off");
+    CHECK_EQ(count[VECTOR_SLOW], SLOW, "... and each comes once");
+}
+
 static void test_x2apic(void)
 {
     uint32_t before = count[VECTOR_TIMER];
@@ -475,6 +507,7 @@ static void run_all(void)
     test_calls();
     test_memory();
     test_lapic();
+    test_once();
     test_x2apic();
     test_events();
     test_smp();
@@ -497,6 +530,9 @@ void main64(void)
         break;
     case RUN_BENCH:
         bench();
+        break;
+    case RUN_MANY:
+        many();
         break;
     case RUN_HALT:
         __asm__ volatile("cli; hlt");

@@ -32,7 +32,9 @@ extern volatile uint64_t skip_to; /* where an expected exception goes on; 0: non
 
 void start_ap_for(void (*fn)(void)); /* start the other processor, to run this */
 void start_ap_again(void (*fn)(void)); /* ... whatever it is doing */
+void load_traps(void);
 void hostile(void);
+void many(void);
 void bench(void);
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);

@@ -63,8 +63,8 @@ start_ap32:
         mov     %eax, %ds
         mov     %eax, %es
         mov     %eax, %ss
-        mov     $ap_stack_top, %esp
-        mov     $main_ap, %edi
+        mov     ap_stack, %esp
+        mov     ap_entry, %edi
         jmp     to_long_mode
 
 /* long in_32bit(nr, a, b): a hypercall from 32-bit code */
@@ -130,7 +130,24 @@ trap_common:
         add     $16, %rsp
         iretq
 
+/* VCPUOP_initialise: 64-bit code with no descriptor table; a stack of its own. */
+        .globl  start_many
+start_many:
+        lgdt    gdtr
+        push    $CODE64
+        lea     1f(%rip), %rax
+        push    %rax
+        lretq
+1:      mov     $DATA, %eax
+        mov     %eax, %ds
+        mov     %eax, %es
+        mov     %eax, %ss
+        call    main_many
+
         .data
+        .globl  ap_stack, ap_entry
+ap_stack:       .long   ap_stack_top    /* of the next processor that SIPI starts */
+ap_entry:       .long   main_ap
         .balign 8
         .globl  gdt
 gdt:    .quad   0
@@ -143,6 +160,7 @@ gdtr:   .word   gdt_end - gdt - 1
         .quad   gdt
 
         .balign 4096
+        .globl  l4
 l4:     .quad   l3 + 3
         .fill   511, 8, 0
 l3:     .quad   l2 + 0x0003
