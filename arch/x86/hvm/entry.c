@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
+#include <arch/hwdom.h>
 #include <arch/ioreq.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
@@ -69,7 +70,7 @@ void hvm_nested_fault(struct vcpu *v, uint64_t gpa, bool write, bool table)
 {
     const struct p2m_entry e = p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT));
 
-    if (is_allowed(&e, write))
+    if (is_allowed(&e, write) || (v->domain->is_hardware && hwdom_map(v->domain, gpa)))
         return;
     if (table || e.type == P2M_GRANT_RO) {
         /* Its page tables are where none can be, or it has no right to write there. */
