@@ -586,6 +586,26 @@ static bool may_take(unsigned int order, uint32_t claim) REQUIRES(heap_lock)
     return likely(!claimed) || claim >= nr || claimed + nr <= available();
 }
 
+/* After the lock: what a block needs before it is used, by the flags that it had as a free one. */
+static struct page *make_usable(struct page *pg, unsigned int order, uint64_t old_flags,
+                                uint32_t flags, bool flush_m2p)
+{
+    if (unlikely(flush_m2p)) {
+        section_flush();
+        if (page_user_hook)
+            tell_later();
+    }
+    if (!pg)
+        return NULL;
+    if (old_flags & PAGE_STALE)
+        flush_stale(pg->tlb_stamp);
+    if ((old_flags & PAGE_DIRTY) && !(flags & ALLOC_NO_SCRUB))
+        scrub(page_to_mfn(pg), order);
+    pg->use = 0;
+    pg->owner = DOMID_NONE;
+    return pg;
+}
+
 struct page *page_alloc_claimed(unsigned int order, uint32_t flags, uint32_t claim)
 {
     struct request r = request_of(order, flags);
@@ -603,21 +623,64 @@ struct page *page_alloc_claimed(unsigned int order, uint32_t flags, uint32_t cla
     if (pg)
         pg->ref = 0;
     spin_unlock(&heap_lock);
+    return make_usable(pg, order, old_flags, flags, flush_m2p);
+}
 
-    if (unlikely(flush_m2p)) {
-        section_flush();
-        if (page_user_hook)
-            tell_later();
+/* --- a certain block -------------------------------------------------------------------------- */
+
+/* The free block that [mfn, mfn + 2^order) is in, NULL if some of it is in use. */
+static struct page *block_around(uint64_t mfn, unsigned int order) REQUIRES(heap_lock)
+{
+    for (unsigned int o = order; o <= MAX_ORDER; o++) {
+        struct page *pg = mfn_to_page(_mfn(ROUND_DOWN(mfn, 1ULL << o)));
+
+        if (pg && (pg->ref & PAGE_FREE) && pg->order == o)
+            return pg;
     }
-    if (!pg)
-        return NULL;
-    if (old_flags & PAGE_STALE)
-        flush_stale(pg->tlb_stamp);
-    if ((old_flags & PAGE_DIRTY) && !(flags & ALLOC_NO_SCRUB))
-        scrub(page_to_mfn(pg), order);
-    pg->use = 0;
-    pg->owner = DOMID_NONE;
+    return NULL;
+}
+
+/* Cut it out of the free block; the halves that it is not in go back to the lists. */
+static struct page *block_cut(struct page *pg, uint64_t mfn, unsigned int order) REQUIRES(heap_lock)
+{
+    unsigned int node = pg->node, have = pg->order;
+
+    list_remove(pg);
+    while (have > order) {
+        struct page *low = pg, *high = pg + (1ULL << --have);
+
+        high->ref = low->ref;
+        high->tlb_stamp = low->tlb_stamp;
+        pg = mfn >= page_to_mfn(high).n ? high : low;
+        list_push(page_to_mfn(pg == high ? low : high).n, have, node);
+    }
+    heap[node].free -= 1ULL << order;
+    if (zone_of(mfn) < TINY_ZONE)
+        tiny_free -= 1ULL << order;
     return pg;
+}
+
+struct page *page_alloc_at(mfn_t mfn, unsigned int order, uint32_t flags)
+{
+    const uint64_t section = SECTION_OF(mfn);
+    struct page *pg = NULL;
+    uint64_t old_flags = 0;
+    bool flush_m2p;
+
+    if (order > MAX_ORDER || (mfn.n & ((1ULL << order) - 1)) || !mfn_is_ram(mfn))
+        return NULL;
+    spin_lock(&heap_lock);
+    if ((section_built(section) || section_use(section, node_of(mfn.n))) && may_take(order, 0))
+        pg = block_around(mfn.n, order);
+    if (pg) {
+        pg = block_cut(pg, mfn.n, order);
+        old_flags = pg->ref;
+        pg->ref = 0;
+    }
+    flush_m2p = m2p_changed;
+    m2p_changed = false;
+    spin_unlock(&heap_lock);
+    return make_usable(pg, order, old_flags, flags, flush_m2p);
 }
 
 void page_free(struct page *pg, unsigned int order)

@@ -20,6 +20,7 @@
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/page.h>
+#include <hv/platform.h>
 #include <hv/rangeset.h>
 #include <hv/vcpu.h>
 #include <lib/cmdline.h>
@@ -33,7 +34,7 @@ static char opt_dom0[64];
 static int parse_dom0_mem(const char *s) { return dom0_mem_parse(s, &opt_mem); }
 PARAM_CUSTOM("dom0_mem", parse_dom0_mem, "memory of dom0: [min:<size>,][max:<size>,]<size>");
 PARAM_STR("dom0_max_vcpus", opt_max_vcpus, "vcpus of dom0: <n> or <min>-<max>");
-PARAM_STR("dom0", opt_dom0, "kind of dom0: pv");
+PARAM_STR("dom0", opt_dom0, "kind of dom0: pv (default) or pvh; verbose");
 
 #define MIN_DOM0_PAGES (64ULL << 8)    /* 64 MiB */
 /* what we leave free without dom0_mem: a sixteenth, at most this */
@@ -219,6 +220,29 @@ static const char *dom0_command_line(void)
     return line;
 }
 
+/* --- kind -------------------------------------------------------------------------------------- */
+
+/* A list, separated by commas: the last word about the kind counts. */
+static bool wants_pvh(void)
+{
+    bool pvh = false;
+
+    for (const char *s = opt_dom0; *s != '\0';) {
+        size_t len = 0;
+
+        while (s[len] != '\0' && s[len] != ',')
+            len++;
+        if (len == 3 && strncmp(s, "pvh", 3) == 0)
+            pvh = true;
+        else if (len == 2 && strncmp(s, "pv", 2) == 0)
+            pvh = false;
+        else if (len != 7 || strncmp(s, "verbose", 7) != 0)
+            log_warn("dom0=%s: \"%.*s\" is not known; ignored", opt_dom0, (int)len, s);
+        s += len + (s[len] == ',');
+    }
+    return pvh;
+}
+
 /* --- creation --------------------------------------------------------------------------------- */
 
 void dom0_create(void)
@@ -233,16 +257,21 @@ void dom0_create(void)
     struct dom0_input in = { .cmdline = dom0_command_line(), .vga = screen() };
     uint64_t max;
     unsigned int nr_vcpus = vcpus_for_dom0();
+    const bool pvh = wants_pvh();
 
     if (boot_info.nr_modules == 0)
         boot_fail("no dom0 kernel: the boot loader gave no module");
-    if (strstr(opt_dom0, "pvh") != NULL)
-        boot_fail("dom0=pvh is not there yet; use dom0=pv");
     in.kernel = direct_va(boot_info.module[0].start);
     in.kernel_size = boot_info.module[0].size;
     if (boot_info.nr_modules > 1) {
         in.initrd = direct_va(boot_info.module[1].start);
         in.initrd_size = boot_info.module[1].size;
+    }
+    if (pvh && !arch_hvm_available())
+        boot_fail("dom0=pvh needs AMD-V with nested paging, which this machine does not have");
+    if (pvh) {
+        config.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap;
+        config.arch.emulation_flags = XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_VPCI;
     }
     config.max_vcpus = nr_vcpus;
     if (domain_create(&dom0, 0, &config, true))
@@ -255,7 +284,10 @@ void dom0_create(void)
     for (unsigned int i = 0; i < nr_vcpus; i++)
         if (vcpu_create(dom0, i) == NULL)
             boot_fail("out of memory for dom0's vcpu %u", i);
-    dom0_build_pv(dom0, &in);
+    if (pvh)
+        dom0_build_pvh(dom0, &in);
+    else
+        dom0_build_pv(dom0, &in);
     boot_release_modules();
     log_info("dom0: %u vcpus, %lu MiB, \"%s\"", nr_vcpus, (unsigned long)(in.nr_pages >> 8),
              in.cmdline);

@@ -84,6 +84,14 @@ struct pci_dev *pci_dev_get(pci_sbdf_t id)
     return dev;
 }
 
+void pci_dev_search(bool (*fn)(struct pci_dev *dev, void *ctx), void *ctx)
+{
+    for (unsigned int i = 0; i < BUCKETS; i++)
+        for (struct pci_dev *dev = bucket[i]; dev; dev = dev->next)
+            if (fn(dev, ctx))
+                return;
+}
+
 bool pci_dev_caps(struct pci_dev *dev)
 {
     if (dev->caps_read)

@@ -78,6 +78,47 @@ static void guarded_write(struct pci_dev *dev, unsigned int reg, unsigned int si
     config_write(dev, reg, size, value);
 }
 
+/* --- a translated dom0 ------------------------------------------------------------------------ */
+
+static uint32_t translated_read(pci_sbdf_t id, unsigned int reg, unsigned int size)
+{
+    struct pci_dev *dev;
+    uint32_t val = ones(size);
+
+    spin_lock(&pci_lock);
+    /* Who scans the bus asks for many that are not there: no record for these. */
+    dev = pci_dev_find(id);
+    if (dev == NULL && (!by_ports(id, 0) || pci_present(&pci_hw, id)))
+        dev = pci_dev_get(id);
+    if (dev)
+        val = vpci_read(dev, reg, size, config_read(dev, reg, size));
+    spin_unlock(&pci_lock);
+    return val;
+}
+
+static void translated_write(struct domain *d, pci_sbdf_t id, unsigned int reg, unsigned int size,
+                             uint32_t val)
+{
+    struct pci_dev *dev;
+    uint32_t pass;
+
+    spin_lock(&pci_lock);
+    dev = pci_dev_find(id);
+    if (dev == NULL && (!by_ports(id, 0) || pci_present(&pci_hw, id)))
+        dev = pci_dev_get(id);
+    if (dev) {
+        pass = vpci_write_begin(dev, d, reg, size, val) & ones(size);
+        if (pass != ones(size))
+            val = (val & pass) | (config_read(dev, reg, size) & ~pass);
+        if (pass != 0)
+            config_write(dev, reg, size, val);
+        vpci_write_end(dev, d, reg);
+    }
+    spin_unlock(&pci_lock);
+}
+
+/* --- dom0's, of either kind ------------------------------------------------------------------- */
+
 static void guest_write_config(pci_sbdf_t id, unsigned int reg, unsigned int size, uint32_t value)
 {
     struct pci_dev *dev;
@@ -112,7 +153,7 @@ uint32_t vpci_port_read(struct domain *d, uint32_t cf8, unsigned int offset, uns
 
     if (!d->is_hardware || !cf8_decode(cf8, offset, &id, &reg) || !size_ok(reg, size))
         return ones(size);
-    return pci_read(&pci_hw, id, reg, size);
+    return is_hvm(d) ? translated_read(id, reg, size) : pci_read(&pci_hw, id, reg, size);
 }
 
 void vpci_port_write(struct domain *d, uint32_t cf8, unsigned int offset, unsigned int size,
@@ -121,11 +162,16 @@ void vpci_port_write(struct domain *d, uint32_t cf8, unsigned int offset, unsign
     pci_sbdf_t id;
     unsigned int reg;
 
-    if (d->is_hardware && cf8_decode(cf8, offset, &id, &reg))
+    if (!d->is_hardware || !cf8_decode(cf8, offset, &id, &reg))
+        return;
+    if (is_pv(d))
         guest_write_config(id, reg, size, value);
+    else if (size_ok(reg, size))
+        translated_write(d, id, reg, size, value);
 }
 
-bool pci_mmcfg_write(paddr_t pa, unsigned int size, uint32_t value)
+/* The device and register that an address is of; false: of none. */
+static bool mmcfg_decode(paddr_t pa, pci_sbdf_t *id, unsigned int *reg)
 {
     for (unsigned int i = 0; i < acpi_info.mcfg.nr; i++) {
         const struct acpi_mcfg_region *r = &acpi_info.mcfg.region[i];
@@ -133,9 +179,36 @@ bool pci_mmcfg_write(paddr_t pa, unsigned int size, uint32_t value)
 
         if (pa < r->base || off >> 20 < r->start_bus || off >> 20 > r->end_bus)
             continue;
-        guest_write_config(pci_sbdf(r->segment, (uint8_t)(off >> 20), (uint8_t)(off >> 12)),
-                           (unsigned int)(off & PAGE_OFFSET_MASK), size, value);
+        *id = pci_sbdf(r->segment, (uint8_t)(off >> 20), (uint8_t)(off >> 12));
+        *reg = (unsigned int)(off & PAGE_OFFSET_MASK);
         return true;
     }
     return false;
+}
+
+bool pci_mmcfg_write(paddr_t pa, unsigned int size, uint32_t value)
+{
+    pci_sbdf_t id;
+    unsigned int reg;
+
+    if (!mmcfg_decode(pa, &id, &reg))
+        return false;
+    guest_write_config(id, reg, size, value);
+    return true;
+}
+
+bool vpci_mmcfg_access(struct domain *d, paddr_t pa, unsigned int size, bool write, uint32_t *val)
+{
+    pci_sbdf_t id;
+    unsigned int reg;
+
+    if (!mmcfg_decode(pa, &id, &reg))
+        return false;
+    if (!size_ok(reg, size))
+        *val = ~0U;
+    else if (write)
+        translated_write(d, id, reg, size, *val);
+    else
+        *val = translated_read(id, reg, size);
+    return true;
 }

@@ -141,6 +141,8 @@ def two_nodes(size):
     return [*(word for node in nodes for word in node), "-numa", "dist,src=0,dst=1,val=21"]
 
 
+# Stock Xen refuses a PVH dom0 on a machine without IOMMU.
+PVH_ON_XEN = ["-device", "amd-iommu,intremap=on"]
 CTRL_A = b"\x01\x01\x01"
 CTRL_CLOSE = b"\x1d"              # leaves xl console
 
@@ -183,6 +185,10 @@ CASES = [
          "domu-hvm", initrd="dom0-extra.cpio", limit=250),
     Case("domu-bios", "HVM guests boot from a disk of the device model's by SeaBIOS",
          "domu-bios", initrd="dom0-extra.cpio", limit=150),
+    Case("dom0-pvh", "a PVH dom0 to the toolstack", "toolstack", hv_args=["dom0=pvh"], limit=120,
+         manual=True, qemu_args=PVH_ON_XEN),
+    Case("dom0-pvh-domu", "a PVH dom0 with PV guests", "domu", initrd="dom0-guest.cpio",
+         hv_args=["dom0=pvh"], limit=175, manual=True, qemu_args=PVH_ON_XEN),
     Case("domu-verbs", "the verbs of xl and the tools beside it, on guests that are alive", "domu-verbs",
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-ends", "guests that end, and what on_poweroff ... on_soft_reset make of it", "domu-ends",

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <arch/cpu.h>
+#include <arch/hwdom.h>
 #include <hv/log.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
@@ -73,6 +74,10 @@ uint64_t hvm_guest_tsc(const struct vcpu *v)
     return (uint64_t)vtick_now(v) * 2 + v->arch.hvm->cpu.tsc_offset;
 }
 uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return 2000000; }
+
+/* A translated dom0's; no domain here is one. */
+void hwdom_line_done(struct domain *d, unsigned int gsi) { panic("a line of the machine's"); }
+void hwdom_ioapic_written(struct domain *d) { panic("dom0's IO-APIC"); }
 
 void hvm_vcpu_reset(struct vcpu *v)
 {

@@ -8,6 +8,7 @@
 
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
+#include <arch/hwdom.h>
 #include <arch/ioreq.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
@@ -41,6 +42,13 @@ bool hvm_port_io(struct vcpu *v, unsigned int port, unsigned int size, bool writ
 bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
     return false;
+}
+bool hwdom_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
+{
+    return false;
+}
+void hwdom_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *val)
+{
 }
 void hvm_emulate(struct vcpu *v) { nr_emulated++; }
 

@@ -138,6 +138,7 @@ void boot_release_modules(void)
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
         add_to_heap(boot_info.module[i].start,
                     boot_info.module[i].start + boot_info.module[i].size);
+    boot_info.nr_modules = 0;
 }
 
 /* --- firmware tables -------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
  * on a copy of the guests, each with a reference.
  */
 #include <arch/apic.h>
+#include <arch/hwdom.h>
 #include <arch/irq.h>
 #include <arch/percpu.h>
 #include <arch/smpboot.h>
@@ -302,6 +303,20 @@ void irq_set_affinity(unsigned int irq, unsigned int cpu)
     spin_unlock(&desc->lock);
 }
 
+void irq_set_masked(unsigned int irq, bool masked)
+{
+    struct irq_desc *desc = irq_to_desc(irq);
+
+    if (desc == NULL)
+        return;
+    spin_lock(&desc->lock);
+    if (desc->owner == IRQ_GUEST && masked)
+        desc->chip->mask(desc);
+    else if (desc->owner == IRQ_GUEST)
+        desc->chip->unmask(desc);
+    spin_unlock(&desc->lock);
+}
+
 bool irq_is_level(unsigned int irq)
 {
     const struct irq_desc *desc = irq_to_desc(irq);
@@ -488,7 +503,10 @@ static void dispatch_device(struct irq_desc *desc, uint8_t vector)
         fn(data);
     apic_eoi();
     for (unsigned int i = 0; i < nr; i++) {
-        evtchn_send_pirq(to[i].d, to[i].pirq);
+        if (is_hvm(to[i].d))
+            hwdom_interrupt(to[i].d, to[i].pirq);
+        else
+            evtchn_send_pirq(to[i].d, to[i].pirq);
         domain_put(to[i].d);
     }
 }

@@ -16,10 +16,13 @@
  * PVH has a LAPIC alone, HVM all but what only dom0 has: public arch-x86/xen.h,
  * "xen_arch_domainconfig".
  */
-static bool flags_are_valid(uint32_t flags)
+static bool flags_are_valid(const struct domain *d, uint32_t flags)
 {
+    const uint32_t pvh_dom0 = XEN_X86_EMU_LAPIC | XEN_X86_EMU_IOAPIC | XEN_X86_EMU_VPCI;
     const uint32_t hvm = XEN_X86_EMU_ALL & ~(uint32_t)(XEN_X86_EMU_VPCI | XEN_X86_EMU_USE_PIRQ);
 
+    if (d->is_hardware)
+        return flags == pvh_dom0;
     return flags == XEN_X86_EMU_LAPIC || flags == hvm || flags == (hvm | XEN_X86_EMU_USE_PIRQ);
 }
 
@@ -29,7 +32,7 @@ int hvm_domain_create(struct domain *d, const struct xen_domctl_createdomain *co
 
     if (!hvm_available() || !(config->flags & XEN_DOMCTL_CDF_hap))
         return -EOPNOTSUPP;
-    if (!flags_are_valid(config->arch.emulation_flags) ||
+    if (!flags_are_valid(d, config->arch.emulation_flags) ||
         (config->arch.misc_flags & ~XEN_X86_MSR_RELAXED) || config->max_vcpus > HVM_VCPUS)
         return -EINVAL;
     d->arch.emulation_flags = config->arch.emulation_flags;

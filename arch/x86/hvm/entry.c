@@ -6,6 +6,7 @@
 #include <arch/cpu.h>
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
+#include <arch/hwdom.h>
 #include <arch/ioreq.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
@@ -71,7 +72,7 @@ void hvm_nested_fault(struct vcpu *v, uint64_t gpa, bool write, bool table)
     const gfn_t gfn = _gfn(gpa >> PAGE_SHIFT);
     const struct p2m_entry e = p2m_lookup(v->domain, gfn);
 
-    if (is_allowed(&e, write))
+    if (is_allowed(&e, write) || (v->domain->is_hardware && hwdom_map(v->domain, gpa)))
         return;
     /* Two that end here; if they are that no longer, the access says so again. */
     if (e.type == P2M_POD) {

@@ -7,6 +7,7 @@
 
 #include <arch/cpu.h>
 #include <arch/hvm.h>
+#include <arch/hwdom.h>
 #include <arch/ioreq.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
@@ -75,6 +76,10 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
     }
     if (hvm_port_io(v, port, size, write, val))
         return EMUL_OK;
+    if (v->domain->is_hardware) {
+        hwdom_port_access(v, port, size, write, val);
+        return EMUL_OK;
+    }
     r = ask(v, IOREQ_TYPE_PIO, port, size, write, &data);
     *val = (uint32_t)data;
     return r;
@@ -121,7 +126,8 @@ static enum emul_result mmio_part(struct vcpu *v, uint64_t gpa, unsigned int siz
 
     if (write)
         memcpy(&val, data, size);
-    if (!hvm_mmio(v, gpa, size, write, &val))
+    if (!hvm_mmio(v, gpa, size, write, &val) &&
+        !(v->domain->is_hardware && hwdom_mmio(v, gpa, size, write, &val)))
         r = ask(v, IOREQ_TYPE_COPY, gpa, size, write, &val);
     if (!write && r == EMUL_OK)
         memcpy(data, &val, size);

@@ -14,6 +14,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
+#include <hv/log.h>
 #include <hv/sched.h>
 #include <hv/softirq.h>
 #include <hv/time.h>
@@ -271,6 +272,23 @@ int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg)
     vlapic_started(v);
     v->is_initialised = true;
     return 0;
+}
+
+/* public arch-x86/hvm/start_info.h: flat 32-bit segments, no paging, ebx has the start information. */
+void hvm_vcpu_start_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
+{
+    const uint16_t data = 0xc93, code = 0xc9b, tss = 0x8b; /* attributes as in a VMCB */
+    const struct vcpu_hvm_x86_32 r = {
+        .ebx = start_info, .eip = entry, .cr0 = X86_CR0_PE,
+        .cs_limit = FLAT_LIMIT, .cs_ar = code, .ds_limit = FLAT_LIMIT, .ds_ar = data,
+        .es_limit = FLAT_LIMIT, .es_ar = data, .ss_limit = FLAT_LIMIT, .ss_ar = data,
+        .tr_limit = 0x67, .tr_ar = tss,
+    };
+
+    init_state(v, 0, 0, 0);
+    BUG_ON(set_32bit(v, &r));
+    hvm_ops->update(v);
+    v->is_initialised = true;
 }
 
 /* --- time ------------------------------------------------------------------------------------- */

@@ -19,11 +19,7 @@
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/page.h>
-#include <lib/bzimage.h>
-#include <lib/decompress.h>
-#include <lib/elf.h>
 #include <lib/string.h>
-#include <lib/xen_notes.h>
 #include <xen/elfnote.h>
 
 #define LAYOUT_ALIGN (4ULL << 20)     /* the initial region ends at a multiple of this */
@@ -50,13 +46,10 @@ struct layout {
 
 struct builder {
     struct domain *d;
-    struct elf_image elf;
-    struct xen_notes notes;
+    struct dom0_kernel kernel;
     struct layout lay;
     struct chunk chunk[MAX_CHUNKS];
     unsigned int nr_chunks, last_chunk;
-    void *unpacked; /* the kernel, when it came packed */
-    unsigned int unpacked_order;
     uint64_t next_pt; /* next free frame for a page table */
 };
 
@@ -64,51 +57,11 @@ static struct builder builder; /* 30 KiB: too much for the stack */
 
 /* --- the kernel image ------------------------------------------------------------------------- */
 
-static unsigned int order_for(uint64_t bytes)
-{
-    unsigned int order = 0;
-
-    while ((PAGE_SIZE << order) < bytes)
-        order++;
-    return order;
-}
-
 static void load_kernel_image(struct builder *b, const struct dom0_input *in)
 {
-    struct decompress_arena arena = {
-        .base = hv_page_alloc(order_for(DECOMPRESS_MEM_MAX)), .size = DECOMPRESS_MEM_MAX
-    };
-    const struct decompress_mem mem = { decompress_arena_alloc, &arena };
-    enum compression kind;
-    struct span payload;
-    size_t size;
-    const char *why = "?";
-    const void *image;
-
-    if (bzimage_payload(in->kernel, in->kernel_size, &payload, &kind, &size, &why))
-        boot_fail("dom0 kernel: %s", why);
-    if (kind == COMPRESSION_NONE) {
-        image = payload.ptr;
-        size = payload.size;
-    } else {
-        b->unpacked_order = order_for(size);
-        if (b->unpacked_order > MAX_ORDER)
-            boot_fail("dom0 kernel: %zu bytes unpacked is too large", size);
-        b->unpacked = hv_page_alloc(b->unpacked_order);
-        if (b->unpacked == NULL || arena.base == NULL)
-            boot_fail("dom0 kernel: too little memory to unpack %zu MiB", size >> 20);
-        if (decompress(kind, payload, b->unpacked, size, &mem, &why))
-            boot_fail("dom0 kernel (%s): %s", compression_name(kind), why);
-        image = b->unpacked;
-    }
-    hv_page_free(arena.base, order_for(DECOMPRESS_MEM_MAX));
-
-    if (elf_parse(&b->elf, image, size))
-        boot_fail("dom0 kernel: %s", b->elf.why);
-    if (xen_notes_parse(&b->notes, &b->elf) || xen_notes_check_pv(&b->notes, true))
-        boot_fail("dom0 kernel: %s", b->notes.why);
-    if (!b->elf.is_64bit)
-        boot_fail("dom0 kernel: a 32-bit kernel cannot be dom0 here");
+    dom0_kernel_open(&b->kernel, in, false);
+    if (xen_notes_check_pv(&b->kernel.notes, true))
+        boot_fail("dom0 kernel: %s", b->kernel.notes.why);
 }
 
 /* --- layout ----------------------------------------------------------------------------------- */
@@ -131,8 +84,8 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
     uint64_t end;
 
     l->nr_pages = nr_pages;
-    l->va_base = b->notes.virt_base;
-    l->kernel_end = frames(b->notes.virt_end - l->va_base);
+    l->va_base = b->kernel.notes.virt_base;
+    l->kernel_end = frames(b->kernel.notes.virt_end - l->va_base);
     l->start_info = l->kernel_end;
     l->pt_base = l->start_info + 1;
     /* more tables may need more region, which may need more tables */
@@ -147,7 +100,7 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
     l->nr_initrd = frames(in->initrd_size);
     l->p2m = l->initrd + l->nr_initrd;
     l->nr_p2m = frames(nr_pages * sizeof(uint64_t));
-    l->p2m_va = b->notes.init_p2m;
+    l->p2m_va = b->kernel.notes.init_p2m;
     l->nr_p2m_pt = tables_for(l->p2m_va, l->nr_p2m);
     if (l->p2m + l->nr_p2m + l->nr_p2m_pt + frames(8 << 20) > nr_pages)
         boot_fail("dom0: %lu MiB is too little memory for kernel and initrd (%lu MiB and some "
@@ -158,10 +111,10 @@ static void plan(struct builder *b, const struct dom0_input *in, uint64_t nr_pag
 
 static void check_notes(const struct builder *b)
 {
-    if (!xen_notes_has(&b->notes, XEN_ELFNOTE_INIT_P2M) || !b->notes.mod_start_pfn)
+    if (!xen_notes_has(&b->kernel.notes, XEN_ELFNOTE_INIT_P2M) || !b->kernel.notes.mod_start_pfn)
         boot_fail("dom0 kernel: needs the notes INIT_P2M and MOD_START_PFN (Linux 2.6.39 or "
                   "later)");
-    if (b->notes.virt_start < b->notes.virt_base || b->notes.paddr_offset != 0)
+    if (b->kernel.notes.virt_start < b->kernel.notes.virt_base || b->kernel.notes.paddr_offset != 0)
         boot_fail("dom0 kernel: its addresses do not start at VIRT_BASE");
 }
 
@@ -245,10 +198,9 @@ static void load_segments(struct builder *b)
 {
     const struct elf_sink sink = { sink_copy, sink_zero, b };
 
-    if (elf_load(&b->elf, &sink))
+    if (elf_load(&b->kernel.elf, &sink))
         boot_fail("dom0 kernel: cannot be loaded");
-    if (b->unpacked != NULL)
-        hv_page_free(b->unpacked, b->unpacked_order);
+    dom0_kernel_close(&b->kernel);
 }
 
 /*
@@ -257,12 +209,13 @@ static void load_segments(struct builder *b)
  */
 static void fill_hypercall_page(struct builder *b)
 {
-    uint64_t va = b->notes.hypercall_page;
+    uint64_t va = b->kernel.notes.hypercall_page;
     void *page;
 
-    if (!xen_notes_has(&b->notes, XEN_ELFNOTE_HYPERCALL_PAGE))
+    if (!xen_notes_has(&b->kernel.notes, XEN_ELFNOTE_HYPERCALL_PAGE))
         return;
-    if ((va & PAGE_OFFSET_MASK) || va < b->notes.virt_start || va >= b->notes.virt_end)
+    if ((va & PAGE_OFFSET_MASK) || va < b->kernel.notes.virt_start ||
+        va >= b->kernel.notes.virt_end)
         boot_fail("dom0 kernel: its hypercall page %#lx is not a page of its image",
                   (unsigned long)va);
     page = page_map(pfn_to_mfn(b, (va - b->lay.va_base) >> PAGE_SHIFT));
@@ -407,7 +360,7 @@ static void set_first_context(struct builder *b)
     struct cpu_user_regs *r = &v->arch.regs;
 
     *r = (struct cpu_user_regs){
-        .rip = b->notes.entry,
+        .rip = b->kernel.notes.entry,
         .rsp = va_of(l, l->stack) + PAGE_SIZE,
         .rsi = va_of(l, l->start_info),
         .cs = FLAT_CS64,
@@ -445,8 +398,8 @@ void dom0_build_pv(struct domain *d, const struct dom0_input *in)
     set_first_context(b);
     log_info("dom0: kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at pfn %#lx, page tables at pfn "
              "%#lx (%lu), %lu MiB in %u parts",
-        (unsigned long)b->notes.virt_start, (unsigned long)b->notes.virt_end,
-        (unsigned long)b->notes.entry, (unsigned long)(in->initrd_size >> 10),
+        (unsigned long)b->kernel.notes.virt_start, (unsigned long)b->kernel.notes.virt_end,
+        (unsigned long)b->kernel.notes.entry, (unsigned long)(in->initrd_size >> 10),
         (unsigned long)b->lay.initrd, (unsigned long)b->lay.pt_base, (unsigned long)b->lay.nr_pt,
         (unsigned long)(b->lay.nr_pages >> 8), b->nr_chunks);
 }

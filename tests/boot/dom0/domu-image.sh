@@ -123,7 +123,7 @@ by_model() {
 by_pygrub() {
     cat >$guests/py.cfg <<CFG
 name = 'py'
-type = 'pv'
+type = '$guest_type'
 bootloader = 'pygrub'
 memory = 160
 disk = [ $model_disks ]

@@ -4,6 +4,7 @@
  * address belongs to.
  */
 #include <arch/hvm.h>
+#include <arch/hwdom.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/page.h>
@@ -11,7 +12,8 @@
 /* --- life ------------------------------------------------------------------------------------- */
 
 /* Flags that say something else than which device is here. */
-#define OTHER_FLAGS (XEN_X86_EMU_VGA | XEN_X86_EMU_IOMMU | XEN_X86_EMU_USE_PIRQ)
+#define OTHER_FLAGS \
+    (XEN_X86_EMU_VGA | XEN_X86_EMU_IOMMU | XEN_X86_EMU_USE_PIRQ | XEN_X86_EMU_VPCI)
 #define DEVICE_FLAGS (XEN_X86_EMU_LAPIC | XEN_X86_EMU_HPET | XEN_X86_EMU_PM | XEN_X86_EMU_RTC | \
                       XEN_X86_EMU_IOAPIC | XEN_X86_EMU_PIC | XEN_X86_EMU_PIT)
 
@@ -209,6 +211,8 @@ static void ioapic_mmio(struct domain *d, unsigned int offset, unsigned int size
         *val = byte + size <= 4 ? vioapic_read(d, offset & ~3U) >> (8 * byte) : ~0ULL;
     else if (byte == 0)
         vioapic_write(d, offset, (uint32_t)*val);
+    if (write && d->is_hardware)
+        hwdom_ioapic_written(d);
 }
 
 bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)

@@ -21,5 +21,7 @@ uint8_t vpic_ack(struct domain *d, int *irq) REQUIRES(irq_of(d)->lock);
 bool vpic_is_masked(const struct hvm_irq *i, unsigned int irq);
 void vpic_init(struct hvm_irq *i);
 void vioapic_init(struct hvm_irq *i);
+/* hwdom_irq.c: dom0 has ended the interrupt of this line of the machine's. */
+void hwdom_line_done(struct domain *d, unsigned int gsi) REQUIRES(irq_of(d)->lock);
 
 #endif

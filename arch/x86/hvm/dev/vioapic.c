@@ -19,7 +19,7 @@
 #define IDX_ARB 2U
 #define IDX_PINS 0x10U
 
-#define VERSION (0x11U | (HVM_GSIS - 1) << 16)
+#define VERSION 0x11U
 /* vector, delivery mode, destination mode, polarity, trigger mode, mask, destination */
 #define ENTRY_WRITABLE 0xff0000000001afffULL
 #define ENTRY_MASKED BIT(16)
@@ -72,6 +72,14 @@ void vioapic_rise(struct domain *d, unsigned int pin)
         deliver(d, e);
 }
 
+/* It rises again, at once, if its device still asserts it. */
+static void machine_line_done(struct domain *d, unsigned int pin) REQUIRES(irq_of(d)->lock)
+{
+    if (irq_of(d)->gsi_count[pin] > 0)
+        irq_of(d)->gsi_count[pin]--;
+    hwdom_line_done(d, pin);
+}
+
 void vioapic_eoi(struct domain *d, unsigned int vector)
 {
     if (!(d->arch.hvm->emulation & XEN_X86_EMU_IOAPIC))
@@ -83,6 +91,8 @@ void vioapic_eoi(struct domain *d, unsigned int vector)
         if (e->fields.vector != vector || !e->fields.remote_irr)
             continue;
         e->fields.remote_irr = 0;
+        if (irq_of(d)->machine & BIT(pin))
+            machine_line_done(d, pin);
         try_level(d, pin);
     }
     spin_unlock(&irq_of(d)->lock);
@@ -90,17 +100,18 @@ void vioapic_eoi(struct domain *d, unsigned int vector)
 
 /* --- registers -------------------------------------------------------------------------------- */
 
-static uint32_t window_read(const struct hvm_hw_vioapic *a)
+static uint32_t window_read(const struct hvm_irq *i)
 {
-    const unsigned int pin = (a->ioregsel - IDX_PINS) / 2;
+    const struct hvm_hw_vioapic *a = &i->ioapic;
+    const unsigned int pin = (a->ioregsel - IDX_PINS) / 2, pins = i->pins;
 
     switch (a->ioregsel) {
     case IDX_ID: case IDX_ARB:
         return a->id << 24;
     case IDX_VERSION:
-        return VERSION;
+        return VERSION | (pins - 1) << 16;
     default:
-        if (a->ioregsel < IDX_PINS || pin >= HVM_GSIS)
+        if (a->ioregsel < IDX_PINS || pin >= pins)
             return 0xffffffff;
         return (uint32_t)(a->redirtbl[pin].bits >> (a->ioregsel & 1 ? 32 : 0));
     }
@@ -115,7 +126,7 @@ uint32_t vioapic_read(struct domain *d, unsigned int offset)
     if (offset == REG_SELECT)
         val = i->ioapic.ioregsel;
     else if (offset == REG_WINDOW)
-        val = window_read(&i->ioapic);
+        val = window_read(i);
     spin_unlock(&irq_of(d)->lock);
     return val;
 }
@@ -144,7 +155,7 @@ static void window_write(struct domain *d, uint32_t val) REQUIRES(irq_of(d)->loc
 
     if (a->ioregsel == IDX_ID)
         a->id = (val >> 24) & 15;
-    else if (a->ioregsel >= IDX_PINS && pin < HVM_GSIS)
+    else if (a->ioregsel >= IDX_PINS && pin < irq_of(d)->pins)
         entry_write(d, pin, a->ioregsel & 1, val);
 }
 
@@ -167,8 +178,14 @@ void vioapic_write(struct domain *d, unsigned int offset, uint32_t val)
 void vioapic_init(struct hvm_irq *i)
 {
     i->ioapic.base_address = VIOAPIC_BASE;
+    i->pins = HVM_GSIS;
     for (unsigned int pin = 0; pin < HVM_GSIS; pin++)
         i->ioapic.redirtbl[pin].bits = ENTRY_MASKED;
+}
+
+void vioapic_mirror(struct domain *d, unsigned int pins)
+{
+    irq_of(d)->pins = (uint8_t)MIN(pins, HVM_GSIS);
 }
 
 /* --- records ---------------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 
 #include <abi.h>
 #include <hv/types.h>
+#include <lib/elf.h>
+#include <lib/xen_notes.h>
 
 struct domain;
 
@@ -19,10 +21,22 @@ struct dom0_input {
     const struct dom0_vga_console_info *vga; /* NULL: none */
 };
 
+/* The kernel, unpacked and looked at. */
+struct dom0_kernel {
+    struct elf_image elf;
+    struct xen_notes notes;
+    void *unpacked; /* NULL: it is where the loader put it */
+    unsigned int order;
+};
+/* copy: it must not stay where the loader put it. Does not return when it is no kernel. */
+void dom0_kernel_open(struct dom0_kernel *k, const struct dom0_input *in, bool copy);
+void dom0_kernel_close(struct dom0_kernel *k);
+
 /*
  * Fill d (created, with its vcpu 0, no memory yet, max_pages set) with kernel, initrd, tables and
  * first context. Does not return when the input cannot be used: boot_fail() says why.
  */
 void dom0_build_pv(struct domain *d, const struct dom0_input *in);
+void dom0_build_pvh(struct domain *d, const struct dom0_input *in);
 
 #endif

@@ -93,6 +93,8 @@ int hvm_vcpu_create(struct vcpu *v) must_check;
 void hvm_vcpu_destroy(struct vcpu *v);
 void hvm_vcpu_forget(struct vcpu *v);
 int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
+/* dom0's first vcpu: at its kernel's PVH entry. */
+void hvm_vcpu_start_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info);
 /* Of current, before it enters: an INIT that came. False: it must not, as it waits for a SIPI. */
 bool hvm_vcpu_apply_init(struct vcpu *v);
 void hvm_emulate_init(struct vcpu *v);

@@ -30,6 +30,8 @@ struct hvm_irq {
     struct hvm_hw_vpic pic[2];      /* master, slave */
     uint8_t pic_line[2];            /* inputs that are high */
     struct hvm_hw_vioapic ioapic;
+    uint8_t pins;                   /* of the IO-APIC: HVM_GSIS, but for dom0 as the machine has */
+    uint64_t machine;               /* dom0: pins that a line of the machine's is bound to */
     uint64_t callback;              /* HVM_PARAM_CALLBACK_IRQ as set */
     bool callback_asserted;         /* of types GSI and PCI INTx */
 };
@@ -91,6 +93,12 @@ void hvm_upcall_again(struct vcpu *v);
 /* Before v enters the guest: a GSI or INTx falls once the guest has seen its events. */
 void hvm_callback_sync(struct vcpu *v);
 int hvm_upcall_vector_set(struct vcpu *v, unsigned int vector) must_check;
+
+/*
+ * dom0: its IO-APIC stands for the machine's first one. Lines are bound when their entries are
+ * unmasked (hwdom_irq.c), which has to be looked for after each write.
+ */
+void vioapic_mirror(struct domain *d, unsigned int pins);
 
 uint32_t vioapic_read(struct domain *d, unsigned int offset);
 void vioapic_write(struct domain *d, unsigned int offset, uint32_t val);

@@ -89,6 +89,8 @@ int irq_bind_guest(unsigned int irq, struct domain *d, uint32_t pirq, unsigned i
 void irq_unbind_guest(unsigned int irq, struct domain *d);
 void irq_guest_eoi(unsigned int irq, struct domain *d);
 void irq_set_affinity(unsigned int irq, unsigned int cpu);
+/* A guest's message that the guest has masked, or no longer. */
+void irq_set_masked(unsigned int irq, bool masked);
 bool irq_is_level(unsigned int irq);
 unsigned int irq_nr_sharers(unsigned int irq);
 

@@ -11,6 +11,7 @@
 #include <hv/types.h>
 
 struct msi_block;
+struct vpci;
 
 /* What of a device's configuration space is ours at the moment. */
 struct pci_guard {
@@ -39,6 +40,7 @@ struct pci_dev {
     volatile uint32_t *msix_table; /* mapped at first use, stays */
     paddr_t msix_table_pa;
     struct msi_block *blocks;
+    struct vpci *vpci;            /* what a translated dom0 sees of it (vpci.c) */
 };
 
 /* One message: an MSI of nr vectors or an MSI-X entry. */
@@ -62,6 +64,8 @@ void pci_dev_init(void); /* boot: after ACPI and pv_mmu_init(), before dom0 runs
 /* The device's record, made if need be: NULL when out of memory. */
 struct pci_dev *pci_dev_get(pci_sbdf_t id) REQUIRES(pci_lock);
 struct pci_dev *pci_dev_find(pci_sbdf_t id) REQUIRES(pci_lock);
+/* Each known device, until fn says true. */
+void pci_dev_search(bool (*fn)(struct pci_dev *dev, void *ctx), void *ctx) REQUIRES(pci_lock);
 /* guard.*_cap are valid; false: nobody there */
 bool pci_dev_caps(struct pci_dev *dev) REQUIRES(pci_lock);
 /* NULL: not in an MMCFG region */
