@@ -319,7 +319,8 @@ static uint64_t pieces_take(struct pieces *p, uint64_t nr, uint64_t align)
 
 /*
  * nr contiguous frames for tables: from used memory if there is some, to keep virgin sections
- * whole; but from virgin memory, which no device can reach, while somebody follows whose frames are.
+ * whole; but from virgin memory, which no device can reach, while somebody follows whose frames
+ * are.
  */
 static uint64_t table_frames(struct pieces *p, unsigned int node, uint64_t nr, unsigned int bits)
     REQUIRES(heap_lock)
@@ -558,7 +559,7 @@ struct page *page_alloc(unsigned int order, uint32_t flags)
     return page_alloc_claimed(order, flags, 0);
 }
 
-/* A frame in between may be one that a device can still reach; the table in it is in use already. */
+/* Until now a device may have been able to reach them; the tables in them are in use already. */
 static void tell_later(void)
 {
     while (read_once(nr_told_later)) {

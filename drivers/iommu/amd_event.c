@@ -12,7 +12,7 @@
 #include <hv/page.h>
 #include <lib/format.h>
 
-#define RING_BYTES (AMD_RING_ENTRIES * AMD_RING_ENTRY)
+#define RING_BYTES ((uint64_t)AMD_RING_ENTRIES * AMD_RING_ENTRY)
 #define LINES_AT_ONCE 8U
 
 #define EVENT_IO_PAGE_FAULT 2

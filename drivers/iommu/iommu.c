@@ -137,7 +137,7 @@ int iommu_domain_init(struct domain *d)
         return -ENOMEM;
     ctx->tag = (uint16_t)(d->id + 1);
     rc = start_context(d, ctx);
-    if (!rc && ops->flush(ctx->tag, 0, 0)) /* of a former domain with this id, a former hypervisor */
+    if (!rc && ops->flush(ctx->tag, 0, 0)) /* what a former domain had */
         rc = -EIO;
     if (rc) {
         if (!ctx->identity)

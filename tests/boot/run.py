@@ -130,7 +130,10 @@ def disk_args(case, workdir):
     if not case.disks:
         return []
     argv = ["-device", "ahci,id=wahci"]
-    devices = (("virtio", "virtio-blk-pci,serial=workload"), ("ahci", "ide-hd,bus=wahci.0"))
+    virtio = "virtio-blk-pci,serial=workload"
+    if "amd-iommu" in case.qemu_args:   # otherwise it goes around it
+        virtio += ",iommu_platform=on,disable-legacy=on"
+    devices = (("virtio", virtio), ("ahci", "ide-hd,bus=wahci.0"))
     for name, device in devices:
         image = os.path.join(workdir, name + ".img")
         with open(image, "wb") as f:

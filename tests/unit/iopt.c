@@ -4,7 +4,7 @@
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c */
-/* DMA page tables: sizes, splits, what replaces what, when a flush is due, running out of memory. */
+/* DMA page tables: sizes, splits, what replaces what, when a flush is due, no memory. */
 #include "check.h"
 
 #include "../host/iopt_check.h"

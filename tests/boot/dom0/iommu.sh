@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# DMA behind an IOMMU: disks that go through it keep their files, and QEMU's edu device, which copies
+# what it is told to, reaches device memory, but not the hypervisor's. The emulated IOMMU tells of
+# what it has refused, and we tell dom0 in the log.
+
+. /tests/lib.sh
+
+virtio_disk() {
+    local d
+    for d in /sys/block/vd*; do
+        [ "$(cat "$d/serial" 2>/dev/null)" = workload ] && echo "/dev/${d##*/}"
+    done
+}
+same() { (cd "$1" && sha256sum -c /run/sums); }
+drop() { sync; echo 3 >/proc/sys/vm/drop_caches; }
+faults() { xl dmesg | grep -c 'IOMMU: page fault'; }
+
+want capability "$(xl info | sed -n 's/^virt_caps *: //p')" '(.* )?pv_directio( .*)?|.*directio.*'
+
+# --- disks ---------------------------------------------------------------------------------------
+
+check modules modprobe -a virtio_pci virtio_blk ahci sd_mod ext4 crc32c_generic
+for _ in {1..50}; do
+    virtio=$(virtio_disk)
+    [ -n "$virtio" ] && [ -b /dev/sda ] && break
+    sleep 0.1
+done
+mkdir -p /mnt/v /mnt/a /run/src
+for n in 1 2 3 4; do
+    head -c $((n * n * 170001)) /dev/urandom >"/run/src/file$n"
+done
+(cd /run/src && sha256sum file*) >/run/sums
+check mount-virtio mount -t ext4 "$virtio" /mnt/v
+check mount-ahci mount -t ext4 /dev/sda /mnt/a
+check copy-to-virtio cp -r /run/src /mnt/v/
+drop
+check copy-virtio-to-ahci cp -r /mnt/v/src /mnt/a/
+drop
+check sums-on-virtio same /mnt/v/src
+check sums-on-ahci same /mnt/a/src
+check umount umount /mnt/v /mnt/a
+want no-faults "$(faults)" 0
+
+# --- a device that goes where it should not ------------------------------------------------------
+
+device_with() { # vendor and device
+    local d
+    for d in /sys/bus/pci/devices/*; do
+        [ "$(cat "$d/vendor")$(cat "$d/device")" = "$1" ] && echo "$d"
+    done
+}
+bar0() { awk 'NR == 1 { print $1 }' "$1/resource"; }
+
+edu=$(device_with 0x12340x11e8)
+vga=$(device_with 0x12340x1111)
+regs=$(bar0 "$edu") screen=$(bar0 "$vga")
+echo 1 >"$edu/enable"
+printf '\007' | dd of="$edu/config" bs=1 seek=4 conv=notrunc 2>/dev/null # memory, bus master
+
+INSIDE=0x40000    # where edu keeps what it copies
+copy() { # from, to, command: 1 into the device, 3 out of it; 8 bytes
+    devmem $((regs + 0x80)) 64 "$1"
+    devmem $((regs + 0x88)) 64 "$2"
+    devmem $((regs + 0x90)) 64 8
+    devmem $((regs + 0x98)) 64 "$3"
+    for _ in {1..50}; do
+        [ $(($(devmem $((regs + 0x98)) 64) & 1)) = 0 ] && return
+        sleep 0.05
+    done
+    return 1
+}
+
+want edu "$(devmem "$regs" 32)" 0x010000ED
+devmem "$screen" 64 0
+check from-firmware copy 0xffff0 $INSIDE 1
+check to-screen copy $INSIDE "$screen" 3
+want arrived "$(devmem "$screen" 64)" 0x2F3630F000E05BEA # what SeaBIOS has at the reset vector
+want allowed "$(faults)" 0
+
+# The hypervisor's image begins at 2 MiB. What is refused leaves the device's memory as it was.
+check read-hypervisor copy 0x200000 $INSIDE 1
+sleep 0.3
+want read-told "$(xl dmesg | grep -c 'IOMMU: page fault of .* read at 0x200000')" '[1-9][0-9]*'
+check write-hypervisor copy $INSIDE 0x201000 3
+sleep 0.3
+want write-told "$(xl dmesg | grep -c 'IOMMU: page fault of .* write at 0x201000')" '[1-9][0-9]*'
+check write-iommu copy $INSIDE 0xfed80000 3
+sleep 0.3
+want registers-told "$(xl dmesg | grep -c 'IOMMU: page fault of .* write at 0xfed80000')" '[1-9][0-9]*'
+check still-there xl info
+no_innocent_crash no-crash
+finish
