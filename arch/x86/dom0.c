@@ -220,7 +220,7 @@ static const char *dom0_command_line(void)
     return line;
 }
 
-/* --- kind -------------------------------------------------------------------------------------- */
+/* --- kind ------------------------------------------------------------------------------------- */
 
 /* A list, separated by commas: the last word about the kind counts. */
 static bool wants_pvh(void)

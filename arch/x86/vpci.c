@@ -198,7 +198,10 @@ static bool table_at(const struct pci_dev *dev, const struct vpci *v, paddr_t *p
     return true;
 }
 
-static uint64_t table_bytes(const struct vpci *v) { return v->regs.msix_cap.nr * ENTRY_BYTES; }
+static uint64_t table_bytes(const struct vpci *v)
+{
+    return (uint64_t)v->regs.msix_cap.nr * ENTRY_BYTES;
+}
 
 struct table_search {
     paddr_t page;

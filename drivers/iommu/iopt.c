@@ -15,7 +15,7 @@
 #define ENTRIES 512U
 
 /* Frames behind an entry of a level. */
-static uint64_t reach(unsigned int level) { return level ? 1ULL << (9 * (level - 1)) : 0; }
+static uint64_t reach(unsigned int level) { return level > 1 ? 1ULL << (9 * (level - 1)) : 1; }
 
 uint64_t iopt_frames(const struct iopt *t)
 {

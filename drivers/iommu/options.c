@@ -10,7 +10,7 @@
 #include <lib/cmdline.h>
 #include <lib/string.h>
 
-bool opt_iommu = true, opt_iommu_verbose;
+bool opt_iommu, opt_iommu_verbose; /* off until it is shown on a machine what it keeps out */
 bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive = true, opt_dom0_reserved = true;
 
 struct word {

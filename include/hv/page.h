@@ -133,7 +133,7 @@ void heap_add_range(paddr_t start, paddr_t end, unsigned int node);
 struct page *page_alloc(unsigned int order, uint32_t flags) must_check;
 /* The same for a domain that has been promised so many (heap_claim()): those are for it only. */
 struct page *page_alloc_claimed(unsigned int order, uint32_t flags, uint32_t claim) must_check;
-/* These very frames, aligned to their number: NULL if one is in use, or no RAM of the allocator's. */
+/* These very frames, aligned to their number. NULL: one is in use, or not the allocator's. */
 struct page *page_alloc_at(mfn_t mfn, unsigned int order, uint32_t flags) must_check;
 void page_free(struct page *pg, unsigned int order);
 uint64_t heap_free_pages(void); /* the virgin ones included */

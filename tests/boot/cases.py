@@ -176,6 +176,7 @@ CASES = [
     Case("workload-release", "fork and mmap storm, file copies on 2 CPUs, on a release build", "workload",
          release=True, disks=True, limit=120, skip={"xen": "it is one, and runs `workload`"}),
     Case("iommu", "disks behind an AMD IOMMU, and a device that is kept off the hypervisor's memory", "iommu",
+         hv_args=["iommu=1"],
          disks=True, manual=True, qemu_args=["-device", "amd-iommu", "-device", "edu,dma_mask=0xffffffffff"],
          skip={"xen": "its dom0 may let devices reach the hypervisor's heap"}),
     Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",

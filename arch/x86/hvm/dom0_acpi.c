@@ -112,7 +112,7 @@ static void put_vcpu(struct out *o, unsigned int n)
     put(o, 9, 1);
     put(o, X2APIC_BYTES, 1);
     put(o, 0, 2);
-    put(o, n * 2, 4); /* vlapic_id() */
+    put(o, n * 2ULL, 4); /* vlapic_id() */
     put(o, ENABLED, 4);
     put(o, n, 4);
 }

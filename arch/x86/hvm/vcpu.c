@@ -274,7 +274,7 @@ int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
-/* public arch-x86/hvm/start_info.h: flat 32-bit segments, no paging, ebx has the start information. */
+/* Public hvm/start_info.h: flat 32-bit segments, no paging, ebx has the start information. */
 void hvm_vcpu_start_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 {
     const uint16_t data = 0xc93, code = 0xc9b, tss = 0x8b; /* attributes as in a VMCB */

@@ -99,7 +99,9 @@ static void greet(int port)
 {
     struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     /* 32 bits a pixel, depth 24, little-endian, true colour; then: raw encoding */
-    static const uint8_t format[20] = { 0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0 };
+    static const uint8_t format[20] = {
+        0, 0, 0, 0, 32, 24, 0, 1, 0, 255, 0, 255, 0, 255, 16, 8, 0
+    };
     static const uint8_t encoding[8] = { 2, 0, 0, 1, 0, 0, 0, 0 };
     char version[12];
     uint8_t types;
