@@ -22,6 +22,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
+LIMITS = {"pvh": 150}     # a hundred lives, and 256 vcpus
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
     "smp": (2, ""), "pvh": (2, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
@@ -90,7 +91,7 @@ def run(hv, name, cpu, more):
     n, own, *machine = MACHINE.get(name, (1, ""))
     wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
     control = os.path.join(tempfile.mkdtemp(prefix="granta-"), "qmp")   # a socket's path has to be short
-    cmd = [*wrapper, "timeout", "--foreground", str(LIMIT),  # counts from QEMU's own start, which a wrapper may delay
+    cmd = [*wrapper, "timeout", "--foreground", str(LIMITS.get(name, LIMIT)),  # counts from QEMU's own start, which a wrapper may delay
            "qemu-system-x86_64", "-M", "q35", "-cpu", cpu, "-m", "1G", "-smp", str(n), *machine, "-nic", "none", "-display", "none",
            "-no-reboot", "-serial", "stdio", "-monitor", "none", "-qmp", f"unix:{control},server=on,wait=off", "-kernel", os.path.join(BUILD, image),
            "-append", " ".join([options, own, *more]), "-initrd", f"{BUILD}/guest/{name}.elf {name}"]
