@@ -190,7 +190,7 @@ CASES = [
     Case("domu-bios", "HVM guests boot from a disk of the device model's by SeaBIOS",
          "domu-bios", initrd="dom0-extra.cpio", limit=150),
     Case("dom0-pvh", "a PVH dom0 to the toolstack", "toolstack", hv_args=["dom0=pvh"], limit=120,
-         manual=True, qemu_args=PVH_ON_XEN),
+         qemu_args=PVH_ON_XEN),
     Case("dom0-pvh-domu", "a PVH dom0 with PV guests", "domu", initrd="dom0-guest.cpio",
          hv_args=["dom0=pvh"], limit=175, manual=True, qemu_args=PVH_ON_XEN),
     Case("domu-verbs", "the verbs of xl and the tools beside it, on guests that are alive", "domu-verbs",

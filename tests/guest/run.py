@@ -34,8 +34,7 @@ MACHINE = {
 }
 
 # name: models to run on as well, on Granta, each with a word for the hypervisor or none
-MORE = {"fastcall": [(STOCK_CPU + ",vendor=GenuineIntel", "")],   # stock Xen double faults at a SYSENTER there
-        "pvh": [("EPYC", "hap_2mb=0")]}                           # nested page tables of 4 KiB pages only
+MORE = {"fastcall": [(STOCK_CPU + ",vendor=GenuineIntel", "")]}   # stock Xen double faults at a SYSENTER there
 
 HYPERVISOR = {
     "granta": ("granta.elf", ["max", STOCK_CPU], "com1=115200,8n1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),

@@ -74,7 +74,7 @@ static void send(uint64_t dest, uint32_t command) { wrmsr(0x830, dest << 32 | co
 
 static bool becomes(volatile uint32_t *what, uint32_t n)
 {
-    for (uint64_t end = rdtsc() + 4000000000UL; *what != n && rdtsc() < end;)
+    for (uint64_t end = rdtsc() + 40000000000UL; *what != n && rdtsc() < end;)
         CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
     return *what == n;
 }
@@ -105,7 +105,7 @@ static unsigned int sum(volatile uint32_t *what, unsigned int from, unsigned int
 
 static bool all_woken(unsigned int n)
 {
-    for (uint64_t end = rdtsc() + 8000000000UL; sum(woken, 1, n) != n - 1 && rdtsc() < end;)
+    for (uint64_t end = rdtsc() + 40000000000UL; sum(woken, 1, n) != n - 1 && rdtsc() < end;)
         CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
     return sum(woken, 1, n) == n - 1;
 }
