@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* runs: 2500 */
+/* runs: 80 */
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
