@@ -58,30 +58,9 @@ static void save_modules(struct builder *b, const struct dom0_input *in)
     if (in->initrd_size > 0) {
         b->initrd = dom0_memory_low(&b->mem, order_of_size(in->initrd_size), INITRD_BITS,
                                     E820_RAM);
-        dom0_memory_fill(&b->mem, b->initrd, in->initrd, in->initrd_size);
+        dom0_frames_fill(&b->mem.frames, b->initrd, in->initrd, in->initrd_size);
     }
     boot_release_modules();
-}
-
-static int sink_copy(void *ctx, uint64_t paddr, const void *src, size_t size)
-{
-    dom0_memory_fill(ctx, paddr, src, size);
-    return 0;
-}
-
-static int sink_zero(void *ctx, uint64_t paddr, uint64_t size)
-{
-    dom0_memory_fill(ctx, paddr, NULL, size);
-    return 0;
-}
-
-static void load_kernel(struct builder *b)
-{
-    const struct elf_sink sink = { sink_copy, sink_zero, &b->mem };
-
-    if (elf_load(&b->kernel.elf, &sink))
-        boot_fail("dom0 kernel: cannot be loaded");
-    dom0_kernel_close(&b->kernel);
 }
 
 /* --- devices ---------------------------------------------------------------------------------- */
@@ -140,8 +119,8 @@ static void set_memory_map(struct builder *b)
     struct domain *d = b->mem.d;
     struct e820entry *map = hv_alloc(MEMORY_MAP_MAX * sizeof(*map));
 
-    if (map == NULL || dom0_e820(&b->map, &host_e820, b->mem.chunk, b->mem.nr_chunks,
-                                 MEMORY_MAP_MAX))
+    if (map == NULL || dom0_e820(&b->map, &host_e820, b->mem.frames.chunk,
+                                 b->mem.frames.nr_chunks, MEMORY_MAP_MAX))
         boot_fail("dom0: its memory map cannot be made");
     for (unsigned int i = 0; i < b->map.nr; i++)
         map[i] = (struct e820entry){
@@ -168,7 +147,7 @@ static void write_acpi(struct builder *b)
     len = dom0_acpi_build(tables, INFO_BYTES - ACPI_AT, &in);
     if (len < 0)
         boot_fail("dom0: no room for its ACPI tables");
-    dom0_memory_fill(&b->mem, b->info + ACPI_AT, tables, (uint64_t)len);
+    dom0_frames_fill(&b->mem.frames, b->info + ACPI_AT, tables, (uint64_t)len);
     hv_page_free(tables, order);
 }
 
@@ -195,9 +174,9 @@ static void write_start_info(struct builder *b, const struct dom0_input *in)
             .addr = b->map.entry[i].start, .size = b->map.entry[i].size,
             .type = b->map.entry[i].type
         };
-    dom0_memory_fill(&b->mem, b->info, NULL, INFO_BYTES);
-    dom0_memory_fill(&b->mem, b->info, &s, sizeof(s));
-    dom0_memory_fill(&b->mem, b->info + CMDLINE_AT, in->cmdline,
+    dom0_frames_fill(&b->mem.frames, b->info, NULL, INFO_BYTES);
+    dom0_frames_fill(&b->mem.frames, b->info, &s, sizeof(s));
+    dom0_frames_fill(&b->mem.frames, b->info + CMDLINE_AT, in->cmdline,
                      MIN(strlen(in->cmdline), ACPI_AT - CMDLINE_AT - 1UL));
 }
 
@@ -214,8 +193,8 @@ void dom0_build_pvh(struct domain *d, const struct dom0_input *in)
     log_info("dom0: PVH, kernel %#lx-%#lx, entry %#lx, initrd %lu KiB at %#lx, %lu MiB in %u parts",
              (unsigned long)b->kernel.elf.load_start, (unsigned long)b->kernel.elf.load_end,
              (unsigned long)b->kernel.notes.phys32_entry, (unsigned long)(b->initrd_size >> 10),
-             (unsigned long)b->initrd, (unsigned long)(in->nr_pages >> 8), b->mem.nr_chunks);
-    load_kernel(b);
+             (unsigned long)b->initrd, (unsigned long)(in->nr_pages >> 8), b->mem.frames.nr_chunks);
+    dom0_frames_load(&b->mem.frames, &b->kernel);
     write_start_info(b, in);
     write_acpi(b);
     hvm_vcpu_start_pvh(d->vcpu[0], (uint32_t)b->kernel.notes.phys32_entry, (uint32_t)b->info);

@@ -20,15 +20,7 @@
 
 static void add(struct dom0_memory *m, uint64_t gfn, uint64_t mfn, uint64_t nr, uint32_t type)
 {
-    struct dom0_chunk *last = m->nr_chunks ? &m->chunk[m->nr_chunks - 1] : NULL;
-
-    if (last && last->type == type && last->gfn + last->nr == gfn && last->mfn + last->nr == mfn) {
-        last->nr += nr;
-    } else {
-        if (m->nr_chunks == DOM0_MAX_CHUNKS)
-            boot_fail("dom0: free memory is too fragmented");
-        m->chunk[m->nr_chunks++] = (struct dom0_chunk){ gfn, mfn, nr, type };
-    }
+    dom0_frames_add(&m->frames, gfn, _mfn(mfn), nr, type);
     m->left -= MIN(nr, m->left);
 }
 
@@ -65,20 +57,12 @@ static struct page *take_at(struct dom0_memory *m, uint64_t mfn, unsigned int or
     return pg;
 }
 
-static bool is_taken(const struct dom0_memory *m, uint64_t gfn)
-{
-    for (unsigned int i = 0; i < m->nr_chunks; i++)
-        if (gfn >= m->chunk[i].gfn && gfn < m->chunk[i].gfn + m->chunk[i].nr)
-            return true;
-    return false;
-}
-
 /* One gfn whose own frame is in use. */
 static void take_elsewhere(struct dom0_memory *m, uint64_t gfn)
 {
     struct page *pg;
 
-    if (!mfn_is_ram(_mfn(gfn)) || is_taken(m, gfn))
+    if (!mfn_is_ram(_mfn(gfn)) || dom0_frames_have(&m->frames, gfn))
         boot_fail("dom0: its kernel wants to be at %#lx, where no RAM is free",
                   (unsigned long)(gfn << PAGE_SHIFT));
     pg = page_alloc_for(m->d, 0, ALLOC_NO_SCRUB);
@@ -172,51 +156,21 @@ static void map_chunk(struct dom0_memory *m, const struct dom0_chunk *c)
     static const unsigned int orders[] = { P2M_ORDER_1G, P2M_ORDER_2M, P2M_ORDER_4K };
 
     for (uint64_t k = 0; k < c->nr;) {
-        const uint64_t both = (c->gfn + k) | (c->mfn + k);
+        const uint64_t both = (c->gfn + k) | (c->mfn.n + k);
         unsigned int i = 0;
 
         while (both & (BIT(orders[i]) - 1) || BIT(orders[i]) > c->nr - k)
             i++;
-        if (p2m_set(m->d, _gfn(c->gfn + k), orders[i], _mfn(c->mfn + k), P2M_RAM, NULL))
+        if (p2m_set(m->d, _gfn(c->gfn + k), orders[i], _mfn(c->mfn.n + k), P2M_RAM, NULL))
             boot_fail("dom0: out of memory for its physmap");
         k += BIT(orders[i]);
     }
     for (uint64_t k = 0; k < c->nr; k++)
-        m2p_set(_mfn(c->mfn + k), c->gfn + k);
+        m2p_set(_mfn(c->mfn.n + k), c->gfn + k);
 }
 
 void dom0_memory_map(struct dom0_memory *m)
 {
-    for (unsigned int i = 0; i < m->nr_chunks; i++)
-        map_chunk(m, &m->chunk[i]);
-}
-
-static mfn_t frame_of(struct dom0_memory *m, uint64_t gfn)
-{
-    const struct dom0_chunk *c = &m->chunk[m->last];
-
-    for (unsigned int i = 0; i < m->nr_chunks && (gfn < c->gfn || gfn >= c->gfn + c->nr); i++) {
-        c = &m->chunk[i];
-        m->last = i;
-    }
-    BUG_ON(gfn < c->gfn || gfn >= c->gfn + c->nr);
-    return _mfn(c->mfn + (gfn - c->gfn));
-}
-
-void dom0_memory_fill(struct dom0_memory *m, uint64_t pa, const void *src, uint64_t size)
-{
-    while (size > 0) {
-        const uint64_t off = pa & PAGE_OFFSET_MASK, n = MIN(size, PAGE_SIZE - off);
-        char *va = page_map(frame_of(m, pa >> PAGE_SHIFT));
-
-        if (src != NULL) {
-            memcpy(va + off, src, n);
-            src = (const char *)src + n;
-        } else {
-            memset(va + off, 0, n);
-        }
-        page_unmap(va);
-        pa += n;
-        size -= n;
-    }
+    for (unsigned int i = 0; i < m->frames.nr_chunks; i++)
+        map_chunk(m, &m->frames.chunk[i]);
 }

@@ -3,26 +3,18 @@
 #ifndef DOM0_PRIV_H
 #define DOM0_PRIV_H
 
+#include <arch/build.h>
 #include <drivers/acpi.h>
 #include <hv/types.h>
 #include <lib/e820.h>
 
 struct domain;
 
-#define DOM0_MAX_CHUNKS 1024
-
-/* A run of frames: gfn..gfn+nr is mfn..mfn+nr, and of this type in dom0's memory map. */
-struct dom0_chunk {
-    uint64_t gfn, mfn, nr;
-    uint32_t type; /* E820_RAM, E820_ACPI */
-};
-
 struct dom0_memory {
     struct domain *d;
     uint64_t left;    /* frames that it is still to get */
     uint64_t moved;   /* frames above 1 MiB whose gfn is not their mfn */
-    unsigned int nr_chunks, last;
-    struct dom0_chunk chunk[DOM0_MAX_CHUNKS];
+    struct dom0_frames frames;
 };
 
 /* --- dom0_memory.c: gets frames; those that cannot be had end the boot ------------------------ */
@@ -37,8 +29,6 @@ void dom0_memory_first_mib(struct dom0_memory *m, const struct e820 *host);
 void dom0_memory_rest(struct dom0_memory *m);
 /* Into the physmap. */
 void dom0_memory_map(struct dom0_memory *m);
-/* Copy (src not NULL) or clear bytes. */
-void dom0_memory_fill(struct dom0_memory *m, uint64_t pa, const void *src, uint64_t size);
 
 /* --- dom0_map.c: pure ------------------------------------------------------------------------- */
 

@@ -24,14 +24,6 @@
 
 #define LAYOUT_ALIGN (4ULL << 20)     /* the initial region ends at a multiple of this */
 #define LAYOUT_PADDING (512ULL << 10) /* with at least this much free behind its last item */
-/* contiguous runs of machine frames that make up the domain */
-#define MAX_CHUNKS 1024
-
-/* pfn..pfn+nr is backed by mfn..mfn+nr. */
-struct chunk {
-    uint64_t pfn, nr;
-    mfn_t mfn;
-};
 
 /* Everything in pseudo-physical frames, unless it says va. */
 struct layout {
@@ -48,8 +40,7 @@ struct builder {
     struct domain *d;
     struct dom0_kernel kernel;
     struct layout lay;
-    struct chunk chunk[MAX_CHUNKS];
-    unsigned int nr_chunks, last_chunk;
+    struct dom0_frames mem;
     uint64_t next_pt; /* next free frame for a page table */
 };
 
@@ -126,7 +117,6 @@ static void allocate(struct builder *b)
     unsigned int order = MAX_ORDER;
 
     while (pfn < b->lay.nr_pages) {
-        struct chunk *last = b->nr_chunks ? &b->chunk[b->nr_chunks - 1] : NULL;
         struct page *pg = NULL;
 
         while ((1ULL << order) > b->lay.nr_pages - pfn)
@@ -137,70 +127,9 @@ static void allocate(struct builder *b)
         if (pg == NULL)
             boot_fail("dom0: out of memory after %lu MiB of %lu", (unsigned long)(pfn >> 8),
                       (unsigned long)(b->lay.nr_pages >> 8));
-        if (last != NULL && mfn_eq(page_to_mfn(pg), _mfn(last->mfn.n + last->nr))) {
-            last->nr += 1ULL << order;
-        } else {
-            if (b->nr_chunks == MAX_CHUNKS)
-                boot_fail("dom0: free memory is too fragmented");
-            b->chunk[b->nr_chunks++] = (struct chunk){ pfn, 1ULL << order, page_to_mfn(pg) };
-        }
+        dom0_frames_add(&b->mem, pfn, page_to_mfn(pg), 1ULL << order, 0);
         pfn += 1ULL << order;
     }
-}
-
-static mfn_t pfn_to_mfn(struct builder *b, uint64_t pfn)
-{
-    const struct chunk *c = &b->chunk[b->last_chunk];
-
-    if (pfn < c->pfn || pfn >= c->pfn + c->nr) {
-        for (b->last_chunk = 0; b->last_chunk < b->nr_chunks; b->last_chunk++) {
-            c = &b->chunk[b->last_chunk];
-            if (pfn >= c->pfn && pfn < c->pfn + c->nr)
-                break;
-        }
-        BUG_ON(b->last_chunk == b->nr_chunks);
-    }
-    return _mfn(c->mfn.n + (pfn - c->pfn));
-}
-
-/* Copy (src not NULL) or clear bytes of the domain's pseudo-physical memory. */
-static void fill(struct builder *b, uint64_t pa, const void *src, uint64_t size)
-{
-    while (size > 0) {
-        uint64_t off = pa & PAGE_OFFSET_MASK, n = MIN(size, PAGE_SIZE - off);
-        char *va = page_map(pfn_to_mfn(b, pa >> PAGE_SHIFT));
-
-        if (src != NULL) {
-            memcpy(va + off, src, n);
-            src = (const char *)src + n;
-        } else {
-            memset(va + off, 0, n);
-        }
-        page_unmap(va);
-        pa += n;
-        size -= n;
-    }
-}
-
-static int sink_copy(void *ctx, uint64_t paddr, const void *src, size_t size)
-{
-    fill(ctx, paddr, src, size);
-    return 0;
-}
-
-static int sink_zero(void *ctx, uint64_t paddr, uint64_t size)
-{
-    fill(ctx, paddr, NULL, size);
-    return 0;
-}
-
-static void load_segments(struct builder *b)
-{
-    const struct elf_sink sink = { sink_copy, sink_zero, b };
-
-    if (elf_load(&b->kernel.elf, &sink))
-        boot_fail("dom0 kernel: cannot be loaded");
-    dom0_kernel_close(&b->kernel);
 }
 
 /*
@@ -218,24 +147,24 @@ static void fill_hypercall_page(struct builder *b)
         va >= b->kernel.notes.virt_end)
         boot_fail("dom0 kernel: its hypercall page %#lx is not a page of its image",
                   (unsigned long)va);
-    page = page_map(pfn_to_mfn(b, (va - b->lay.va_base) >> PAGE_SHIFT));
+    page = page_map(dom0_frames_mfn(&b->mem, (va - b->lay.va_base) >> PAGE_SHIFT));
     pv_fill_hypercall_page(b->d, page);
     page_unmap(page);
 }
 
 static void write_p2m_and_m2p(struct builder *b)
 {
-    for (unsigned int i = 0; i < b->nr_chunks; i++) {
-        const struct chunk *c = &b->chunk[i];
+    for (unsigned int i = 0; i < b->mem.nr_chunks; i++) {
+        const struct dom0_chunk *c = &b->mem.chunk[i];
         uint64_t k = 0;
 
         while (k < c->nr) {
-            uint64_t pfn = c->pfn + k, slot = pfn & 511;
-            uint64_t *list = page_map(pfn_to_mfn(b, b->lay.p2m + (pfn >> 9)));
+            uint64_t pfn = c->gfn + k, slot = pfn & 511;
+            uint64_t *list = page_map(dom0_frames_mfn(&b->mem, b->lay.p2m + (pfn >> 9)));
 
             for (; slot < 512 && k < c->nr; slot++, k++) {
                 list[slot] = c->mfn.n + k;
-                m2p_set(_mfn(c->mfn.n + k), c->pfn + k);
+                m2p_set(_mfn(c->mfn.n + k), c->gfn + k);
             }
             page_unmap(list);
         }
@@ -263,7 +192,7 @@ static uint64_t descend(struct builder *b, mfn_t *t, uint64_t va, unsigned int l
     pte_t *e = &table[pt_index(va, level)];
 
     if (!pte_present(*e)) {
-        mfn_t below = pfn_to_mfn(b, b->next_pt);
+        mfn_t below = dom0_frames_mfn(&b->mem, b->next_pt);
         void *clear = page_map(below);
 
         memset(clear, 0, PAGE_SIZE);
@@ -279,7 +208,7 @@ static uint64_t descend(struct builder *b, mfn_t *t, uint64_t va, unsigned int l
 /* Map nr frames from pfn on at va, 4 KiB pages; a page table among them read-only. */
 static void map_range(struct builder *b, uint64_t va, uint64_t pfn, uint64_t nr)
 {
-    mfn_t l4 = pfn_to_mfn(b, b->lay.pt_base), t = l4;
+    mfn_t l4 = dom0_frames_mfn(&b->mem, b->lay.pt_base), t = l4;
     pte_t *l1 = NULL;
 
     for (uint64_t i = 0; i < nr; i++, va += PAGE_SIZE) {
@@ -291,7 +220,7 @@ static void map_range(struct builder *b, uint64_t va, uint64_t pfn, uint64_t nr)
                 descend(b, &t, va, level);
             l1 = page_map(t);
         }
-        l1[pt_index(va, 1)] = pte_make(pfn_to_mfn(b, pfn + i),
+        l1[pt_index(va, 1)] = pte_make(dom0_frames_mfn(&b->mem, pfn + i),
                                        GUEST_LEAF | (is_table(&b->lay, pfn + i) ? 0 : PTE_RW));
     }
     if (l1 != NULL)
@@ -302,7 +231,7 @@ static void build_page_tables(struct builder *b)
 {
     const struct layout *l = &b->lay;
 
-    fill(b, l->pt_base << PAGE_SHIFT, NULL, PAGE_SIZE);
+    dom0_frames_fill(&b->mem, l->pt_base << PAGE_SHIFT, NULL, PAGE_SIZE);
     b->next_pt = l->pt_base + 1;
     map_range(b, l->va_base, 0, l->region_end);
     /*
@@ -310,7 +239,7 @@ static void build_page_tables(struct builder *b)
      * frees them.
      */
     for (; b->next_pt < l->pt_base + l->nr_pt; b->next_pt++)
-        fill(b, b->next_pt << PAGE_SHIFT, NULL, PAGE_SIZE);
+        dom0_frames_fill(&b->mem, b->next_pt << PAGE_SHIFT, NULL, PAGE_SIZE);
     b->next_pt = l->p2m + l->nr_p2m;
     map_range(b, l->p2m_va, l->p2m, l->nr_p2m);
     BUG_ON(b->next_pt > l->p2m + l->nr_p2m + l->nr_p2m_pt);
@@ -326,7 +255,7 @@ static uint64_t va_of(const struct layout *l, uint64_t pfn)
 static void write_start_info(struct builder *b, const struct dom0_input *in)
 {
     const struct layout *l = &b->lay;
-    struct start_info *si = page_map(pfn_to_mfn(b, l->start_info));
+    struct start_info *si = page_map(dom0_frames_mfn(&b->mem, l->start_info));
 
     memset(si, 0, PAGE_SIZE);
     strlcpy(si->magic, "xen-3.0-x86_64p", sizeof(si->magic));
@@ -384,14 +313,14 @@ void dom0_build_pv(struct domain *d, const struct dom0_input *in)
     check_notes(b);
     plan(b, in, in->nr_pages);
     allocate(b);
-    load_segments(b);
+    dom0_frames_load(&b->mem, &b->kernel);
     fill_hypercall_page(b);
-    fill(b, b->lay.initrd << PAGE_SHIFT, in->initrd, in->initrd_size);
+    dom0_frames_fill(&b->mem, b->lay.initrd << PAGE_SHIFT, in->initrd, in->initrd_size);
     write_p2m_and_m2p(b);
     build_page_tables(b);
     write_start_info(b, in);
 
-    l4 = pfn_to_mfn(b, b->lay.pt_base);
+    l4 = dom0_frames_mfn(&b->mem, b->lay.pt_base);
     rc = pv_mmu_adopt_l4(d, l4);
     if (rc)
         panic("dom0: its first page tables are refused (%d)", rc);
@@ -401,5 +330,5 @@ void dom0_build_pv(struct domain *d, const struct dom0_input *in)
         (unsigned long)b->kernel.notes.virt_start, (unsigned long)b->kernel.notes.virt_end,
         (unsigned long)b->kernel.notes.entry, (unsigned long)(in->initrd_size >> 10),
         (unsigned long)b->lay.initrd, (unsigned long)b->lay.pt_base, (unsigned long)b->lay.nr_pt,
-        (unsigned long)(b->lay.nr_pages >> 8), b->nr_chunks);
+        (unsigned long)(b->lay.nr_pages >> 8), b->mem.nr_chunks);
 }
