@@ -225,20 +225,17 @@ static const char *dom0_command_line(void)
 /* A list, separated by commas: the last word about the kind counts. */
 static bool wants_pvh(void)
 {
+    const char *list = opt_dom0;
+    struct cmdline_item item;
     bool pvh = false;
 
-    for (const char *s = opt_dom0; *s != '\0';) {
-        size_t len = 0;
-
-        while (s[len] != '\0' && s[len] != ',')
-            len++;
-        if (len == 3 && strncmp(s, "pvh", 3) == 0)
+    while (cmdline_next_item(&list, &item)) {
+        if (cmdline_item_is(item, "pvh"))
             pvh = true;
-        else if (len == 2 && strncmp(s, "pv", 2) == 0)
+        else if (cmdline_item_is(item, "pv"))
             pvh = false;
-        else if (len != 7 || strncmp(s, "verbose", 7) != 0)
-            log_warn("dom0=%s: \"%.*s\" is not known; ignored", opt_dom0, (int)len, s);
-        s += len + (s[len] == ',');
+        else if (!cmdline_item_is(item, "verbose"))
+            log_warn("dom0=%s: \"%.*s\" is not known; ignored", opt_dom0, (int)item.len, item.s);
     }
     return pvh;
 }

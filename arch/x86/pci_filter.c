@@ -12,8 +12,6 @@
 
 #define CF8_ENABLE 0x80000000U
 
-static uint32_t ones(unsigned int size) { return size >= 4 ? ~0U : (1U << (8 * size)) - 1; }
-
 /* --- accesses --------------------------------------------------------------------------------- */
 
 static bool size_ok(unsigned int reg, unsigned int size)
@@ -49,7 +47,7 @@ static uint32_t config_read(struct pci_dev *dev, unsigned int reg, unsigned int 
     if (by_ports(dev->id, reg))
         return pci_read(&pci_hw, dev->id, reg, size);
     page = pci_dev_ecam(dev);
-    return page ? ecam_read(page + reg, size) : ones(size);
+    return page ? ecam_read(page + reg, size) : pci_all_ones(size);
 }
 
 static void config_write(struct pci_dev *dev, unsigned int reg, unsigned int size, uint32_t value)
@@ -73,23 +71,30 @@ static void guarded_write(struct pci_dev *dev, unsigned int reg, unsigned int si
 
     if (allowed == 0)
         return;
-    if (allowed != ones(size))
+    if (allowed != pci_all_ones(size))
         value = (value & allowed) | (config_read(dev, reg, size) & ~allowed);
     config_write(dev, reg, size, value);
 }
 
 /* --- a translated dom0 ------------------------------------------------------------------------ */
 
+/* Who scans the bus asks for many that are not there: no record for these. NULL: not there. */
+static struct pci_dev *dev_that_is_there(pci_sbdf_t id) REQUIRES(pci_lock)
+{
+    struct pci_dev *dev = pci_dev_find(id);
+
+    if (dev == NULL && (!by_ports(id, 0) || pci_present(&pci_hw, id)))
+        dev = pci_dev_get(id);
+    return dev;
+}
+
 static uint32_t translated_read(pci_sbdf_t id, unsigned int reg, unsigned int size)
 {
     struct pci_dev *dev;
-    uint32_t val = ones(size);
+    uint32_t val = pci_all_ones(size);
 
     spin_lock(&pci_lock);
-    /* Who scans the bus asks for many that are not there: no record for these. */
-    dev = pci_dev_find(id);
-    if (dev == NULL && (!by_ports(id, 0) || pci_present(&pci_hw, id)))
-        dev = pci_dev_get(id);
+    dev = dev_that_is_there(id);
     if (dev)
         val = vpci_read(dev, reg, size, config_read(dev, reg, size));
     spin_unlock(&pci_lock);
@@ -103,12 +108,10 @@ static void translated_write(struct domain *d, pci_sbdf_t id, unsigned int reg, 
     uint32_t pass;
 
     spin_lock(&pci_lock);
-    dev = pci_dev_find(id);
-    if (dev == NULL && (!by_ports(id, 0) || pci_present(&pci_hw, id)))
-        dev = pci_dev_get(id);
+    dev = dev_that_is_there(id);
     if (dev) {
-        pass = vpci_write_begin(dev, d, reg, size, val) & ones(size);
-        if (pass != ones(size))
+        pass = vpci_write_begin(dev, d, reg, size, val) & pci_all_ones(size);
+        if (pass != pci_all_ones(size))
             val = (val & pass) | (config_read(dev, reg, size) & ~pass);
         if (pass != 0)
             config_write(dev, reg, size, val);
@@ -152,7 +155,7 @@ uint32_t vpci_port_read(struct domain *d, uint32_t cf8, unsigned int offset, uns
     unsigned int reg;
 
     if (!d->is_hardware || !cf8_decode(cf8, offset, &id, &reg) || !size_ok(reg, size))
-        return ones(size);
+        return pci_all_ones(size);
     return is_hvm(d) ? translated_read(id, reg, size) : pci_read(&pci_hw, id, reg, size);
 }
 
@@ -184,6 +187,14 @@ static bool mmcfg_decode(paddr_t pa, pci_sbdf_t *id, unsigned int *reg)
         return true;
     }
     return false;
+}
+
+bool vpci_is_mmcfg(paddr_t pa)
+{
+    pci_sbdf_t id;
+    unsigned int reg;
+
+    return mmcfg_decode(pa, &id, &reg);
 }
 
 bool pci_mmcfg_write(paddr_t pa, unsigned int size, uint32_t value)

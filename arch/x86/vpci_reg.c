@@ -10,8 +10,6 @@
 #define ENTRY_BYTES 16U
 #define ENTRY_MASKED 1U
 
-static uint32_t ones(unsigned int size) { return size >= 4 ? ~0U : (1U << (8 * size)) - 1; }
-
 static unsigned int log2_of(unsigned int n) { return (unsigned int)__builtin_ctz(n); }
 
 static uint32_t vectors_mask(const struct vpci_regs *v) { return ~0U >> (32 - v->msi_cap.nr); }
@@ -129,9 +127,9 @@ uint32_t vpci_regs_read(const struct vpci_regs *v, unsigned int reg, unsigned in
 {
     const enum kind kind = kind_of(v, reg & ~3U);
     const unsigned int shift = 8 * (reg & 3);
-    const uint32_t own = own_bits(kind) >> shift & ones(size);
+    const uint32_t own = own_bits(kind) >> shift & pci_all_ones(size);
 
-    return (device & ~own & ones(size)) | (own_value(v, kind) >> shift & own);
+    return (device & ~own & pci_all_ones(size)) | (own_value(v, kind) >> shift & own);
 }
 
 uint32_t vpci_regs_write(struct vpci_regs *v, unsigned int reg, unsigned int size, uint32_t val,
@@ -139,12 +137,12 @@ uint32_t vpci_regs_write(struct vpci_regs *v, unsigned int reg, unsigned int siz
 {
     const enum kind kind = kind_of(v, reg & ~3U);
     const unsigned int shift = 8 * (reg & 3);
-    const uint32_t written = ones(size) << shift, own = own_bits(kind);
+    const uint32_t written = pci_all_ones(size) << shift, own = own_bits(kind);
 
     *change = VPCI_NOTHING;
     if (own & written)
         *change = store(v, kind, (own_value(v, kind) & ~written) | (val << shift & written));
-    return ones(size) & ~(own >> shift);
+    return pci_all_ones(size) & ~(own >> shift);
 }
 
 /* --- the MSI-X table -------------------------------------------------------------------------- */

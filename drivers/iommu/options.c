@@ -79,12 +79,7 @@ static int parse_iommu(const char *value)
         opt_iommu = true;
         return 0;
     }
-    on = cmdline_bool(value);
-    if (on >= 0 || !strcmp(value, "no")) {
-        opt_iommu = on > 0;
-        return 0;
-    }
-    /* the first of several may be the switch itself */
+    /* the first word may be the switch itself */
     if (cmdline_next_item(&rest, &item) && item.len < 8) {
         char first[8];
 

@@ -18,11 +18,6 @@
 #define ECAM_BUS_SHIFT 20
 #define ECAM_DEVFN_SHIFT 12
 
-static uint32_t all_ones(unsigned int width)
-{
-    return width == 4 ? UINT32_MAX : (1u << (8 * width)) - 1;
-}
-
 static bool access_ok(unsigned int reg, unsigned int width)
 {
     return (width == 1 || width == 2 || width == 4) && !(reg & (width - 1)) &&
@@ -123,7 +118,7 @@ uint32_t pci_read(const struct pci_config *config, pci_sbdf_t dev, unsigned int 
     p = ecam_of(config, dev);
     if (!p)
         return ports_reach(dev, reg) ? ports_read(&config->ports, dev, reg, width)
-                                     : all_ones(width);
+                                     : pci_all_ones(width);
     switch (width) {
     case 1:
         return p[reg];

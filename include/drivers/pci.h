@@ -81,6 +81,12 @@ void pci_config_init(struct pci_config *config, const struct pci_ports *ports);
  */
 int pci_config_add_ecam(struct pci_config *config, const struct pci_ecam *ecam);
 
+/* Of 1, 2 or 4 bytes: what a read of nothing gives. */
+static inline uint32_t pci_all_ones(unsigned int width)
+{
+    return width >= 4 ? UINT32_MAX : (1u << (8 * width)) - 1;
+}
+
 /*
  * Read or write 1, 2 or 4 bytes at a register, which is a multiple of the width. What cannot be
  * reached reads as ones and ignores writes, like a device that is not there.

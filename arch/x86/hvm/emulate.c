@@ -249,28 +249,38 @@ static enum emul_result event(struct emul *e, enum emul_event event, uint64_t li
 
 /* --- vector registers ------------------------------------------------------------------------- */
 
+/* read: the register's value goes there; NULL: it becomes what is at write. */
+static void move_mmx(const struct fpu_area *a, unsigned int nr, void *read, const void *write)
+{
+    if (read)
+        vector_read_mmx(a, nr, read);
+    else
+        vector_write_mmx(a, nr, write);
+}
+
+static void move_ymm(const struct fpu_area *a, unsigned int nr, void *read, const void *write,
+                     bool keep_upper)
+{
+    if (read)
+        vector_read_ymm(a, nr, read);
+    else
+        vector_write_ymm(a, nr, write, keep_upper);
+}
+
 /* They are in the cpu's registers; nobody sees them elsewhere between begin and end. */
 static enum emul_result vector(struct emul *e, enum emul_vector kind, unsigned int nr, void *read,
                                const void *write, bool keep_upper)
 {
     struct fpu_area a;
-    bool pending = false;
+    bool fine = true;
 
     fpu_edit_begin(owner(e), &a);
-    if (kind == EMUL_MMX)
-        pending = !vector_enter_mmx(&a);
-    if (pending)
-        ;
-    else if (kind == EMUL_MMX && read)
-        vector_read_mmx(&a, nr, read);
-    else if (kind == EMUL_MMX)
-        vector_write_mmx(&a, nr, write);
-    else if (read)
-        vector_read_ymm(&a, nr, read);
-    else
-        vector_write_ymm(&a, nr, write, keep_upper);
+    if (kind != EMUL_MMX)
+        move_ymm(&a, nr, read, write, keep_upper);
+    else if ((fine = vector_enter_mmx(&a)))
+        move_mmx(&a, nr, read, write);
     fpu_edit_end(owner(e));
-    return pending ? emul_raise(e, TRAP_MF, 0) : EMUL_OK;
+    return fine ? EMUL_OK : emul_raise(e, TRAP_MF, 0);
 }
 
 static enum emul_result read_vector(struct emul *e, enum emul_vector kind, unsigned int nr,

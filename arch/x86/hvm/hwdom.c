@@ -13,7 +13,6 @@
 #include <arch/pv.h>
 #include <arch/pv_mmu.h>
 #include <arch/vpci.h>
-#include <drivers/acpi.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/log.h>
@@ -46,30 +45,14 @@ bool hwdom_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uin
     return vpci_table_access(v->domain, gpa, size, write, val);
 }
 
-static bool is_mmcfg(uint64_t first, uint64_t last)
+/* May dom0 have this frame, unseen by us? */
+static bool is_open(struct domain *d, uint64_t frame)
 {
-    for (unsigned int i = 0; i < acpi_info.mcfg.nr; i++) {
-        const struct acpi_mcfg_region *r = &acpi_info.mcfg.region[i];
-        const uint64_t from = (r->base >> PAGE_SHIFT) + ((uint64_t)r->start_bus << 8);
-        const uint64_t to = (r->base >> PAGE_SHIFT) + ((uint64_t)r->end_bus << 8) + 0xff;
+    const paddr_t pa = frame << PAGE_SHIFT;
 
-        if (first <= to && last >= from)
-            return true;
-    }
-    return false;
-}
-
-/* May dom0 have these frames, unseen by us? */
-static bool is_open(struct domain *d, uint64_t first, uint64_t last)
-{
-    if (!rangeset_contains(d->iomem_caps, first, last) ||
-        rangeset_intersects(mmio_ro_ranges, first, last) || is_mmcfg(first, last) ||
-        (first <= LAPIC_FRAME && last >= LAPIC_FRAME))
-        return false;
-    for (uint64_t f = first; f <= last; f++)
-        if (mfn_is_ram(_mfn(f)) || vpci_is_table(f << PAGE_SHIFT))
-            return false;
-    return true;
+    return frame != LAPIC_FRAME && rangeset_contains(d->iomem_caps, frame, frame) &&
+           !rangeset_intersects(mmio_ro_ranges, frame, frame) && !vpci_is_mmcfg(pa) &&
+           !mfn_is_ram(_mfn(frame)) && !vpci_is_table(pa);
 }
 
 bool hwdom_map(struct domain *d, uint64_t gpa)
@@ -78,7 +61,7 @@ bool hwdom_map(struct domain *d, uint64_t gpa)
     const struct p2m_entry there = p2m_lookup(d, _gfn(gfn));
     int rc;
 
-    if (there.type != P2M_NONE || !is_open(d, gfn, gfn))
+    if (there.type != P2M_NONE || !is_open(d, gfn))
         return false;
     rc = p2m_swap(d, _gfn(gfn), 0, _mfn(gfn), P2M_MMIO, &there);
     return rc == 0 || rc == -EAGAIN; /* another vcpu may have been first */

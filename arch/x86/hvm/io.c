@@ -248,9 +248,9 @@ bool hvm_io_finish(struct vcpu *v)
 {
     uint64_t nothing;
 
-    if (hvm_ioreq_pending(v) && v->arch.hvm->io.state != HVM_IO_SENT)
-        return hvm_ioreq_complete(v, &nothing); /* of stale maps */
     if (!finish_access(v))
         return false;
-    return !tell_of_stale_maps(v) || hvm_ioreq_complete(v, &nothing);
+    if (!hvm_ioreq_pending(v) && !tell_of_stale_maps(v))
+        return true;
+    return hvm_ioreq_complete(v, &nothing);
 }

@@ -205,8 +205,6 @@ static bool is_pci_data(uint16_t port, unsigned int size)
     return port >= PORT_PCI_DATA && port + size <= PORT_PCI_DATA + 4U;
 }
 
-static uint32_t ones(unsigned int size) { return size == 4 ? ~0U : (1U << (8 * size)) - 1; }
-
 static uint32_t hw_read(uint16_t port, unsigned int size)
 {
     return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
@@ -229,11 +227,11 @@ uint32_t pv_io_read(struct vcpu *v, uint16_t port, unsigned int size)
     if (port == PORT_PCI_ADDRESS && size == 4)
         return d->arch.pci_cf8;
     if (is_pci_data(port, size))
-        return vpci_port_read(d, d->arch.pci_cf8, port & 3, size) & ones(size);
+        return vpci_port_read(d, d->arch.pci_cf8, port & 3, size) & pci_all_ones(size);
     if (is_byte_device(port))
-        return byte_read(d, port) | (ones(size) & ~0xffU);
+        return byte_read(d, port) | (pci_all_ones(size) & ~0xffU);
     if (!rangeset_contains(d->arch.ioport_caps, port, (uint64_t)port + size - 1))
-        return ones(size);
+        return pci_all_ones(size);
     return hw_read(port, size);
 }
 

@@ -23,6 +23,7 @@ bool vpci_mmcfg_access(struct domain *d, paddr_t pa, unsigned int size, bool wri
 /* An access to a page that has a part of an MSI-X table. False: it has none. */
 bool vpci_table_access(struct domain *d, paddr_t pa, unsigned int size, bool write, uint64_t *val);
 bool vpci_is_table(paddr_t pa); /* is that such a page? */
+bool vpci_is_mmcfg(paddr_t pa); /* is that in an MMCFG region? */
 /* What dom0 is to see of what the device says. */
 uint32_t vpci_read(struct pci_dev *dev, unsigned int reg, unsigned int size, uint32_t device)
     REQUIRES(pci_lock);
