@@ -6,33 +6,18 @@
 
 . /tests/lib.sh
 
-virtio_disk() {
-    local d
-    for d in /sys/block/vd*; do
-        [ "$(cat "$d/serial" 2>/dev/null)" = workload ] && echo "/dev/${d##*/}"
-    done
-}
-same() { (cd "$1" && sha256sum -c /run/sums); }
-drop() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 faults() { xl dmesg | grep -c 'IOMMU: page fault'; }
 
 want capability "$(xl info | sed -n 's/^virt_caps *: //p')" '(.* )?pv_directio( .*)?|.*directio.*'
 
 # --- disks ---------------------------------------------------------------------------------------
 
-check modules modprobe -a virtio_pci virtio_blk ahci sd_mod ext4 crc32c_generic
-for _ in {1..50}; do
-    virtio=$(virtio_disk)
-    [ -n "$virtio" ] && [ -b /dev/sda ] && break
-    sleep 0.1
-done
-mkdir -p /mnt/v /mnt/a /run/src
+mount_disks
+mkdir -p /run/src
 for n in 1 2 3 4; do
     head -c $((n * n * 170001)) /dev/urandom >"/run/src/file$n"
 done
 (cd /run/src && sha256sum file*) >/run/sums
-check mount-virtio mount -t ext4 "$virtio" /mnt/v
-check mount-ahci mount -t ext4 /dev/sda /mnt/a
 check copy-to-virtio cp -r /run/src /mnt/v/
 drop
 check copy-virtio-to-ahci cp -r /mnt/v/src /mnt/a/

@@ -41,6 +41,26 @@ no_innocent_crash() {
     fi
 }
 
+# mount_disks: the runner's two disks, of ext4: $virtio, which names itself, at /mnt/v, and AHCI's at /mnt/a.
+mount_disks() {
+    local d
+    check modules modprobe -a virtio_pci virtio_blk ahci sd_mod ext4 crc32c_generic
+    for _ in {1..50}; do
+        for d in /sys/block/vd*; do
+            [ "$(cat "$d/serial" 2>/dev/null)" = workload ] && virtio=/dev/${d##*/}
+        done
+        [ -n "$virtio" ] && [ -b /dev/sda ] && break
+        sleep 0.1
+    done
+    mkdir -p /mnt/v /mnt/a
+    check mount-virtio mount -t ext4 "$virtio" /mnt/v
+    check mount-ahci mount -t ext4 /dev/sda /mnt/a
+}
+
+# same DIR: its files have the sums in /run/sums.
+same() { (cd "$1" && sha256sum -c /run/sums); }
+drop() { sync; echo 3 >/proc/sys/vm/drop_caches; }
+
 finish() {
     echo "granta-test: $GRANTA_TEST passed=$passed failed=$failed"
     exit $((failed > 0))

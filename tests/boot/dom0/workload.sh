@@ -8,23 +8,7 @@
 cpus=$GRANTA_CPUS
 seconds=${GRANTA_SECONDS:-10}
 
-# The disks are ext4 images made by the runner; the virtio one names itself.
-find_disk() {
-    local d
-    for d in /sys/block/vd*; do
-        [ "$(cat "$d/serial" 2>/dev/null)" = workload ] && echo "/dev/${d##*/}"
-    done
-}
-
-check modules modprobe -a virtio_pci virtio_blk ahci sd_mod ext4 crc32c_generic
-for _ in {1..50}; do
-    virtio=$(find_disk)
-    [ -n "$virtio" ] && [ -b /dev/sda ] && break
-    sleep 0.1
-done
-mkdir -p /mnt/v /mnt/a
-check mount-virtio mount -t ext4 "$virtio" /mnt/v
-check mount-ahci mount -t ext4 /dev/sda /mnt/a
+mount_disks
 
 storm fork "$seconds" $((cpus + 1)) >/run/fork.out 2>&1 & fork_pid=$!
 storm mmap "$seconds" $((cpus + 1)) >/run/mmap.out 2>&1 & mmap_pid=$!
@@ -36,9 +20,6 @@ for n in 1 2 3 4 5 6; do
     head -c $((n * n * 70001)) /dev/urandom >"/run/src/file$n"
 done
 (cd /run/src && sha256sum file*) >/run/sums
-
-same() { (cd "$1" && sha256sum -c /run/sums); }
-drop() { sync; echo 3 >/proc/sys/vm/drop_caches; }
 
 check copy-to-virtio cp -r /run/src /mnt/v/
 check copy-virtio-to-ahci cp -r /mnt/v/src /mnt/a/
