@@ -320,12 +320,16 @@ void sched_affinity_resolve(struct vcpu *v)
 {
     struct sched_vcpu *s = &v->sched;
     const cpumask_t *hard = s->pin_override ? &s->pinned : &s->hard;
-    cpumask_t pool;
+    cpumask_t pool, avoid = { { 0 } }, good;
 
     cpupool_cpus(read_once(v->domain->cpupool_id), &pool);
     cpumask_and(&s->hard_effective, hard, &pool);
     if (cpumask_empty(&s->hard_effective))
         s->hard_effective = pool;
+    arch_avoid_cpus(v, &avoid);
+    cpumask_andnot(&good, &s->hard_effective, &avoid);
+    if (!cpumask_empty(&good))
+        s->hard_effective = good;
     cpumask_and(&s->soft_effective, &s->soft, &s->hard_effective);
     if (cpumask_empty(&s->soft_effective))
         s->soft_effective = s->hard_effective;

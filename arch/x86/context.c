@@ -216,6 +216,16 @@ void arch_context_switch(struct vcpu *prev, struct vcpu *next)
     guest_resume();
 }
 
+/*
+ * QEMU's TCG changes the first cpu's SVM state, unlocked, whenever another one loads FPU state: its
+ * host may find itself in nested paging after an exit. docs/hvm.md.
+ */
+void arch_avoid_cpus(const struct vcpu *v, cpumask_t *cpus)
+{
+    if (cpu_features.hypervisor_tcg && is_hvm(v->domain))
+        cpumask_set(cpus, 0);
+}
+
 static void sync_here(void *data)
 {
     struct vcpu *v = data;

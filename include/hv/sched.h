@@ -95,5 +95,7 @@ void noreturn idle_loop(void);
 void noreturn arch_context_switch(struct vcpu *prev, struct vcpu *next);
 /* v is not running: its state is in memory on return, whichever cpu had it lazily */
 void arch_sync_vcpu(struct vcpu *v);
+/* Cpus on which v had better not run: of those that it may run on they are the last resort. */
+void arch_avoid_cpus(const struct vcpu *v, cpumask_t *cpus);
 
 #endif

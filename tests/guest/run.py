@@ -25,7 +25,7 @@ LIMIT = 60
 LIMITS = {"pvh": 150}     # a hundred lives, and 256 vcpus
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
-    "smp": (2, ""), "pvh": (2, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
+    "smp": (2, ""), "pvh": (3, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (3, ""), "pvh_fpu": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
     "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
     "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2"),
     # counted in instructions: a busy host does not matter
@@ -34,7 +34,10 @@ MACHINE = {
 }
 
 # name: models to run on as well, on Granta, each with a word for the hypervisor or none
-MORE = {"fastcall": [(STOCK_CPU + ",vendor=GenuineIntel", "")]}   # stock Xen double faults at a SYSENTER there
+MORE = {
+    "fastcall": [(STOCK_CPU + ",vendor=GenuineIntel", "")],   # stock Xen double faults at a SYSENTER there
+    "pvh": [("EPYC", "hap_2mb=0")],
+}
 
 HYPERVISOR = {
     "granta": ("granta.elf", ["max", STOCK_CPU], "com1=115200,8n1 dom0_mem=256M loglvl=all guest_loglvl=all noreboot"),

@@ -23,6 +23,7 @@
 #include "../../core/sched_rtds.h"
 
 ns_t sim_now = 1000;
+cpumask_t sim_avoid;
 unsigned int sim_cpus, sim_switches;
 bool sim_lazy;
 
@@ -69,6 +70,7 @@ void arch_timer_program(ns_t deadline) { hw_timer[host_cpu] = deadline; }
 void smp_kick(unsigned int cpu) {}
 void smp_serve(void) {}
 void arch_sync_vcpu(struct vcpu *v) {}
+void arch_avoid_cpus(const struct vcpu *v, cpumask_t *cpus) { *cpus = sim_avoid; }
 void vcpu_periodic_enter(struct vcpu *v) {}
 void vcpu_periodic_leave(struct vcpu *v) {}
 void evtchn_poll_stop(struct vcpu *v) {}

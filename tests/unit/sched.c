@@ -244,6 +244,25 @@ static void soft_affinity(void)
     EXPECT(there >= 99);
 }
 
+static void avoided_cpus(void)
+{
+    struct domain *d;
+
+    sim_avoid = (cpumask_t){ { 1 } };
+    sim_start(2, "");
+    d = sim_domain(2);
+    for (unsigned int i = 0; i < 2; i++)
+        sim_workload(d->vcpu[i], MILLISECS(1000), 0);
+    for (unsigned int i = 0; i < 100; i++) {
+        sim_run(MILLISECS(1));
+        EXPECT(d->vcpu[0]->processor == 1 && d->vcpu[1]->processor == 1);
+    }
+    pin(d->vcpu[0], 1);
+    sim_run(MILLISECS(10));
+    EXPECT(d->vcpu[0]->processor == 0 && d->vcpu[1]->processor == 1);
+    sim_avoid = (cpumask_t){ { 0 } };
+}
+
 static void pin_override(void)
 {
     struct domain *d;
@@ -474,6 +493,7 @@ int main(void)
         { "a lifted cap frees parked vcpus", cap_lifted },
         { "pinned vcpus share their cpu and no other", pinning },
         { "soft affinity is followed where the cpu is idle", soft_affinity },
+        { "a cpu that is better avoided is used by who is pinned to it", avoided_cpus },
         { "a pin override holds and is undone", pin_override },
         { "a woken vcpu preempts at once", wakes_at_once },
         { "yield lets the other one go first", yielding },

@@ -84,7 +84,7 @@ static void test_many(void)
     for (unsigned int i = 0; i < sizeof(vcpus) / sizeof(*vcpus); i++) {
         pvh_vcpus = vcpus[i];
         if (pvh_vcpus <= most && start(RUN_MANY)) {
-            const int reason = domu_wait(&d, 30000);
+            const int reason = domu_wait(&d, 60000); /* on a busy host */
 
             pvh_report(&d);
             CHECK_EQ(reason, SHUTDOWN_poweroff, "a guest of many vcpus comes to its end");

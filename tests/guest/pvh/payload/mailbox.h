@@ -15,7 +15,7 @@
 #define PVH_VCPUS 256U
 
 enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE,
-       RUN_PAGES };
+       RUN_PAGES, RUN_LEAVE };
 
 struct pvh_note {
     int64_t got, want;
@@ -36,7 +36,7 @@ struct mailbox {
      * exit, which QEMU 7.2 does not survive while an interrupt is pending.
      */
     uint32_t stock;
-    uint32_t alive;        /* RUN_SPIN: counts */
+    uint32_t alive;        /* RUN_SPIN, RUN_LEAVE: counts */
     uint32_t vcpus;        /* RUN_MANY */
     /* RUN_PAGES: `add` to a word of each page from first on, all of them to sum; order counts up */
     uint32_t order, done, first, nr;

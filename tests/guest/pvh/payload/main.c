@@ -546,6 +546,13 @@ void main64(void)
     case RUN_SPIN:
         for (;;)
             ((volatile struct mailbox *)&mailbox)->alive++;
+    case RUN_LEAVE:
+        for (;;) {
+            uint32_t a = 0, c = 0;
+
+            __asm__ volatile("cpuid" : "+a"(a), "+c"(c) : : "ebx", "edx");
+            ((volatile struct mailbox *)&mailbox)->alive++;
+        }
     }
     shut_down(SHUTDOWN_poweroff);
 }
