@@ -12,6 +12,7 @@
 #include <hv/atomic.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/evtchn.h>
 #include <hv/gnttab.h>
 #include <hv/log.h>
 #include <hv/rangeset.h>
@@ -137,12 +138,16 @@ static void nothing(void *data)
 {
 }
 
-/* What creation made, in reverse. d is in nobody's hands any more. */
+/*
+ * What creation made, in reverse. d is in nobody's hands any more. The toolstack, which heard of its
+ * death, hears that nothing is left of it, too: the last reference may have gone long after.
+ */
 static void domain_free(struct domain *d)
 {
+    const bool was_known = d->is_made;
     struct vcpu *v;
 
-    if (d->is_made) {
+    if (was_known) {
         sched_domain_exit(d);
         for_each_vcpu (d, v)
             vcpu_destroy(v);
@@ -158,6 +163,8 @@ static void domain_free(struct domain *d)
     table_remove(d);
     smp_call(&cpu_online_map, nothing, NULL);
     free_struct(d);
+    if (was_known)
+        virq_send_global(VIRQ_DOM_EXC);
 }
 
 static void bury(void *data)

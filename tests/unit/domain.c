@@ -293,7 +293,7 @@ static void creation(void)
     TEST("what was made is given back when a later part fails")
     {
         struct xen_domctl_createdomain c = good;
-        unsigned int before = live;
+        unsigned int before = live, told = dom_exc;
 
         c.max_evtchn_port = 666;
         CHECK_EQ(domain_create(&d, 3, &c, false), -ENOMEM);
@@ -306,6 +306,7 @@ static void creation(void)
         softirq_process();
         CHECK_EQ(parts, 0);
         CHECK_EQ(live, before);
+        CHECK_EQ(dom_exc, told); /* nobody knew of it */
     }
     TEST("each allocation may fail")
     {
@@ -443,7 +444,9 @@ static void life(void)
         domain_put(d);
         domain_put(d);
         CHECK(domain_get_by_id(3) == NULL);
+        CHECK_EQ(dom_exc, before + 1);
         softirq_process();
+        CHECK_EQ(dom_exc, before + 2); /* and that it is gone */
         CHECK(domain_peek(3) == NULL);
         CHECK_EQ(parts, 0);
         CHECK_EQ(shared, 0);
