@@ -9,14 +9,11 @@
  */
 #include "check.h"
 
-#include "../host/world.h"
+#include "../host/events.h"
 
 #include <hv/errno.h>
 #include <hv/hypercall.h>
 
-#define PENDING (1U << EVTCHN_FIFO_PENDING)
-#define MASKED (1U << EVTCHN_FIFO_MASKED)
-#define LINKED (1U << EVTCHN_FIFO_LINKED)
 #define BUSY (1U << EVTCHN_FIFO_BUSY)
 #define NR_VCPUS 3
 
@@ -113,15 +110,7 @@ static void start(void)
     CHECK_EQ(expand(world_gfn(array)), 0);
 }
 
-static void end(void)
-{
-    d0->state = d1->state = DOM_DYING;
-    CHECK_EQ(evtchn_close_all(d0), 0);
-    CHECK_EQ(evtchn_close_all(d1), 0);
-    evtchn_exit(d0);
-    evtchn_exit(d1);
-    CHECK_EQ(world_end(), 0);
-}
+static void end(void) { end_events(d0, d1); }
 
 /* --- a guest that follows the protocol -------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
  */
 #include "check.h"
 
-#include "../host/world.h"
+#include "../host/events.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -20,9 +20,6 @@
 #include <hv/errno.h>
 #include <hv/hypercall.h>
 
-#define PENDING (1U << EVTCHN_FIFO_PENDING)
-#define MASKED (1U << EVTCHN_FIFO_MASKED)
-#define LINKED (1U << EVTCHN_FIFO_LINKED)
 #define LINK ((uint32_t)EVTCHN_FIFO_LINK_MASK)
 #define NR_VCPUS 2
 #define NR_EVENTS 6 /* the first is the virq */
@@ -278,15 +275,7 @@ static void start(void)
     make_events();
 }
 
-static void end(void)
-{
-    d0->state = d1->state = DOM_DYING;
-    CHECK_EQ(evtchn_close_all(d0), 0);
-    CHECK_EQ(evtchn_close_all(d1), 0);
-    evtchn_exit(d0);
-    evtchn_exit(d1);
-    CHECK_EQ(world_end(), 0);
-}
+static void end(void) { end_events(d0, d1); }
 
 int main(void)
 {

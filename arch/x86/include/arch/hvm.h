@@ -101,7 +101,8 @@ void hvm_emulate_init(struct vcpu *v);
 
 /* Hypercalls (hypercall.c). */
 void hvm_fill_hypercall_page(void *page);
-int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check; /* 0, or -1: #GP */
+/* MSR 0x40000000 of CPUID leaf 0x40000002. 0, or -1: #GP. */
+int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check;
 void hvm_hypercall_rewind(struct vcpu *v, unsigned int nr_args, const uint64_t arg[]);
 
 /* --- between the extension and the rest (arch/x86/hvm) ---------------------------------------- */

@@ -121,9 +121,6 @@ unsigned int hvm_msr_list_save(struct vcpu *v, struct hvm_one_msr *out);
 /* -ENXIO: not one of ours, or not such a value. -EOPNOTSUPP: reserved fields. */
 int hvm_msr_list_load(struct vcpu *v, const struct hvm_one_msr *in, unsigned int nr) must_check;
 
-/* Implemented by what runs the guest: MSR 0x40000000 of CPUID leaf 0x40000002. 0, or -1: #GP. */
-int hvm_hypercall_page_msr(struct vcpu *v, uint64_t val) must_check;
-
 /* --- the guest's memory by its own page tables (gwalk.c, copy.c) ------------------------------ */
 
 struct hvm_fault {
