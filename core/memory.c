@@ -177,6 +177,22 @@ static long machphys_mapping(uint64_t arg)
     return copy_arg_back(arg, &m);
 }
 
+/* Where the M2P of 32-bit guests is, for tools that save one: of 2 MiB each, the first frame. */
+static long machphys_compat_list(uint64_t arg)
+{
+    struct xen_machphys_mfn_list l;
+    uint64_t mfn;
+    unsigned int i;
+
+    if (copy_arg(&l, arg))
+        return -EFAULT;
+    for (i = 0; i < l.max_extents && arch_m2p32_frame(i, &mfn); i++)
+        if (copy_frames_to_guest(handle_addr(l.extent_start), i, &mfn, 1))
+            return -EFAULT;
+    l.nr_extents = i;
+    return copy_arg_back(arg, &l) ? -EFAULT : 0;
+}
+
 /* A promise of frames for a domain that is being built: 0 cancels. */
 static long claim_pages(struct vcpu *v, uint64_t arg)
 {
@@ -247,6 +263,8 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
         return about_domain(v, op, arg);
     case XENMEM_machphys_mapping: /* no translated domain sees the M2P, or the host's memory map */
         return is_hvm(v->domain) ? -ENOSYS : machphys_mapping(arg);
+    case XENMEM_machphys_compat_mfn_list:
+        return is_hvm(v->domain) ? -ENOSYS : machphys_compat_list(arg);
     case XENMEM_memory_map:
         return memory_map_get(v, arg);
     case XENMEM_machine_memory_map:

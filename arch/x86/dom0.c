@@ -321,6 +321,16 @@ uint64_t arch_m2p_max_mfn(const struct domain *d)
                               : mfn_max().n;
 }
 
+bool arch_m2p32_frame(unsigned int i, uint64_t *mfn)
+{
+    mfn_t first;
+
+    if (!pv32_m2p_piece(i, &first))
+        return false;
+    *mfn = first.n;
+    return true;
+}
+
 unsigned int arch_address_bits(const struct domain *d)
 {
     return domain_is_32bit(d) ? pv32_address_bits() : MAX_PADDR_BITS;

@@ -57,6 +57,7 @@ void pv_machine_start(void)
     pv_mmu_init();
     if (rangeset_add(mmio_ro_ranges, IO_RO_FRAME, IO_RO_FRAME))
         panic("no read-only range");
+    dom_xen = arena_domain(DOMID_XEN, 0, 0); /* has the M2P as long as the machine runs */
     if (pv32_m2p_init())
         panic("no M2P for 32-bit guests");
 }
@@ -64,7 +65,6 @@ void pv_machine_start(void)
 void pv_world_start(void)
 {
     dom_io = arena_domain(DOMID_IO, 0, 0);
-    dom_xen = arena_domain(DOMID_XEN, 0, 0);
     for (unsigned int g = 0; g < PV_GUESTS; g++) {
         struct domain *d = arena_domain((domid_t)g, 2, PV_FRAMES);
 
@@ -127,7 +127,6 @@ unsigned int pv_world_end(void)
         arena_domain_free(d);
     }
     arena_domain_free(dom_io);
-    arena_domain_free(dom_xen);
     if (heap_free_pages() != free_at_start) {
         fprintf(stderr, "%ld pages leaked\n", (long)(free_at_start - heap_free_pages()));
         wrong++;

@@ -38,6 +38,7 @@ static struct {
     struct xen_foreign_memory_map fm;
     struct xen_mem_acquire_resource res;
     struct xen_pod_target pod;
+    struct xen_machphys_mfn_list mp;
     struct e820entry e820[2];
 } g;
 
@@ -47,6 +48,11 @@ bool arch_machine_memory_map(unsigned int i, struct e820entry *e) { return false
 uint64_t arch_m2p_virt_start(const struct domain *d) { return 0; }
 uint64_t arch_m2p_max_mfn(const struct domain *d) { return 0; }
 uint64_t arch_m2p_virt_end(const struct domain *d) { return 0; }
+bool arch_m2p32_frame(unsigned int i, uint64_t *mfn)
+{
+    *mfn = 0x1000 + i;
+    return i < 3;
+}
 unsigned int arch_address_bits(const struct domain *d) { return 45; }
 uint32_t gnttab_max_frames(const struct domain *d, bool status) { return 1; }
 int gnttab_get_frame(struct domain *d, unsigned int frame, bool status, mfn_t *mfn)
@@ -588,6 +594,29 @@ static void of_translated_callers(void)
     }
 }
 
+static void list_of_the_narrow_m2p(void)
+{
+    TEST("the frames of the M2P of 32-bit guests: as many as there are, and as were asked for") {
+        begin();
+        g.mp = (struct xen_machphys_mfn_list){ .max_extents = 5, .extent_start = { g.list } };
+        g.list[2] = g.list[3] = 7;
+        CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, &g.mp), 0);
+        CHECK(g.mp.nr_extents == 3 && g.list[0] == 0x1000 && g.list[2] == 0x1002);
+        CHECK_EQ(g.list[3], 7);
+        g.mp.max_extents = 2;
+        g.list[2] = 7;
+        CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, &g.mp), 0);
+        CHECK(g.mp.nr_extents == 2 && g.list[2] == 7);
+        g.mp.extent_start.p = NULL;
+        CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, &g.mp), -EFAULT);
+        g.mp.max_extents = 0;
+        CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, &g.mp), 0);
+        CHECK_EQ(g.mp.nr_extents, 0);
+        CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, NULL), -EFAULT);
+        end();
+    }
+}
+
 static void moves(void)
 {
     TEST("a frame moves to another gfn: it is never at two, and what was there is freed") {
@@ -700,6 +729,7 @@ int main(void)
     resources_placed();
     on_demand();
     of_translated_callers();
+    list_of_the_narrow_m2p();
     moves();
     return check_exit();
 }

@@ -6,6 +6,10 @@
  * XCR0 on a cpu is that of the vcpu whose state is loaded, since XGETBV runs natively. Saving and
  * restoring happens with all components enabled, so that what a guest has switched off for a while
  * is kept.
+ *
+ * The x87 unit's last instruction and operand are saved as 64-bit addresses, or as 32-bit ones with
+ * their selectors; one format or the other, by the width of the instruction that saves. What is
+ * restored has to be of the same: so it is the domain's width that says. APM vol. 2 §11.4.4.
  */
 #include <arch/cpu.h>
 #include <arch/features.h>
@@ -88,10 +92,16 @@ void fpu_vcpu_destroy(struct vcpu *v)
 void fpu_save(struct vcpu *v)
 {
     uint8_t *p = v->arch.xsave;
+    const bool narrow = domain_is_32bit(v->domain);
 
     if (cpu_features.xsave) {
         load_xcr0(cpu_features.xcr0);
-        __asm__ volatile("xsave64 (%0)" ::"r"(p), "a"(~0U), "d"(~0U) : "memory");
+        if (unlikely(narrow))
+            __asm__ volatile("xsave (%0)" ::"r"(p), "a"(~0U), "d"(~0U) : "memory");
+        else
+            __asm__ volatile("xsave64 (%0)" ::"r"(p), "a"(~0U), "d"(~0U) : "memory");
+    } else if (unlikely(narrow)) {
+        __asm__ volatile("fxsave (%0)" ::"r"(p) : "memory");
     } else {
         __asm__ volatile("fxsave64 (%0)" ::"r"(p) : "memory");
     }
@@ -112,12 +122,18 @@ static void hide_fp_pointers(void)
 void fpu_restore(struct vcpu *v)
 {
     const uint8_t *p = v->arch.xsave;
+    const bool narrow = domain_is_32bit(v->domain);
 
     hide_fp_pointers();
     if (cpu_features.xsave) {
         load_xcr0(cpu_features.xcr0);
-        __asm__ volatile("xrstor64 (%0)" ::"r"(p), "a"(~0U), "d"(~0U) : "memory");
+        if (unlikely(narrow))
+            __asm__ volatile("xrstor (%0)" ::"r"(p), "a"(~0U), "d"(~0U) : "memory");
+        else
+            __asm__ volatile("xrstor64 (%0)" ::"r"(p), "a"(~0U), "d"(~0U) : "memory");
         load_xcr0(v->arch.xcr0);
+    } else if (unlikely(narrow)) {
+        __asm__ volatile("fxrstor (%0)" ::"r"(p) : "memory");
     } else {
         __asm__ volatile("fxrstor64 (%0)" ::"r"(p) : "memory");
     }

@@ -5,11 +5,13 @@
  * machine memory; from then on, m2p_set() writes here too. It costs a thousandth of the RAM, and
  * nothing as long as there is no 32-bit guest.
  *
- * Guests' tables show the pieces read-only, for the supervisor: their kernels run in ring 1.
+ * Guests' tables show the pieces read-only, for the supervisor: their kernels run in ring 1. A
+ * toolstack that wants to read it maps the frames, which are DOMID_XEN's and never given back.
  */
 #include <arch/cpu.h>
 #include <arch/direct.h>
 #include <arch/pv32.h>
+#include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/lock.h>
 #include <hv/memory.h>
@@ -32,6 +34,14 @@ void pv32_m2p_set(mfn_t mfn, uint64_t pfn)
 {
     if (mfn.n < PIECE_FRAMES * NR_PIECES && pv32_m2p[mfn.n / PIECE_FRAMES])
         write_once(pv32_m2p[mfn.n / PIECE_FRAMES][mfn.n % PIECE_FRAMES], (uint32_t)pfn);
+}
+
+bool pv32_m2p_piece(unsigned int i, mfn_t *mfn)
+{
+    if (!__atomic_load_n(&pv32_m2p_built, __ATOMIC_ACQUIRE) || i >= NR_PIECES || !pv32_m2p[i])
+        return false;
+    *mfn = paddr_to_mfn(direct_pa(pv32_m2p[i]));
+    return true;
 }
 
 unsigned int pv32_address_bits(void)
@@ -88,6 +98,8 @@ static void build(unsigned int nr)
             fill_batch(pv32_m2p[i] + k, i * PIECE_FRAMES + k);
         pv32_l2[i] = pte_make(paddr_to_mfn(direct_pa(pv32_m2p[i])),
                               PTE_PRESENT | PTE_ACCESSED | PTE_PSE | nx);
+        for (unsigned int k = 0; k < PIECE_SIZE; k += PAGE_SIZE)
+            page_share_with((char *)pv32_m2p[i] + k, dom_xen, false);
     }
 }
 

@@ -199,6 +199,45 @@ static void size_tests(void)
     CHECK_EQ(domu_destroy(&d), 0, "destroy it");
 }
 
+/* As a tool that saves such a guest finds the frames of its M2P, and reads it; not more than that. */
+static void m2p_tests(void)
+{
+    static const struct domu xen = { .id = DOMID_XEN };
+    static uint64_t extent[128];
+    struct xen_machphys_mfn_list list = { .max_extents = 128 };
+    const uint64_t mfn = d.mfn[P2M];
+    uint64_t frame;
+
+    set_xen_guest_handle(list.extent_start, extent);
+    CHECK_EQ(hypercall(__HYPERVISOR_memory_op, XENMEM_machphys_compat_mfn_list, &list), 0,
+             "the frames of its M2P");
+    CHECK(mfn >> 19 < list.nr_extents && list.nr_extents < 128, "... tell of all memory");
+    frame = (extent[mfn >> 19] + (mfn >> 10) % 512) * PAGE;
+    CHECK_EQ(domu_set_va(&xen, window, frame | PTE_RO_KERNEL), 0, "... and can be mapped");
+    CHECK_EQ(((volatile uint32_t *)window)[mfn % 1024], P2M, "... to read where a frame is");
+    CHECK(domu_set_va(&xen, window, frame | PTE_RW_KERNEL) < 0, "... not to write");
+    CHECK(domu_set_va(&d, window, frame | PTE_RO_KERNEL) < 0, "... and not as the guest's");
+    domu_unmap(window);
+}
+
+/* The last x87 instruction and operand, with their selectors, as its own FXSAVE has them. */
+static void x87_tests(void)
+{
+    const struct mailbox *box = page_of(0);
+    uint32_t x87[4];
+
+    memcpy(x87, (const char *)context.fpu_ctxt.x + 8, sizeof(x87));
+    CHECK_EQ(x87[0], box->x87[0], "... and its last x87 instruction");
+    CHECK_EQ(x87[1], box->x87[1], "... with the selector");
+    CHECK_EQ(x87[2], box->x87[2], "... and operand");
+    CHECK_EQ(x87[3], box->x87[3], "... with its");
+    if (box->x87[1] == 0)
+        skip("this processor does not save selectors");
+    else
+        CHECK_EQ(x87[1], RING1_CS, "... that of a kernel in ring 1");
+    domu_unmap(window);
+}
+
 /* Its vcpu's state, while it spins. */
 static void context_tests(void)
 {
@@ -210,6 +249,7 @@ static void context_tests(void)
     CHECK_EQ(domu_pause(&d), 0, "stop one that spins");
     CHECK_EQ(domctl(XEN_DOMCTL_get_address_size, d.id, &op), 0, "its address size");
     CHECK_EQ(op.u.address_size.size, 32, "... is 32");
+    m2p_tests();
     memset(&context, 0x55, sizeof(context));
     memset(&op, 0, sizeof(op));
     op.u.vcpucontext.ctxt.p = (void *)&context;
@@ -217,6 +257,7 @@ static void context_tests(void)
     CHECK_EQ(context.user_regs.cs, RING1_CS, "... is that of a kernel in ring 1");
     CHECK_EQ(context.ctrlreg[3], d.mfn[L3] << 12, "... with its L3");
     CHECK_EQ(context.trap_ctxt[6].cs, RING1_CS, "... and its trap table");
+    x87_tests();
     CHECK_EQ(pin(MMUEXT_UNPIN_TABLE, L3), 0, "unpin its L3, which is in use");
     CHECK_EQ(pin(MMUEXT_PIN_L2_TABLE, TOP), -XEINVAL, "what is behind slot 3 is no plain L2");
     CHECK_EQ(domu_destroy(&d), 0, "destroy it");

@@ -27,6 +27,8 @@ extern bool pv32_m2p_built;
 int pv32_m2p_init(void) must_check; /* with the first 32-bit domain; -ENOMEM */
 /* Called by m2p_set() and its kin for each frame, once it is built. */
 void pv32_m2p_set(mfn_t mfn, uint64_t pfn);
+/* The first of 512 frames in a row that hold piece i. False: there is none, or no table yet. */
+bool pv32_m2p_piece(unsigned int i, mfn_t *mfn);
 /* Bits of machine addresses that the table covers: where a 32-bit guest's frames must be. */
 unsigned int pv32_address_bits(void);
 

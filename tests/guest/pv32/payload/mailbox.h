@@ -24,6 +24,7 @@ struct mailbox {
     uint32_t shared_mfn;
     uint32_t hypercall_pfn, l3_pfn, top_pfn, l2_pfn, l1_pfn, p2m_pfn; /* l1_pfn: and the next */
     uint32_t image_pages;
+    uint32_t x87[4]; /* of RUN_SPIN: last instruction and operand, as its own FXSAVE has them */
     uint32_t nr_notes;
     struct note32 note[NOTES32];
 };

@@ -513,6 +513,22 @@ static void second_vcpu_tests(void)
     EQ(vcpu_op(VCPUOP_is_up, 0), 0, "... and is down again");
 }
 
+/*
+ * Leaves the x87 unit with an exception that waits, since without one AMD's processors do not save
+ * which instruction and operand were last.
+ */
+static void use_x87(void)
+{
+    static const uint16_t divisions_fault = 0x037b;
+    static const uint32_t zero;
+    static uint32_t area[128] __attribute__((aligned(16)));
+
+    __asm__ volatile("fninit; fldcw %1; fld1; fidivl %2; fxsave %0"
+                     : "=m"(area) : "m"(divisions_fault), "m"(zero));
+    for (unsigned int i = 0; i < 4; i++)
+        box.x87[i] = area[2 + i];
+}
+
 __asm__(".globl page_dummy\npage_dummy: .space 16");
 
 void main32(void)
@@ -532,6 +548,8 @@ void main32(void)
         __asm__ volatile("ud2");
     if (box.run == RUN_BAD_STACK)
         __asm__ volatile("mov $0x1000, %esp; ud2");
+    if (box.run == RUN_SPIN)
+        use_x87();
     while (box.run == RUN_SPIN)
         CALL(sched_op, SCHEDOP_yield, 0);
     trap_tests();
