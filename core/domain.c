@@ -139,8 +139,8 @@ static void nothing(void *data)
 }
 
 /*
- * What creation made, in reverse. d is in nobody's hands any more. The toolstack, which heard of its
- * death, hears that nothing is left of it, too: the last reference may have gone long after.
+ * What creation made, in reverse. d is in nobody's hands any more. The toolstack, which heard of
+ * its death, hears that nothing is left of it, too: the last reference may have gone long after.
  */
 static void domain_free(struct domain *d)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What tests of FIFO events share: the bits of an event's word, and the end of two domains' events. */
+/* What tests of FIFO events share: the bits of an event's word, the end of two domains' events. */
 #ifndef HOST_EVENTS_H
 #define HOST_EVENTS_H
 

@@ -199,7 +199,7 @@ static void size_tests(void)
     CHECK_EQ(domu_destroy(&d), 0, "destroy it");
 }
 
-/* As a tool that saves such a guest finds the frames of its M2P, and reads it; not more than that. */
+/* As a tool that saves such a guest finds the frames of its M2P, and reads it; no more. */
 static void m2p_tests(void)
 {
     static const struct domu xen = { .id = DOMID_XEN };
