@@ -133,11 +133,22 @@ static void start_heap(void)
         add_to_heap(e->start, e820_entry_end(e));
 }
 
+/*
+ * A module's last page goes with it: a PVH dom0's kernel may have to be there. Another module that
+ * begins in it does not count it as its own, as its start is rounded up.
+ */
+static void release_module(const struct boot_module *m)
+{
+    const uint64_t end = m->start + m->size, last = ROUND_DOWN(end, PAGE_SIZE);
+    const bool ram = e820_range_is(&host_e820, last, PAGE_SIZE, E820_RAM);
+
+    add_to_heap(m->start, ram ? ROUND_UP(end, PAGE_SIZE) : last);
+}
+
 void boot_release_modules(void)
 {
     for (unsigned int i = 0; i < boot_info.nr_modules; i++)
-        add_to_heap(boot_info.module[i].start,
-                    boot_info.module[i].start + boot_info.module[i].size);
+        release_module(&boot_info.module[i]);
     boot_info.nr_modules = 0;
 }
 
