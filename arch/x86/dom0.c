@@ -199,9 +199,9 @@ static const struct dom0_vga_console_info *screen(void)
 
 /*
  * Module 0's string, what follows "--" on ours, and where the ACPI tables are when no BIOS area
- * says so.
+ * says so; a PVH dom0 has tables of its own, of which its start information tells.
  */
-static const char *dom0_command_line(void)
+static const char *dom0_command_line(bool pvh)
 {
     static char line[2048];
     const char *more = cmdline_after_dashes(boot_info.cmdline);
@@ -211,7 +211,7 @@ static const char *dom0_command_line(void)
         strlcat(line, " ", sizeof(line));
         strlcat(line, more, sizeof(line));
     }
-    if (boot_info.efi && acpi_info.rsdp != 0) {
+    if (!pvh && boot_info.efi && acpi_info.rsdp != 0) {
         char rsdp[40];
 
         snprintf(rsdp, sizeof(rsdp), " acpi_rsdp=%#lx", (unsigned long)acpi_info.rsdp);
@@ -251,10 +251,10 @@ void dom0_create(void)
         .max_maptrack_frames = -1,
         .grant_opts = XEN_DOMCTL_GRANT_version(2),
     };
-    struct dom0_input in = { .cmdline = dom0_command_line(), .vga = screen() };
+    const bool pvh = wants_pvh();
+    struct dom0_input in = { .cmdline = dom0_command_line(pvh), .vga = screen() };
     uint64_t max;
     unsigned int nr_vcpus = vcpus_for_dom0();
-    const bool pvh = wants_pvh();
 
     if (boot_info.nr_modules == 0)
         boot_fail("no dom0 kernel: the boot loader gave no module");

@@ -16,6 +16,7 @@
 #include <arch/ioapic.h>
 #include <arch/irq.h>
 #include <hv/domain.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/memory.h>
 #include <hv/page.h>
@@ -87,8 +88,9 @@ static void check_devices(struct domain *d)
         boot_fail("dom0=pvh: the first IO-APIC is at %#x with GSI %u, which is not supported",
                   io->addr, io->gsi_base);
     vioapic_mirror(d, first_gsis());
-    log_warn("dom0: no IOMMU is used: its devices can reach all memory, and must not be given "
-             "pages of other domains");
+    if (!iommu_present())
+        log_warn("dom0: no IOMMU is used: its devices can reach all memory, and must not be given "
+                 "pages of other domains");
 }
 
 /* --- memory ----------------------------------------------------------------------------------- */
