@@ -35,10 +35,9 @@ struct out {
 
 static void put(struct out *o, uint64_t value, unsigned int bytes)
 {
-    if (bytes > o->size - o->pos) {
-        o->full = true;
+    o->full = o->full || bytes > o->size - o->pos;
+    if (o->full)
         return;
-    }
     for (unsigned int i = 0; i < bytes; i++)
         o->base[o->pos++] = (uint8_t)(value >> (8 * i));
 }
