@@ -326,6 +326,29 @@ void msi_unmap(struct msi_block *b)
         dev->guard.msi = dev->guard.msix = false;
 }
 
+/* What the firmware may have left in entries that are nobody's is not to be sent. */
+static void mask_others(struct pci_dev *dev) REQUIRES(pci_lock)
+{
+    for (unsigned int n = 0; n < dev->guard.msix_cap.nr; n++)
+        if (!find_block(dev, true, n))
+            dev->msix_table[MSIX_ENTRY_WORDS * n + 3] = MSIX_MASKED;
+}
+
+int msix_enable(struct pci_dev *dev, bool on)
+{
+    const unsigned int reg = dev->guard.msix_cap.pos + MSIX_CONTROL;
+    uint32_t control;
+    int rc = on ? msix_protect(dev, 0, true) : 0;
+
+    if (rc)
+        return rc;
+    if (on)
+        mask_others(dev);
+    control = pci_read(&pci_hw, dev->id, reg, 2) & ~(MSIX_ENABLE | MSIX_MASK_ALL);
+    pci_write(&pci_hw, dev->id, reg, 2, on ? control | MSIX_ENABLE : control);
+    return 0;
+}
+
 /* The device was reset: its registers no longer say what we remember. */
 void msi_restore(struct pci_dev *dev)
 {

@@ -23,11 +23,11 @@
 #include <hv/sched.h>
 
 #define ENTRY_BYTES 16U
-#define MSIX_ENABLE 0x8000U
 
 struct vpci {
     struct vpci_regs regs;
     struct msi_block *msi;          /* while MSI is enabled */
+    bool msix_on;                   /* in the device */
     paddr_t pages_pa;               /* of the MSI-X table, mapped for what else lies there */
     volatile uint8_t *pages;
 };
@@ -170,15 +170,28 @@ static void entry_changed(struct pci_dev *dev, struct vpci *v, unsigned int n, s
     }
 }
 
+/* On before the first entry is: a device may take note of its messages when it is set up. */
+static void msix_switch(struct pci_dev *dev, struct vpci *v) REQUIRES(pci_lock)
+{
+    int rc;
+
+    if (v->msix_on == v->regs.msix.enabled)
+        return;
+    rc = msix_enable(dev, v->regs.msix.enabled);
+    if (rc)
+        log_warn("vpci: %06x: MSI-X cannot be switched on (%d)", dev->id.n, rc);
+    else
+        v->msix_on = v->regs.msix.enabled;
+}
+
 static void msix_changed(struct pci_dev *dev, struct vpci *v, struct domain *d) REQUIRES(pci_lock)
 {
-    const unsigned int control = v->regs.msix_cap.pos + 2;
-
+    if (v->regs.msix.enabled)
+        msix_switch(dev, v);
     for (unsigned int n = 0; n < v->regs.msix_cap.nr; n++)
         entry_changed(dev, v, n, d);
     if (!v->regs.msix.enabled)
-        pci_write(&pci_hw, dev->id, control, 2,
-                  pci_read(&pci_hw, dev->id, control, 2) & ~MSIX_ENABLE);
+        msix_switch(dev, v);
 }
 
 /* --- where the table is ----------------------------------------------------------------------- */

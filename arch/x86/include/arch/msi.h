@@ -81,6 +81,11 @@ int msix_map(struct pci_dev *dev, unsigned int entry, paddr_t table_base, struct
     REQUIRES(pci_lock);
 /* its irqs are not bound any more; frees b */
 void msi_unmap(struct msi_block *b) REQUIRES(pci_lock);
+/*
+ * The capability as a whole, for who does not write its control register. Entries that are not
+ * mapped are masked. Some devices look at it before they send anything. Errors as of msix_map().
+ */
+int msix_enable(struct pci_dev *dev, bool on) REQUIRES(pci_lock);
 void msi_restore(struct pci_dev *dev) REQUIRES(pci_lock); /* write all again, after a reset */
 /*
  * The MSI-X table's pages are read-only to guests from now on, or (no entry is in use) no longer.
