@@ -10,6 +10,7 @@
 #include <arch/paging.h>
 #include <arch/pv_mmu.h>
 #include <arch/smpboot.h>
+#include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/log.h>
 #include <hv/page.h>
@@ -151,6 +152,19 @@ struct msi_block *msi_block_of(unsigned int irq)
 
 /* --- MSI-X tables ----------------------------------------------------------------------------- */
 
+/* dom0 says where a BAR is, and we write there: never to memory, nor to what is not dom0's. */
+bool msix_table_allowed(paddr_t pa, uint64_t size)
+{
+    const uint64_t first = pa >> PAGE_SHIFT, last = (pa + size - 1) >> PAGE_SHIFT;
+
+    if (pa + size < pa || !rangeset_contains(dom0->iomem_caps, first, last))
+        return false;
+    for (uint64_t frame = first; frame <= last; frame++)
+        if (mfn_is_ram(_mfn(frame)))
+            return false;
+    return true;
+}
+
 /* Virtual functions have no BARs of their own to read; then dom0's word for the address counts. */
 static int table_address(struct pci_dev *dev, paddr_t table_base, paddr_t *pa)
 {
@@ -175,6 +189,8 @@ static int table_map(struct pci_dev *dev, paddr_t table_base) REQUIRES(pci_lock)
 
     if (rc || (dev->msix_table && dev->msix_table_pa == pa))
         return rc;
+    if (!msix_table_allowed(pa, dev->guard.msix_cap.nr * MSIX_ENTRY_WORDS * sizeof(uint32_t)))
+        return -ENXIO;
     if (dev->guard.msix)
         return -EBUSY; /* the BAR moved under entries in use */
     dev->msix_table = hv_ioremap(pa, dev->guard.msix_cap.nr * MSIX_ENTRY_WORDS * sizeof(uint32_t));

@@ -121,6 +121,24 @@ static void msi_changed(struct pci_dev *dev, struct vpci *v, struct domain *d) R
 
 /* --- MSI-X ------------------------------------------------------------------------------------ */
 
+/*
+ * The device as dom0 has it. On before the first entry is: a device may take note of its messages
+ * when it is set up. It cannot be while memory decoding is off, and is when dom0 comes back.
+ */
+static bool msix_switch(struct pci_dev *dev, struct vpci *v) REQUIRES(pci_lock)
+{
+    int rc;
+
+    if (v->msix_on == v->regs.msix.enabled)
+        return true;
+    rc = msix_enable(dev, v->regs.msix.enabled);
+    if (rc)
+        log_warn("vpci: %06x: MSI-X cannot be switched on (%d)", dev->id.n, rc);
+    else
+        v->msix_on = v->regs.msix.enabled;
+    return rc == 0;
+}
+
 static void entry_off(struct vpci_msix_entry *e, struct domain *d) REQUIRES(pci_lock)
 {
     struct msi_block *b = msi_block_of(e->irq);
@@ -136,8 +154,11 @@ static void entry_on(struct pci_dev *dev, struct vpci *v, unsigned int n, struct
 {
     struct vpci_msix_entry *e = &v->regs.msix.entry[n];
     struct msi_block *b;
-    int irq = msix_map(dev, n, 0, &b);
+    int irq;
 
+    if (!msix_switch(dev, v))
+        return;
+    irq = msix_map(dev, n, 0, &b);
     if (irq < 0) {
         log_warn("vpci: %06x: MSI-X entry %u cannot be set up (%d)", dev->id.n, n, irq);
         return;
@@ -170,33 +191,24 @@ static void entry_changed(struct pci_dev *dev, struct vpci *v, unsigned int n, s
     }
 }
 
-/* On before the first entry is: a device may take note of its messages when it is set up. */
-static void msix_switch(struct pci_dev *dev, struct vpci *v) REQUIRES(pci_lock)
-{
-    int rc;
-
-    if (v->msix_on == v->regs.msix.enabled)
-        return;
-    rc = msix_enable(dev, v->regs.msix.enabled);
-    if (rc)
-        log_warn("vpci: %06x: MSI-X cannot be switched on (%d)", dev->id.n, rc);
-    else
-        v->msix_on = v->regs.msix.enabled;
-}
-
 static void msix_changed(struct pci_dev *dev, struct vpci *v, struct domain *d) REQUIRES(pci_lock)
 {
     if (v->regs.msix.enabled)
-        msix_switch(dev, v);
+        (void)msix_switch(dev, v);
     for (unsigned int n = 0; n < v->regs.msix_cap.nr; n++)
         entry_changed(dev, v, n, d);
     if (!v->regs.msix.enabled)
-        msix_switch(dev, v);
+        (void)msix_switch(dev, v);
 }
 
 /* --- where the table is ----------------------------------------------------------------------- */
 
-/* Its first byte; false: its BAR decodes nothing now. */
+static uint64_t table_bytes(const struct vpci *v)
+{
+    return (uint64_t)v->regs.msix_cap.nr * ENTRY_BYTES;
+}
+
+/* Its first byte; false: its BAR decodes nothing now, or what it may not. */
 static bool table_at(const struct pci_dev *dev, const struct vpci *v, paddr_t *pa)
     REQUIRES(pci_lock)
 {
@@ -208,12 +220,7 @@ static bool table_at(const struct pci_dev *dev, const struct vpci *v, paddr_t *p
         bar.addr == 0)
         return false;
     *pa = bar.addr + v->regs.msix_cap.table_offset;
-    return true;
-}
-
-static uint64_t table_bytes(const struct vpci *v)
-{
-    return (uint64_t)v->regs.msix_cap.nr * ENTRY_BYTES;
+    return msix_table_allowed(*pa, table_bytes(v));
 }
 
 struct table_search {
@@ -282,7 +289,7 @@ static void page_access(struct table_search *s, struct domain *d, paddr_t pa, un
                         bool write, uint64_t *val) REQUIRES(pci_lock)
 {
     struct vpci *v = s->dev->vpci;
-    const bool inside = pa >= s->table && pa + size <= s->table + table_bytes(v);
+    const bool inside = pa < s->table + table_bytes(v) && pa + size > s->table;
     const uint32_t offset = (uint32_t)(pa - s->table);
     volatile uint8_t *p;
 

@@ -87,6 +87,8 @@ void msi_unmap(struct msi_block *b) REQUIRES(pci_lock);
  */
 int msix_enable(struct pci_dev *dev, bool on) REQUIRES(pci_lock);
 void msi_restore(struct pci_dev *dev) REQUIRES(pci_lock); /* write all again, after a reset */
+/* May a table be there? */
+bool msix_table_allowed(paddr_t pa, uint64_t size);
 /*
  * The MSI-X table's pages are read-only to guests from now on, or (no entry is in use) no longer.
  */
