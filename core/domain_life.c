@@ -58,6 +58,7 @@ void domain_pause(struct domain *d)
     domain_pause_nosync(d); /* all on their way before we wait for the first */
     for_each_vcpu (d, v)
         vcpu_sleep_sync(v);
+    arch_domain_paused(d);
 }
 
 void domain_unpause(struct domain *d)
@@ -66,6 +67,7 @@ void domain_unpause(struct domain *d)
 
     if (count_dec(&d->pause_count) != 0)
         return;
+    arch_domain_unpaused(d);
     for_each_vcpu (d, v)
         vcpu_wake(v);
 }

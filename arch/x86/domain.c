@@ -48,6 +48,19 @@ int arch_domain_relinquish(struct domain *d)
     return is_pv(d) ? pv_domain_relinquish(d) : hvm_domain_relinquish(d);
 }
 
+/* A domain that was never finished has no devices. */
+void arch_domain_paused(struct domain *d)
+{
+    if (d->arch.hvm)
+        viridian_freeze(d);
+}
+
+void arch_domain_unpaused(struct domain *d)
+{
+    if (d->arch.hvm)
+        viridian_thaw(d);
+}
+
 /* --- vcpus ------------------------------------------------------------------------------------ */
 
 int arch_vcpu_create(struct vcpu *v)

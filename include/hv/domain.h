@@ -188,6 +188,9 @@ void arch_domain_destroy(struct domain *d); /* last reference: free arch memory 
 /* page tables, mappings, frames: preemptible like domain_kill */
 int arch_domain_relinquish(struct domain *d);
 /* HVM: v's evtchn_upcall_pending was set. And: is there an interrupt that v would take? */
+/* None of its vcpus runs, for some time; it goes on. Locks may be held. */
+void arch_domain_paused(struct domain *d);
+void arch_domain_unpaused(struct domain *d);
 void arch_event_upcall(struct vcpu *v);
 bool arch_interrupt_pending(struct vcpu *v); /* v is current */
 int arch_vcpu_create(struct vcpu *v);

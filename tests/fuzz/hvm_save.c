@@ -6,8 +6,9 @@
 /* links: arch/x86/hvm/dev/hvm_irq.c arch/x86/hvm/dev/vioapic.c arch/x86/hvm/dev/vpic.c */
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
+/* links: arch/x86/hvm/viridian.c arch/x86/hvm/viridian_time.c arch/x86/hvm/viridian_synic.c */
 /* links: arch/x86/hvm/save.c arch/x86/hvm/save_types.c arch/x86/hvm/save_cpu.c */
-/* links: arch/x86/hvm/cr_rules.c */
+/* links: arch/x86/hvm/cr_rules.c arch/x86/hvm/viridian_save.c */
 /*
  * A stranger's save records. Input: the first byte says how the rest is used: as records as it
  * is; or as changes of a good context (3 bytes each: where, as a record and an offset in it, and

@@ -6,6 +6,7 @@
 /* links: arch/x86/hvm/dev/hvm_irq.c arch/x86/hvm/dev/vioapic.c arch/x86/hvm/dev/vpic.c */
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
+/* links: arch/x86/hvm/viridian.c arch/x86/hvm/viridian_time.c arch/x86/hvm/viridian_synic.c */
 /*
  * Accesses, wires and time steps over all devices of an HVM domain. Input: 4 bytes a step: what,
  * where, two of data. What always holds is checked after each step, and host timers stay few: one

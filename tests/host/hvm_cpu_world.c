@@ -122,6 +122,25 @@ int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
     return 0;
 }
 
+/* --- Hyper-V's interface: only where it is called -------------------------------------------- */
+
+uint64_t viridian_features(const struct domain *d) { return cw.viridian; }
+bool viridian_is_msr(uint32_t msr) { return msr - 0x40000000 < 0x200; }
+
+int viridian_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = msr;
+    return 0;
+}
+
+int viridian_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val) { return 0; }
+
+void viridian_cpuid(const struct vcpu *v, uint32_t leaf, uint32_t out[4])
+{
+    for (unsigned int i = 0; i < 4; i++)
+        out[i] = leaf;
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 void cw_machine(const char *vendor)

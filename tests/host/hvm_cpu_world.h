@@ -27,6 +27,7 @@ struct cw {
     uint64_t apic_base, deadline, x2apic;
     unsigned int deadline_writes;
     uint64_t hypercall_page;
+    uint64_t viridian;           /* HVMPV_*, where it is only asked whether there are any */
     uint32_t machine_msr;        /* one that the machine has, and nobody knows */
 };
 extern struct cw cw;

@@ -9,6 +9,7 @@
 
 #include <arch/cpu.h>
 #include <arch/hwdom.h>
+#include <hv/errno.h>
 #include <hv/log.h>
 #include <hv/sched.h>
 #include <hv/smp.h>
@@ -22,6 +23,9 @@ unsigned int nr_cpu_ids = 1;
 ns_t hw_now;
 struct domain *hw_dom;
 struct hw_counts hw;
+
+uint8_t hw_memory[HW_MEMORY];
+bool hw_tsc_emulated;
 
 static ns_t deadline = NS_NEVER;
 static unsigned int allocations;
@@ -74,6 +78,7 @@ uint64_t hvm_guest_tsc(const struct vcpu *v)
     return (uint64_t)vtick_now(v) * 2 + v->arch.hvm->cpu.tsc_offset;
 }
 uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return 2000000; }
+bool hvm_tsc_is_native(const struct domain *d) { return !hw_tsc_emulated; }
 
 /* A translated dom0's; no domain here is one. */
 void hwdom_line_done(struct domain *d, unsigned int gsi) { panic("a line of the machine's"); }
@@ -92,6 +97,34 @@ void hvm_vcpu_sipi(struct vcpu *v, uint8_t vector)
     hw.sipi_vector[v->id] = vector;
 }
 
+/* --- memory: HW_MEMORY bytes from guest-physical HW_MEMORY_AT on ------------------------------ */
+
+static uint8_t *memory_at(uint64_t gpa, size_t n)
+{
+    no_locks("a copy");
+    return gpa >= HW_MEMORY_AT && gpa - HW_MEMORY_AT <= HW_MEMORY - n
+               ? &hw_memory[gpa - HW_MEMORY_AT]
+               : NULL;
+}
+
+int hvm_copy_from_phys(struct domain *d, void *dst, uint64_t gpa, size_t n)
+{
+    const uint8_t *p = memory_at(gpa, n);
+
+    if (p)
+        memcpy(dst, p, n);
+    return p ? 0 : -EFAULT;
+}
+
+int hvm_copy_to_phys(struct domain *d, uint64_t gpa, const void *src, size_t n)
+{
+    uint8_t *p = memory_at(gpa, n);
+
+    if (p)
+        memcpy(p, src, n);
+    return p ? 0 : -EFAULT;
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 void hw_start(unsigned int vcpus, uint32_t emulation)
@@ -100,6 +133,8 @@ void hw_start(unsigned int vcpus, uint32_t emulation)
     memset(&hw, 0, sizeof(hw));
     memset(&shared, 0, sizeof(shared));
     memset(sources, 0, sizeof(sources));
+    memset(hw_memory, 0, sizeof(hw_memory));
+    hw_tsc_emulated = false;
     hw_dom = calloc(1, sizeof(*hw_dom));
     hw_dom->kind = 2;
     hw_dom->max_vcpus = vcpus;

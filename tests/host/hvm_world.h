@@ -23,6 +23,10 @@ struct hw_counts {
     unsigned int expiries; /* host timer interrupts */
 };
 extern struct hw_counts hw;
+#define HW_MEMORY_AT 0x100000U
+#define HW_MEMORY 0x10000U
+extern uint8_t hw_memory[HW_MEMORY]; /* what hvm_copy_*_phys() finds there */
+extern bool hw_tsc_emulated;
 
 void hw_start(unsigned int vcpus, uint32_t emulation);
 unsigned int hw_end(void); /* allocations left */

@@ -55,6 +55,8 @@ void log_print(enum log_level level, const char *fmt, ...) {}
 void guest_log(enum log_level level, const char *fmt, ...) {}
 ns_t time_now(void) { return now; }
 void arch_timer_program(ns_t deadline) { hw = deadline; }
+void arch_domain_paused(struct domain *d) {}
+void arch_domain_unpaused(struct domain *d) {}
 void smp_kick(unsigned int cpu) {}
 void cpu_wait(void) { abort(); }
 void smp_call(const cpumask_t *mask, void (*fn)(void *), void *data) { fn(data); }

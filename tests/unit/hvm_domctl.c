@@ -5,8 +5,9 @@
 /* links: arch/x86/hvm/dev/hvm_irq.c arch/x86/hvm/dev/vioapic.c arch/x86/hvm/dev/vpic.c */
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
+/* links: arch/x86/hvm/viridian.c arch/x86/hvm/viridian_time.c arch/x86/hvm/viridian_synic.c */
 /* links: arch/x86/hvm/save.c arch/x86/hvm/save_types.c arch/x86/hvm/save_cpu.c */
-/* links: arch/x86/hvm/cr_rules.c arch/x86/hypercall_page.c */
+/* links: arch/x86/hvm/cr_rules.c arch/x86/hypercall_page.c arch/x86/hvm/viridian_save.c */
 /* links: arch/x86/hvm/save_domctl.c arch/x86/hvm/domctl.c */
 /* domctls of HVM domains: sizes, buffers that are too small or not there, who may, pauses. */
 #include "check.h"

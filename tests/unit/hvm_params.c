@@ -53,7 +53,7 @@ static long get(struct domain *by, uint32_t index)
 static const struct { char set, get; uint64_t val; } expected[HVM_NR_PARAMS] = {
     [0] = { 'y', 'y', 2ULL << 56 | 0xf3 }, [1] = { 'n', 'y', 7 }, [2] = { 'y', 'y', 7 },
     [3] = { '-', '-', 0 }, [4] = { '-', '-', 0 }, [5] = { 'n', 'n', 7 }, [6] = { 'n', 'n', 7 },
-    [7] = { '-', '-', 0 }, [8] = { '-', '-', 0 }, [9] = { 'n', 'n', ~0ULL }, [10] = { 'n', 'n', 2 },
+    [7] = { '-', '-', 0 }, [8] = { '-', '-', 0 }, [9] = { 'n', 'n', 0x1fff }, [10] = { 'n', 'n', 2 },
     [11] = { 'n', 'n', 1 }, [12] = { 'n', 'n', 7 }, [13] = { '-', '-', 0 }, [14] = { 'n', 'n', 0 },
     [15] = { 'y', 'y', 0x1000 }, [16] = { 'n', 'n', 1 }, [17] = { 'n', 'y', 7 },
     [18] = { 'y', 'y', 7 },
@@ -70,8 +70,8 @@ static void test_rights(void)
     TEST("rights of every parameter, of the domain itself and of the toolstack")
     {
         for (uint32_t i = 0; i < HVM_NR_PARAMS; i++) {
-            const bool none = expected[i].set == '-', viridian = i == HVM_PARAM_VIRIDIAN;
-            const long ok = viridian ? -EINVAL : 0;
+            const bool none = expected[i].set == '-';
+            const long ok = 0;
 
             start();
             CHECK_EQ(get(dw_dom, i), none ? -EINVAL : expected[i].get == 'y' ? 0 : -EPERM);
@@ -80,7 +80,7 @@ static void test_rights(void)
                      none ? -EINVAL : expected[i].set == 'y' ? ok : -EPERM);
             CHECK_EQ(set(dw_dm, i, expected[i].val), none ? -EINVAL : ok);
             CHECK_EQ(get(dw_dm, i), none ? -EINVAL : 0);
-            if (!none && !viridian)
+            if (!none)
                 CHECK_EQ(a.param.value, expected[i].val);
             end();
         }
@@ -167,7 +167,10 @@ static void test_values(void)
         CHECK_EQ(set(dw_dm, HVM_PARAM_MCA_CAP, 2), -EINVAL);
         CHECK_EQ(set(dw_dom, HVM_PARAM_X87_FIP_WIDTH, 4), -EOPNOTSUPP);
         CHECK_EQ(set(dw_dom, HVM_PARAM_X87_FIP_WIDTH, 5), -EINVAL);
-        CHECK_EQ(set(dw_dm, HVM_PARAM_VIRIDIAN, 1), -EINVAL);
+        CHECK_EQ(set(dw_dm, HVM_PARAM_VIRIDIAN, 2), -EINVAL);
+        CHECK_EQ(set(dw_dm, HVM_PARAM_VIRIDIAN, 0x2001), -EINVAL);
+        CHECK_EQ(set(dw_dm, HVM_PARAM_VIRIDIAN, 5), 0);
+        CHECK_EQ(set(dw_dm, HVM_PARAM_VIRIDIAN, 7), -EEXIST);
         end();
     }
     TEST("the TSS by its two names")

@@ -5,6 +5,7 @@
 /* links: arch/x86/hvm/dev/hvm_irq.c arch/x86/hvm/dev/vioapic.c arch/x86/hvm/dev/vpic.c */
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
+/* links: arch/x86/hvm/viridian.c arch/x86/hvm/viridian_time.c arch/x86/hvm/viridian_synic.c */
 /*
  * The local APIC: registers, priorities, messages of every mode to every kind of destination, the
  * three timer modes, x2APIC and the base MSR, records. Expected values are the Intel SDM's.

@@ -5,6 +5,7 @@
 /* links: arch/x86/hvm/dev/hvm_irq.c arch/x86/hvm/dev/vioapic.c arch/x86/hvm/dev/vpic.c */
 /* links: arch/x86/hvm/dev/vpit.c arch/x86/hvm/dev/vrtc.c arch/x86/hvm/dev/vhpet.c */
 /* links: arch/x86/hvm/dev/vpm.c arch/x86/hvm/dev/hvm_dev.c */
+/* links: arch/x86/hvm/viridian.c arch/x86/hvm/viridian_time.c arch/x86/hvm/viridian_synic.c */
 /*
  * The MC146818: calendar and formats, setting the clock, update cycle, the three interrupts.
  * Expected values are the Motorola data sheet's; the clock starts at 2001-09-09 01:46:40 UTC.

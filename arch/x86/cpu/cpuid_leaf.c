@@ -59,24 +59,23 @@ static unsigned int machine_address_width(void)
     return 64 - (unsigned int)__builtin_clzll(mfn_to_paddr(mfn_max()));
 }
 
-static struct leaf hypervisor_leaf(const struct vcpu *v, uint32_t index, uint32_t subleaf)
+struct leaf cpuid_hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf,
+                                  const struct hypervisor_leaves *h)
 {
     const bool pv = is_pv(v->domain);
-    const uint8_t asked = v->domain->arch.policy->hv_limit;
-    const uint32_t all = XEN_CPUID_MAX_NUM_LEAVES;
-    const uint32_t limit = asked ? MAX(MIN(asked, all), HV_LEAVES_MIN) : all;
+    const uint32_t all = XEN_CPUID_MAX_NUM_LEAVES, index = leaf - h->first;
+    const uint32_t limit = h->limit ? MAX(MIN(h->limit, all), HV_LEAVES_MIN) : all;
 
     if (index > limit)
         return (struct leaf){ 0 };
     switch (index) {
     case 0:
-        return (struct leaf){ XEN_CPUID_FIRST_LEAF + limit, XEN_CPUID_SIGNATURE_EBX,
+        return (struct leaf){ h->first + limit, XEN_CPUID_SIGNATURE_EBX,
                               XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
     case 1:
         return (struct leaf){ .a = ABI_VERSION };
     case 2: /* one hypercall page, made by writing the MSR */
-        return (struct leaf){ 1, MSR_XEN_FIRST, pv ? XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD : 0,
-                              0 };
+        return (struct leaf){ 1, h->msr, pv ? XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD : 0, 0 };
     case 3:
         return tsc_leaf(v, subleaf);
     case 4:
@@ -138,7 +137,10 @@ struct leaf cpuid_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
     struct leaf l;
 
     if (leaf - XEN_CPUID_FIRST_LEAF < 0x100)
-        return hypervisor_leaf(v, leaf - XEN_CPUID_FIRST_LEAF, subleaf);
+        return cpuid_hypervisor_leaf(v, leaf, subleaf,
+                                     &(struct hypervisor_leaves){ .first = XEN_CPUID_FIRST_LEAF,
+                                                                  .limit = p->hv_limit,
+                                                                  .msr = MSR_XEN_FIRST });
     l = policy_leaf(p, leaf, subleaf);
     if (leaf == 0xd && cpu_policy_has_xsave(p)) {
         if (subleaf == 0)

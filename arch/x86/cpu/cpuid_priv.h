@@ -11,4 +11,12 @@
  */
 struct leaf cpuid_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf);
 
+/* The hypervisor's own, where the guest has them. */
+struct hypervisor_leaves {
+    uint32_t first, msr; /* msr: its hypercall page's */
+    uint32_t limit;      /* the last that it is shown; 0: all */
+};
+struct leaf cpuid_hypervisor_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf,
+                                  const struct hypervisor_leaves *h);
+
 #endif

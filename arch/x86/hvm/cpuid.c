@@ -3,12 +3,12 @@
  * CPUID as HVM and PVH guests see it: their policy, and the bits that follow the vcpu's state.
  * Intel SDM vol. 2, "CPUID"; AMD APM vol. 3, appendix E.
  *
- * APIC ids are twice the vcpu's number, so that no two vcpus look like threads of a core. Leaves
- * for Hyper-V's interface (HVM_PARAM_VIRIDIAN): Not yet.
+ * APIC ids are twice the vcpu's number, so that no two vcpus look like threads of a core.
  */
 #include <arch/msr.h>
 #include <arch/regs.h>
 #include <xen/arch-x86/cpufeatureset.h>
+#include <xen/arch-x86/cpuid.h>
 
 #include "../cpu/cpuid_priv.h"
 #include "cpu_priv.h"
@@ -52,10 +52,27 @@ static void leaf_extended_1(const struct vcpu *v, const struct hvm_cpu *c, struc
     }
 }
 
+/* Hyper-V's leaves are where guests look for them; Xen's have moved behind them. */
+static struct leaf any_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf)
+{
+    uint32_t out[4];
+
+    if (leaf - XEN_CPUID_FIRST_LEAF >= 0x200 || !viridian_features(v->domain))
+        return cpuid_leaf(v, leaf, subleaf);
+    if (leaf >= VIRIDIAN_XEN_LEAVES)
+        return cpuid_hypervisor_leaf(v, leaf, subleaf,
+                                     &(struct hypervisor_leaves){
+                                         .first = VIRIDIAN_XEN_LEAVES,
+                                         .limit = v->domain->arch.policy->hv2_limit,
+                                         .msr = VIRIDIAN_XEN_MSR });
+    viridian_cpuid(v, leaf, out);
+    return (struct leaf){ out[0], out[1], out[2], out[3] };
+}
+
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
     const struct hvm_cpu *c = hvm_cpu_of(v);
-    struct leaf l = cpuid_leaf(v, leaf, subleaf);
+    struct leaf l = any_leaf(v, leaf, subleaf);
     const bool beyond = leaf < 0x40000000 && leaf > v->domain->arch.policy->basic[0].a;
 
     switch (beyond ? ~0U : leaf) {

@@ -24,6 +24,7 @@ void hvm_entry_work(struct vcpu *v)
             softirq_process(); /* may not return */
     } while (!hvm_vcpu_apply_init(v) || !hvm_io_finish(v) || softirq_pending());
     hvm_dm_event_sync(v);
+    viridian_entry(v);
     hvm_inject_pending(v);
 }
 
@@ -106,4 +107,18 @@ void hvm_flush_tlb(struct domain *d)
         if (v->arch.hvm)
             hvm_ops->forget_tlb(v);
     smp_call(&d->dirty_cpus, nothing, NULL);
+}
+
+/* The same for some vcpus. One that is on another cpu by now has entered with a new ASID there. */
+void hvm_flush_vcpus(struct domain *d, const uint64_t *vcpus)
+{
+    cpumask_t cpus = { { 0 } };
+    struct vcpu *v;
+
+    for_each_vcpu (d, v)
+        if (v->arch.hvm && (vcpus[v->id / 64] >> (v->id % 64) & 1)) {
+            hvm_ops->forget_tlb(v);
+            cpumask_set(&cpus, v->processor);
+        }
+    smp_call(&cpus, nothing, NULL);
 }

@@ -21,6 +21,7 @@
 #include <lib/string.h>
 
 #define STUB_BYTES 32UL
+#define VIRIDIAN_CALL 0x80000000U /* in eax: Hyper-V's (viridian.c) */
 
 static uint64_t *argument(struct cpu_user_regs *r, bool narrow, unsigned int i)
 {
@@ -51,6 +52,11 @@ static long call(struct vcpu *v, struct cpu_user_regs *r)
                             : hypercall_dispatch(v, r->rax, arg);
 }
 
+static bool is_viridian(const struct domain *d, uint32_t eax)
+{
+    return unlikely(eax & VIRIDIAN_CALL) && viridian_features(d);
+}
+
 bool hvm_hypercall(struct vcpu *v)
 {
     struct cpu_user_regs *r = guest_regs();
@@ -58,6 +64,10 @@ bool hvm_hypercall(struct vcpu *v)
     long rc = -EPERM;
 
     v->call_is_32bit = mode != INSN_LONG64;
+    if (mode != INSN_REAL16 && hvm_ops->cpl(v) == 0 && is_viridian(v->domain, (uint32_t)r->rax)) {
+        viridian_hypercall(v, r, !v->call_is_32bit);
+        return true;
+    }
     if (mode != INSN_REAL16 && hvm_ops->cpl(v) == 0)
         rc = call(v, r);
     if (rc == -ERESTART)

@@ -2,9 +2,10 @@
 /*
  * MSRs of HVM guests. What is in the table is read and written as it says; what is not gets #GP,
  * or, in a domain created with msr_relaxed, reads 0 if the machine has it and ignores writes. Intel
- * SDM vol. 4; AMD APM vol. 2, appendix A. mtrr.c has the memory types, tsc.c time.
+ * SDM vol. 4; AMD APM vol. 2, appendix A. mtrr.c has the memory types, tsc.c time, viridian.c
+ * Hyper-V's.
  *
- * Not there: XSS, LWP, IBS, SVM's, speculation control, CPUID faulting, Hyper-V's.
+ * Not there: XSS, LWP, IBS, SVM's, speculation control, CPUID faulting.
  */
 #include <abi.h>
 #include <arch/msr.h>
@@ -240,9 +241,21 @@ static int read_de_cfg(struct vcpu *v, uint32_t msr, uint64_t *val)
     return is_amd(v) ? 0 : -1;
 }
 
+/* Elsewhere when Hyper-V's MSRs are at its usual place. */
+static bool xen_msr_exists(const struct vcpu *v, uint32_t msr)
+{
+    return msr == (viridian_features(v->domain) ? VIRIDIAN_XEN_MSR : MSR_XEN_FIRST);
+}
+
+static int read_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t *val)
+{
+    *val = 0;
+    return xen_msr_exists(v, msr) ? 0 : -1;
+}
+
 static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    return hvm_hypercall_page_msr(v, val) ? -1 : 0;
+    return xen_msr_exists(v, msr) && hvm_hypercall_page_msr(v, val) == 0 ? 0 : -1;
 }
 
 /* --- the table -------------------------------------------------------------------------------- */
@@ -279,7 +292,8 @@ static const struct msr_row msrs[] = {
     { MSR_MC0_CTL, MSR_MC_LAST, msr_read_zero, msr_write_ignore },
     { MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, read_lapic, write_lapic },
     { MSR_X2APIC_FIRST, MSR_X2APIC_LAST, read_lapic, write_lapic },
-    { MSR_XEN_FIRST, MSR_XEN_FIRST, msr_read_zero, write_hypercall_page },
+    { MSR_XEN_FIRST, MSR_XEN_FIRST, read_hypercall_page, write_hypercall_page },
+    { VIRIDIAN_XEN_MSR, VIRIDIAN_XEN_MSR, read_hypercall_page, write_hypercall_page },
     { MSR_EFER, MSR_EFER, read_efer, write_efer },
     { MSR_STAR, MSR_STAR, read_block, write_block },
     { MSR_LSTAR, MSR_CSTAR, read_block, write_address },
@@ -315,6 +329,8 @@ int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *val)
     int rc;
 
     *val = 0;
+    if (viridian_is_msr(msr) && viridian_features(v->domain))
+        return viridian_rdmsr(v, msr, val);
     if (!row)
         return relaxed(v, msr);
     rc = row->read ? row->read(v, msr, val) : -1;
@@ -327,6 +343,8 @@ int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     const struct msr_row *row = find(msr);
 
+    if (viridian_is_msr(msr) && viridian_features(v->domain))
+        return viridian_wrmsr(v, msr, val);
     if (!row)
         return relaxed(v, msr);
     return row->write ? row->write(v, msr, val) : -1;

@@ -77,8 +77,11 @@ static int set_server_pages(struct domain *d, uint64_t *val)
     return *val == 0 || *val > MAX_SERVER_PAGES ? -EINVAL : 0;
 }
 
-/* Not yet: interfaces of Microsoft's hypervisor. */
-static int set_viridian(struct domain *d, uint64_t *val) { return -EINVAL; }
+/* Which groups of Hyper-V's interface; the basic one is always among them. */
+static int set_viridian(struct domain *d, uint64_t *val)
+{
+    return (*val & ~(uint64_t)HVMPV_feature_mask) || !(*val & HVMPV_base_freq) ? -EINVAL : 0;
+}
 
 /* Features that can only be declined. */
 static int set_altp2m(struct domain *d, uint64_t *val)

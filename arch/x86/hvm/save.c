@@ -158,10 +158,7 @@ static int check_desc(const struct load *l, const struct hvm_save_descriptor *de
         return -EINVAL;
     t = &save_types[index_nospec(desc->typecode, NR_TYPES)];
     if (!t->name)
-        return desc->typecode == HVM_SAVE_CODE(VIRIDIAN_DOMAIN) ||
-                       desc->typecode == HVM_SAVE_CODE(VIRIDIAN_VCPU)
-                   ? -EOPNOTSUPP
-                   : -EINVAL;
+        return -EINVAL;
     if (!domain_has(l->d, t))
         return -ENODEV;
     if (desc->instance >= instances(l->d, t) ||

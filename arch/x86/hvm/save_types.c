@@ -3,8 +3,8 @@
  * The types of save records: one row each, and the small functions that connect a row with the
  * device or the registers that it is about. public arch-x86/hvm/save.h.
  *
- * Not ours: VIRIDIAN_DOMAIN and VIRIDIAN_VCPU (there is no Hyper-V interface). VMCE_VCPU has
- * zeros in it and is not looked at when it comes, as guests see no machine-check banks.
+ * VMCE_VCPU has zeros in it and is not looked at when it comes, as guests see no machine-check
+ * banks.
  */
 #include <arch/cpu.h>
 #include <arch/fpu.h>
@@ -140,6 +140,34 @@ static int load_tsc_adjust(const struct save_rec *r, const void *in, size_t leng
     return 0;
 }
 
+/* --- Hyper-V's interface, of a domain that has it --------------------------------------------- */
+
+static size_t save_viridian(const struct save_rec *r, void *out)
+{
+    if (!viridian_features(r->d))
+        return 0;
+    viridian_save_domain(r->d, out);
+    return sizeof(struct hvm_viridian_domain_context);
+}
+
+static int load_viridian(const struct save_rec *r, const void *in, size_t length)
+{
+    return viridian_load_domain(r->d, in);
+}
+
+static size_t save_viridian_vcpu(const struct save_rec *r, void *out)
+{
+    if (!viridian_features(r->d))
+        return 0;
+    viridian_save_vcpu(r->v, out);
+    return sizeof(struct hvm_viridian_vcpu_context);
+}
+
+static int load_viridian_vcpu(const struct save_rec *r, const void *in, size_t length)
+{
+    return viridian_load_vcpu(r->v, in);
+}
+
 /* --- extended state: xcr0 and the XSAVE area, as long as the machine's ------------------------ */
 
 #define XSAVE_HEAD offsetof(struct hvm_hw_cpu_xsave, save_area)
@@ -242,6 +270,8 @@ const struct save_type save_types[HVM_SAVE_CODE_MAX + 1] = {
     [HVM_SAVE_CODE(MTRR)] = { ROW(mtrr, MTRR, 0), .per_vcpu = true },
     [CPU_XSAVE_CODE] = { .name = "CPU_XSAVE", .save = save_xsave, .load = load_xsave,
                          .min = XSAVE_MIN, .per_vcpu = true, .variable = true },
+    [HVM_SAVE_CODE(VIRIDIAN_DOMAIN)] = { ROW(viridian, VIRIDIAN_DOMAIN, 0) },
+    [HVM_SAVE_CODE(VIRIDIAN_VCPU)] = { ROW(viridian_vcpu, VIRIDIAN_VCPU, 0), .per_vcpu = true },
     [HVM_SAVE_CODE(VMCE_VCPU)] = { ROW(vmce, VMCE_VCPU, 0), .per_vcpu = true },
     [HVM_SAVE_CODE(TSC_ADJUST)] = { ROW(tsc_adjust, TSC_ADJUST, 0), .per_vcpu = true },
     [CPU_MSR_CODE] = { .name = "CPU_MSR", .save = save_msr, .check = check_msr, .load = load_msr,

@@ -295,3 +295,4 @@ void hvm_vcpu_start_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 
 uint64_t hvm_guest_tsc(const struct vcpu *v) { return rdtsc() + v->arch.hvm->cpu.tsc_offset; }
 uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return time_tsc_khz(); }
+bool hvm_tsc_is_native(const struct domain *d) { return time_tsc_is_stable(); }

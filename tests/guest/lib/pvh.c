@@ -4,11 +4,14 @@
 
 #include "../pvh/payload/mailbox.h"
 
+#include <xen/hvm/hvm_op.h>
+#include <xen/hvm/params.h>
 #include <xen/hvm/save.h>
 
 #define POOL_BYTES (1UL << 20)
 
 unsigned int pvh_vcpus = 2;
+uint64_t pvh_viridian;
 
 static char window[PAGE] __attribute__((aligned(PAGE)));
 
@@ -136,6 +139,12 @@ long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t r
     if (rc)
         return rc;
     rc = pvh_give_means(d, PVH_PAGES) ?: pvh_get_memory(d);
+    if (rc == 0 && pvh_viridian) {
+        struct xen_hvm_param p = { .domid = d->id, .index = HVM_PARAM_VIRIDIAN,
+                                   .value = pvh_viridian };
+
+        rc = hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, &p);
+    }
     if (rc)
         return rc;
     pvh_write_payload(d, image, size, run);

@@ -12,6 +12,7 @@
 #define PVH_FLAGS (XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap)
 
 extern unsigned int pvh_vcpus; /* of the domains that are made from now on: 2 */
+extern uint64_t pvh_viridian; /* ... their HVM_PARAM_VIRIDIAN: 0 */
 /* An empty domain: 0 or a negative errno. */
 long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation);
 long pvh_give_means(struct domu *d, unsigned int pages); /* vcpus, tables, the right to memory */

@@ -72,6 +72,24 @@ static void test_arguments(void)
     CHECK(make_domain(CDF, 0) < 0, "not without a local APIC");
 }
 
+/* --- Hyper-V's interface ---------------------------------------------------------------------- */
+
+#define VIRIDIAN_ALL 0x1ffdU /* all of 4.17's but no_freq */
+
+static void test_viridian(void)
+{
+    pvh_viridian = VIRIDIAN_ALL;
+    if (start(RUN_VIRIDIAN)) {
+        const int reason = domu_wait(&d, 20000);
+
+        pvh_report(&d);
+        if (reason < 0)
+            look();
+        finish(SHUTDOWN_crash, "a guest that says it has crashed has");
+    }
+    pvh_viridian = 0;
+}
+
 /* --- many processors -------------------------------------------------------------------------- */
 
 static void test_many(void)
@@ -179,6 +197,7 @@ void test_main(void)
         /* stock Xen crashes a guest for what it does with its LAPIC */
         finish(on_granta() ? SHUTDOWN_poweroff : reason, "... an orderly one");
     }
+    test_viridian();
     test_many();
     test_lives();
     if (start(RUN_TRIPLE_FAULT))

@@ -27,6 +27,7 @@ int hvm_devices_create(struct domain *d, uint32_t emulation_flags)
     d->arch.hvm->emulation = emulation_flags;
     d->arch.hvm->timer_mode = HVMPTM_no_delay_for_missed_ticks;
     hvm_irq_init(d);
+    viridian_domain_init(d);
     return 0;
 }
 
@@ -42,8 +43,10 @@ void hvm_devices_stop(struct domain *d)
     vhpet_exit(d);
     vpm_exit(d);
     for_each_vcpu (d, v)
-        if (v->arch.hvm)
+        if (v->arch.hvm) {
             vlapic_exit(v);
+            viridian_vcpu_exit(v);
+        }
 }
 
 void hvm_devices_destroy(struct domain *d)
@@ -74,6 +77,7 @@ int hvm_vcpu_devices_create(struct vcpu *v)
     if (!v->arch.hvm)
         return -ENOMEM;
     vlapic_init(v);
+    viridian_vcpu_init(v);
     if (v->id == 0)
         clocks_init(v);
     return 0;
@@ -86,6 +90,7 @@ void hvm_vcpu_devices_destroy(struct vcpu *v)
     if (v->id == 0)
         hvm_devices_stop(v->domain);
     vlapic_exit(v);
+    viridian_vcpu_exit(v);
     hv_free(v->arch.hvm);
     v->arch.hvm = NULL;
 }

@@ -81,6 +81,24 @@ bool vlapic_enabled(const struct vcpu *v)
     return vlapic_hw_enabled(v) && vlapic_sw_enabled(lapic_of(v));
 }
 
+/* The highest interrupt in service ends; one that is a level may come again. */
+static void end_in_service(struct vcpu *v)
+{
+    struct vlapic *l = lapic_of(v);
+    int vector;
+    bool level = false;
+
+    spin_lock(&l->lock);
+    vector = vector_highest(&l->reg[R_ISR]);
+    if (vector >= 0) {
+        vector_clear(&l->reg[R_ISR], (unsigned int)vector);
+        level = vector_test(&l->reg[R_TMR], (unsigned int)vector);
+    }
+    spin_unlock(&l->lock);
+    if (level)
+        vioapic_eoi(v->domain, (unsigned int)vector);
+}
+
 /* --- priorities ------------------------------------------------------------------------------- */
 
 /* SDM "Task and Processor Priorities": the class in service hides TPR's lower bits. */
@@ -111,16 +129,27 @@ static int deliverable(const struct vlapic *l)
     return irr >= 0 && ((uint32_t)irr & 0xf0) > (vlapic_ppr_of(l) & 0xf0) ? irr : -1;
 }
 
+/*
+ * Hyper-V's guests: messages may make interrupts, and an EOI may have been left out. One that is
+ * held back by what is in service has to be told of the end of that.
+ */
 int vcpu_apic_pending(struct vcpu *v)
 {
     struct vlapic *l = lapic_of(v);
     int vector = -1;
+    bool waits;
 
     if (!vlapic_hw_enabled(v))
         return -1;
+    viridian_poll(v);
+    if (viridian_assist_done(v))
+        end_in_service(v);
     spin_lock(&l->lock);
     vector = deliverable(l);
+    waits = vector < 0 && vector_highest(&l->reg[R_IRR]) >= 0;
     spin_unlock(&l->lock);
+    if (waits)
+        viridian_assist_clear(v);
     return vector;
 }
 
@@ -128,12 +157,34 @@ void vcpu_apic_ack(struct vcpu *v, unsigned int vector)
 {
     struct vlapic *l = lapic_of(v);
 
+    const bool auto_eoi = viridian_auto_eoi(v, vector);
+    bool alone;
+
     ASSERT(vector >= 16 && vector < 256);
     spin_lock(&l->lock);
+    alone = vector_highest(&l->reg[R_ISR]) < 0 && !vector_test(&l->reg[R_TMR], vector);
     vector_clear(&l->reg[R_IRR], vector);
-    vector_set(&l->reg[R_ISR], vector);
+    if (!auto_eoi)
+        vector_set(&l->reg[R_ISR], vector);
     spin_unlock(&l->lock);
+    if (alone && !auto_eoi) /* an edge, and nothing below it that waits for its own EOI */
+        viridian_assist_set(v);
     vtick_vector_taken(v, vector);
+}
+
+/* One that was left out belongs to a higher interrupt, and comes first. */
+static void missed_eoi(struct vcpu *v)
+{
+    if (viridian_assist_done(v))
+        end_in_service(v);
+    else
+        viridian_assist_clear(v);
+}
+
+void vlapic_eoi(struct vcpu *v)
+{
+    missed_eoi(v);
+    end_in_service(v);
 }
 
 unsigned int vlapic_get_cr8(struct vcpu *v)
@@ -262,17 +313,6 @@ uint32_t vlapic_reg_read(struct vlapic *l, unsigned int r)
     }
 }
 
-/* Which level interrupt ended, if one did. */
-static int end_of_interrupt(struct vlapic *l) REQUIRES(l->lock)
-{
-    const int vector = vector_highest(&l->reg[R_ISR]);
-
-    if (vector < 0)
-        return -1;
-    vector_clear(&l->reg[R_ISR], (unsigned int)vector);
-    return vector_test(&l->reg[R_TMR], (unsigned int)vector) ? vector : -1;
-}
-
 /* SDM "Local APIC State After It Has Been Software Disabled": all LVT entries are masked. */
 static void svr_written(struct vlapic *l) REQUIRES(l->lock)
 {
@@ -288,18 +328,15 @@ static void lvt_written(struct vlapic *l, unsigned int r, uint32_t old) REQUIRES
         vlapic_timer_mode(l, old);
 }
 
-enum lapic_after vlapic_reg_write(struct vlapic *l, unsigned int r, uint32_t val, unsigned int *arg)
+enum lapic_after vlapic_reg_write(struct vlapic *l, unsigned int r, uint32_t val)
 {
     const uint32_t bits = lapic_regs[r].bits, old = l->reg[r];
-    int vector;
 
     if (bits)
         write_once(l->reg[r], val & bits);
     switch (r) {
     case R_EOI:
-        vector = end_of_interrupt(l);
-        *arg = (unsigned int)vector;
-        return vector < 0 ? AFTER_NOTHING : AFTER_EOI;
+        return AFTER_EOI;
     case R_DFR:
         l->reg[r] |= 0x0fffffff;
         break;
@@ -326,12 +363,12 @@ enum lapic_after vlapic_reg_write(struct vlapic *l, unsigned int r, uint32_t val
     return AFTER_NOTHING;
 }
 
-void vlapic_after(struct vcpu *v, enum lapic_after what, unsigned int arg)
+void vlapic_after(struct vcpu *v, enum lapic_after what)
 {
     const struct vlapic *l = lapic_of(v);
 
     if (what == AFTER_EOI)
-        vioapic_eoi(v->domain, arg);
+        vlapic_eoi(v);
     if (what == AFTER_ICR)
         vlapic_send(v, (uint64_t)l->reg[R_ICR_HIGH] << 32 | l->reg[R_ICR], false);
 }
@@ -364,7 +401,6 @@ void vlapic_mmio_write(struct vcpu *v, unsigned int offset, unsigned int size, u
     struct vlapic *l = lapic_of(v);
     const unsigned int r = offset >> 4;
     enum lapic_after after = AFTER_NOTHING;
-    unsigned int arg = 0;
 
     if ((offset & 15) || size != 4)
         return; /* undefined by the SDM; dropped */
@@ -372,9 +408,9 @@ void vlapic_mmio_write(struct vcpu *v, unsigned int offset, unsigned int size, u
     if (r >= VLAPIC_REGS || !(lapic_regs[r].access & (REG_READ | REG_WRITE)))
         vlapic_error(l, ESR_REGISTER);
     else if (lapic_regs[r].access & REG_WRITE)
-        after = vlapic_reg_write(l, r, (uint32_t)val, &arg);
+        after = vlapic_reg_write(l, r, (uint32_t)val);
     spin_unlock(&l->lock);
-    vlapic_after(v, after, arg);
+    vlapic_after(v, after);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -59,8 +59,8 @@ static int x2_read(struct vlapic *l, uint32_t msr, uint64_t *val) REQUIRES(l->lo
 }
 
 /* What stands in the upper half is the caller's to send. */
-static int x2_write(struct vlapic *l, uint32_t msr, uint64_t val, enum lapic_after *after,
-                    unsigned int *arg) REQUIRES(l->lock)
+static int x2_write(struct vlapic *l, uint32_t msr, uint64_t val, enum lapic_after *after)
+    REQUIRES(l->lock)
 {
     const unsigned int r = msr - MSR_X2APIC_FIRST;
     const uint32_t upper = (uint32_t)(val >> 32);
@@ -77,7 +77,7 @@ static int x2_write(struct vlapic *l, uint32_t msr, uint64_t val, enum lapic_aft
     }
     if (r == R_ICR)
         l->reg[R_ICR_HIGH] = upper;
-    *after = vlapic_reg_write(l, r, (uint32_t)val, arg);
+    *after = vlapic_reg_write(l, r, (uint32_t)val);
     return 0;
 }
 
@@ -107,7 +107,6 @@ int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
 {
     struct vlapic *l = lapic_of(v);
     enum lapic_after after = AFTER_NOTHING;
-    unsigned int arg = 0;
     int rc = 0;
 
     spin_lock(&l->lock);
@@ -116,7 +115,7 @@ int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
     else if (msr == MSR_TSC_DEADLINE)
         vlapic_timer_deadline(l, val);
     else if (is_x2(msr))
-        rc = l->base_msr & BASE_X2APIC ? x2_write(l, msr, val, &after, &arg) : -EINVAL;
+        rc = l->base_msr & BASE_X2APIC ? x2_write(l, msr, val, &after) : -EINVAL;
     else
         rc = -ENOSYS;
     spin_unlock(&l->lock);
@@ -125,6 +124,6 @@ int vlapic_msr_write(struct vcpu *v, uint32_t msr, uint64_t val)
     if (after == AFTER_ICR)
         vlapic_send(v, val, true);
     else
-        vlapic_after(v, after, arg);
+        vlapic_after(v, after);
     return 0;
 }

@@ -73,9 +73,9 @@ void vlapic_regs_reset(struct vlapic *l) REQUIRES(l->lock);
 uint32_t vlapic_reg_read(struct vlapic *l, unsigned int r) REQUIRES(l->lock);
 /* Something that the caller must do once it has let go of the lock. */
 enum lapic_after { AFTER_NOTHING, AFTER_EOI, AFTER_ICR };
-enum lapic_after vlapic_reg_write(struct vlapic *l, unsigned int r, uint32_t val, unsigned int *arg)
+enum lapic_after vlapic_reg_write(struct vlapic *l, unsigned int r, uint32_t val)
     REQUIRES(l->lock);
-void vlapic_after(struct vcpu *v, enum lapic_after what, unsigned int arg);
+void vlapic_after(struct vcpu *v, enum lapic_after what);
 bool vlapic_sw_enabled(const struct vlapic *l);
 uint32_t vlapic_x2_ldr(uint32_t id);
 uint32_t vlapic_ppr_of(const struct vlapic *l);

@@ -10,6 +10,7 @@
 #include <arch/hvm_irq.h>
 #include <arch/p2m.h>
 #include <arch/vhpet.h>
+#include <arch/viridian.h>
 #include <arch/vlapic.h>
 #include <arch/vpit.h>
 #include <arch/vpm.h>
@@ -39,6 +40,7 @@ struct hvm_domain {
     struct vrtc rtc;
     struct vhpet hpet;
     struct vpm pm;
+    struct viridian_domain viridian;
 };
 
 struct hvm_vcpu {
@@ -61,6 +63,7 @@ struct hvm_vcpu {
     uint8_t upcall_vector;   /* HVMOP_set_evtchn_upcall_vector; 0 none */
     ns_t lag;                /* vtick_now() is behind by this; delay_for_missed_ticks only */
     ns_t left_at;            /* vtick_now() at its preemption */
+    struct viridian_vcpu viridian;
 };
 
 /* Before the first vcpu; -ENOMEM, -EINVAL for flags that nothing implements. */
@@ -91,6 +94,8 @@ void hvm_domain_destroy(struct domain *d);
 int hvm_domain_relinquish(struct domain *d) must_check;
 int hvm_vcpu_create(struct vcpu *v) must_check;
 void hvm_vcpu_destroy(struct vcpu *v);
+/* Nothing that these vcpus' TLBs hold may be used any more; a bit each, HVM_VCPUS of them. */
+void hvm_flush_vcpus(struct domain *d, const uint64_t *vcpus);
 void hvm_vcpu_forget(struct vcpu *v);
 int hvm_vcpu_initialise(struct vcpu *v, uint64_t arg) must_check;
 /* dom0's first vcpu: at its kernel's PVH entry. */

@@ -58,6 +58,8 @@ bool vlapic_enabled(const struct vcpu *v); /* in hardware and in software */
 /* Highest vector that v can take now (PPR allows it), or -1; moves it to in-service. */
 int vcpu_apic_pending(struct vcpu *v);
 void vcpu_apic_ack(struct vcpu *v, unsigned int vector);
+/* An EOI of v's, which is current. No lock held. */
+void vlapic_eoi(struct vcpu *v);
 
 /* TPR bits 7-4 as CR8. */
 unsigned int vlapic_get_cr8(struct vcpu *v);
@@ -102,5 +104,7 @@ void hvm_vcpu_sipi(struct vcpu *v, uint8_t vector);
 /* What v's RDTSC says now; called with the LAPIC's lock held, takes none. */
 uint64_t hvm_guest_tsc(const struct vcpu *v);
 uint32_t hvm_guest_tsc_khz(const struct vcpu *v);
+/* Do all vcpus see one TSC of one rate, without our help? */
+bool hvm_tsc_is_native(const struct domain *d);
 
 #endif

@@ -15,7 +15,7 @@
 #define PVH_VCPUS 256U
 
 enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE,
-       RUN_PAGES, RUN_LEAVE };
+       RUN_PAGES, RUN_LEAVE, RUN_VIRIDIAN };
 
 struct pvh_note {
     int64_t got, want;

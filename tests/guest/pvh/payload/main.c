@@ -78,8 +78,17 @@ volatile uint64_t skip_to;
 
 bool x2apic;
 
+volatile uint32_t *eoi_assist;
+volatile uint32_t eois_left_out;
+volatile unsigned int no_eoi_vector;
+
 static void eoi(void)
 {
+    if (eoi_assist && (*eoi_assist & 1)) {
+        *eoi_assist &= ~1U;
+        eois_left_out++;
+        return;
+    }
     if (x2apic)
         wrmsr(0x80b, 0);
     else
@@ -104,7 +113,8 @@ void trap(struct frame *f)
     if (f->vector == VECTOR_SLOW)
         slow();
     if (f->vector >= 32) {
-        if (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000)
+        if (f->vector != no_eoi_vector &&
+            (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000))
             eoi();
         return;
     }
@@ -166,6 +176,17 @@ static void start_traps(void)
                 v_ = i_;                                                                          \
         v_;                                                                                       \
     })
+
+static volatile uint32_t wrmsr_args[3] __attribute__((used));
+
+int vector_of_wrmsr(uint32_t msr, uint64_t val)
+{
+    wrmsr_args[0] = msr;
+    wrmsr_args[1] = (uint32_t)val;
+    wrmsr_args[2] = (uint32_t)(val >> 32);
+    return VECTOR_OF("mov wrmsr_args(%%rip), %%ecx; mov wrmsr_args+4(%%rip), %%eax; "
+                     "mov wrmsr_args+8(%%rip), %%edx; wrmsr");
+}
 
 /* --- the processor ---------------------------------------------------------------------------- */
 
@@ -296,6 +317,9 @@ static bool wait_for(volatile uint32_t *what, uint32_t n)
         __asm__ volatile("sti; nop; nop; cli"); /* QEMU keeps STI's shadow over PAUSE */
     return *what >= n;
 }
+
+uint32_t taken(unsigned int vector) { return count[vector]; }
+bool wait_taken(unsigned int vector, uint32_t n) { return wait_for(&count[vector], n); }
 
 static void test_lapic(void)
 {
@@ -537,6 +561,9 @@ void main64(void)
         break;
     case RUN_MANY:
         many();
+        break;
+    case RUN_VIRIDIAN:
+        viridian();
         break;
     case RUN_PAGES:
         pages();

@@ -38,6 +38,13 @@ void many(void);
 void vectors(void);
 void bench(void);
 void pages(void) __attribute__((noreturn));
+void viridian(void);
+uint32_t taken(unsigned int vector); /* interrupts */
+bool wait_taken(unsigned int vector, uint32_t n);
+int vector_of_wrmsr(uint32_t msr, uint64_t val); /* the exception that it raises, -1: none */
+extern volatile uint32_t *eoi_assist; /* Hyper-V's page: an EOI may be left out */
+extern volatile uint32_t eois_left_out;
+extern volatile unsigned int no_eoi_vector; /* one that wants none */
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);
 
