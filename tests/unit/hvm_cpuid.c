@@ -212,8 +212,41 @@ static void test_rest(void)
     }
 }
 
+static void test_moved(void)
+{
+    TEST("with Hyper-V's leaves, Xen's are at 0x40000100, and have a limit of their own")
+    {
+        cw_start("Auth", 3);
+        CHECK(is_empty(ask(0x40000100, 0)));
+        cw.viridian = 1;
+        CHECK_EQ(ask(0x40000003, 0).b, 0x40000003); /* what the pretended interface says */
+        CHECK_EQ(ask(0x400000ff, 0).a, 0x400000ff);
+        CHECK_EQ(ask(0x40000100, 0).a, 0x40000105);
+        CHECK_EQ(ask(0x40000100, 0).b, 0x566e6558);
+        CHECK_EQ(ask(0x40000102, 0).b, 0x40000200);
+        CHECK_EQ(ask(0x40000104, 0).b, 3);
+        CHECK(is_empty(ask(0x40000106, 0)) && is_empty(ask(0x40000200, 0)));
+        cw.policy.hv_limit = 4;
+        CHECK_EQ(ask(0x40000100, 0).a, 0x40000105);
+        cw.policy.hv2_limit = 2;
+        CHECK_EQ(ask(0x40000100, 0).a, 0x40000102);
+        CHECK(is_empty(ask(0x40000104, 0)));
+    }
+    TEST("57 bits of linear addresses with five levels of page tables, which a guest has to ask for")
+    {
+        cw_start("Auth", 0);
+        CHECK_EQ(ask(0x80000008, 0).a >> 8 & 0xff, 48);
+        CHECK(!cpu_policy_has(&cw.table[POLICY_HVM_DEFAULT], FEATURE_LA57));
+        CHECK(cpu_policy_has(&cw.table[POLICY_HVM_MAX], FEATURE_LA57));
+        CHECK(!cpu_policy_has(&cw.table[POLICY_PV_MAX], FEATURE_LA57));
+        policy_set_feature(&cw.policy, FEATURE_LA57, true);
+        CHECK_EQ(ask(0x80000008, 0).a >> 8 & 0xff, 57);
+    }
+}
+
 int main(void)
 {
+    test_moved();
     test_state();
     test_topology();
     test_hypervisor();

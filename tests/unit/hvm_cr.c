@@ -15,7 +15,7 @@ unsigned int p2m_gpa_bits(void) { return 40; }
 uint32_t cpu_policy_word(const struct cpu_policy *p, unsigned int word) { return word_mask; }
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
-    if (!(xcr0 & XCR0_X87))
+    if (!(xcr0 & XCR0_X87) || (xcr0 & ~(uint64_t)v->domain->arch.policy->xstate[0].a))
         return -1;
     v->arch.xcr0 = xcr0;
     return 0;
@@ -91,6 +91,9 @@ int main(void)
         word_mask = 0;
         CHECK_EQ(hvm_cr4_valid(&hw.v), X86_CR4_PCE);
         CHECK_EQ(cr4(X86_CR4_PAE), -1);
+        CHECK_EQ(cr4(X86_CR4_LA57), -1);
+        CHECK_EQ(cr4(X86_CR4_PKE), -1);
+        CHECK_EQ(cr4(X86_CR4_UMIP), -1);
         word_mask = ~0U;
         CHECK_EQ(cr4(1ULL << 31), -1);
         CHECK_EQ(cr4(1ULL << 13), -1); /* VMXE */
@@ -98,6 +101,12 @@ int main(void)
         CHECK_EQ(cr4(0), -1);
         CHECK_EQ(cr4(X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP), 0);
         CHECK_EQ(c()->cr4, X86_CR4_PAE | X86_CR4_SMEP | X86_CR4_SMAP);
+        CHECK_EQ(cr4(X86_CR4_PAE | X86_CR4_LA57), -1); /* not while paging */
+        hw.v.arch.xcr0_accum = 0;
+        CHECK_EQ(cr4(X86_CR4_PAE | X86_CR4_PKE | X86_CR4_UMIP), 0);
+        CHECK_EQ(hw.v.arch.xcr0_accum, XCR0_PKRU);
+        hw_start();
+        CHECK_EQ(cr4(X86_CR4_PAE | X86_CR4_LA57), 0);
     }
     TEST("CR4.PCIDE: only in long mode, and with no PCID in CR3") {
         hw_start();

@@ -386,9 +386,40 @@ static void test_records(void)
     }
 }
 
+static void test_moved(void)
+{
+    TEST("Hyper-V's MSRs are in the place of Xen's, which moves")
+    {
+        uint64_t val = 1;
+
+        cw_start("Auth", 0);
+        CHECK_EQ(rd(0x40000200, &val), -1);
+        CHECK_EQ(wr(0x40000200, 0x1000), -1);
+        cw.viridian = 1;
+        CHECK_EQ(get(0x40000000), 0x40000000); /* what the pretended interface says */
+        CHECK_EQ(get(0x400001ff), 0x400001ff);
+        CHECK_EQ(wr(0x40000000, 0x1000), 0);
+        CHECK_EQ(cw.hypercall_page, 0);
+        CHECK_EQ(get(0x40000200), 0);
+        CHECK_EQ(wr(0x40000200, 0x2000), 0);
+        CHECK_EQ(cw.hypercall_page, 0x2000);
+        CHECK(gp(0x40000200, 0x2001));
+    }
+    TEST("addresses of 57 bits in MSRs: with five levels of page tables")
+    {
+        cw_start("Genu", 0);
+        CHECK(gp(0xc0000102, 0x0001000000000000));
+        policy_set_feature(&cw.policy, FEATURE_LA57, true);
+        CHECK_EQ(wr(0xc0000102, 0x0001000000000000), 0);
+        CHECK_EQ(wr(0x175, 0xff00000000000000), 0);
+        CHECK(gp(0xc0000082, 0x0100000000000000));
+    }
+}
+
 int main(void)
 {
     test_rights();
+    test_moved();
     test_time();
     test_memory_types();
     test_rest();

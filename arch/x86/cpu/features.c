@@ -67,12 +67,14 @@ static void find_basic(struct cpu_features *f, uint32_t max)
         f->smep = l7.b & BIT(7);
         f->smap = l7.b & BIT(20);
         f->umip = l7.c & BIT(2);
+        f->pku = l7.c & BIT(3);
         f->la57 = l7.c & BIT(16);
     }
     if (f->xsave && max >= 0xd) {
         const struct cpuid_regs d0 = cpuid(0xd, 0);
 
-        f->xcr0 = d0.a & (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512);
+        f->xcr0 = d0.a & (XCR0_X87 | XCR0_SSE | XCR0_YMM | XCR0_AVX512 |
+                          (f->pku ? XCR0_PKRU : 0)); /* for HVM guests; our CR4.PKE stays off */
         f->xsaveopt = cpuid(0xd, 1).a & BIT(0);
     } else {
         f->xsave = false;

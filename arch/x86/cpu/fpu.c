@@ -16,6 +16,7 @@
 #include <arch/fpu.h>
 #include <arch/fpu_vector.h>
 #include <arch/percpu.h>
+#include <arch/policy.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -25,6 +26,7 @@
 #include <lib/string.h>
 
 #define MXCSR_DEFAULT 0x1f80
+#define PKRU_COMPONENT 9
 #define MXCSR_OFFSET 24
 #define MXCSR_MASK_OFFSET 28
 
@@ -145,6 +147,32 @@ static uint16_t place_of(unsigned int component)
     return cpu_features.xcr0 >> component & 1 ? (uint16_t)cpuid(0xd, component).b : 0;
 }
 
+/* RDPKRU asks for CR4.PKE, which does nothing to us: keys are about user pages. */
+static uint32_t read_pkru(void)
+{
+    const uint64_t cr4 = read_cr4();
+    uint32_t pkru;
+
+    write_cr4(cr4 | X86_CR4_PKE);
+    __asm__ volatile("rdpkru" : "=a"(pkru) : "c"(0) : "rdx");
+    write_cr4(cr4);
+    return pkru;
+}
+
+uint32_t fpu_pkru(const struct vcpu *v)
+{
+    static uint16_t at;
+    const uint8_t *p = v->arch.xsave;
+
+    if (!(cpu_features.xcr0 & XCR0_PKRU))
+        return 0;
+    if (v->arch.fpu_loaded)
+        return read_pkru();
+    if (!at)
+        at = place_of(PKRU_COMPONENT);
+    return get_le64(p + XSAVE_HEADER) & XCR0_PKRU ? get_le32(p + at) : 0;
+}
+
 void fpu_edit_begin(struct vcpu *v, struct fpu_area *area)
 {
     static uint16_t ymm_at, zmm_at;
@@ -174,7 +202,10 @@ bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
-    if (!cpu_features.xsave || !xcr0_valid(xcr0, cpu_features.xcr0))
+    const struct leaf *allowed = &v->domain->arch.policy->xstate[0];
+
+    if (!cpu_features.xsave || !xcr0_valid(xcr0, cpu_features.xcr0) ||
+        (xcr0 & ~((uint64_t)allowed->d << 32 | allowed->a)))
         return -1;
     v->arch.xcr0 = xcr0;
     v->arch.xcr0_accum |= xcr0;

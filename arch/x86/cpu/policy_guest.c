@@ -48,6 +48,12 @@ static const uint16_t for_hvm[] = {
     F(SMAP), F(UMIP), F(PKU), F(NO_LMSL), F(IBPB), F(IBPB_RET),
 };
 
+/*
+ * For HVM guests that ask: stock toolstacks know nothing of it, so that a guest which has it cannot
+ * be kept off a machine that has it not.
+ */
+static const uint16_t for_hvm_opt_in[] = { FEATURE_LA57 };
+
 /* HVM guests get these from us, whatever the machine has. */
 static const uint16_t hvm_provided[] = {
     F(APIC), F(X2APIC), F(TSC_DEADLINE), F(TSC_ADJUST), F(MTRR),
@@ -73,6 +79,7 @@ static const struct {
 } chains[] = {
     { F(LM), F(PAE) },      { F(LAHF_LM), F(LM) },      { F(PAGE1GB), F(LM) },
     { F(PCID), F(LM) },     { F(FSGSBASE), F(LM) },     { F(IBPB_RET), F(IBPB) },
+    { FEATURE_LA57, F(LM) },
     { F(X2APIC), F(APIC) }, { F(TSC_DEADLINE), F(APIC) }, { F(TSC_DEADLINE), F(TSC) },
     { F(ITSC), F(TSC) },    { F(TSC_ADJUST), F(TSC) },  { F(MMX), F(FPU) },
     { F(MMXEXT), F(MMX) },  { F(3DNOW), F(MMX) },       { F(3DNOWEXT), F(3DNOW) },
@@ -241,6 +248,8 @@ static void derive(struct cpu_policy *p, const struct cpu_policy *host, bool hvm
         add(&m, for_all_opt_in, ARRAY_SIZE(for_all_opt_in));
     if (hvm)
         add(&m, for_hvm, ARRAY_SIZE(for_hvm));
+    if (hvm && max)
+        add(&m, for_hvm_opt_in, ARRAY_SIZE(for_hvm_opt_in));
     m.w[F(APIC) / 32] |= 1U << (F(APIC) % 32);
     apply_mask(p, &m);
     for (unsigned int i = 0; hvm && i < ARRAY_SIZE(hvm_provided); i++)

@@ -14,7 +14,6 @@
 #include "cpu_priv.h"
 
 #define F(name) XEN_X86_FEATURE_##name
-#define CR4_PKE (1UL << 22)
 #define MIN_PHYS_BITS 36U /* of PAE */
 
 unsigned int hvm_phys_bits(const struct vcpu *v)
@@ -80,7 +79,7 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
         leaf_1(v, c, &l);
         break;
     case 7:
-        if (subleaf == 0 && (c->cr4 & CR4_PKE) && hvm_has(v, F(PKU)))
+        if (subleaf == 0 && (c->cr4 & X86_CR4_PKE) && hvm_has(v, F(PKU)))
             l.c |= CPUID_BIT(OSPKE);
         break;
     case 0xb:
@@ -92,6 +91,8 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
     case 0x80000008:
         if (l.a)
             l.a = (l.a & ~0xffU) | hvm_phys_bits(v);
+        if (l.a && hvm_has(v, FEATURE_LA57))
+            l.a = (l.a & ~0xff00U) | 57 << 8;
         break;
     default:
         break;

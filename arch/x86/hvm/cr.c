@@ -46,6 +46,8 @@ static int set_control(struct vcpu *v, uint64_t cr0, uint64_t cr4, uint64_t efer
     c->cr0 = cr0;
     c->cr4 = cr4;
     c->efer = efer;
+    if (cr4 & X86_CR4_PKE) /* PKRU is in use, whatever XCR0 says */
+        v->arch.xcr0_accum |= XCR0_PKRU;
     changed(v);
     return 0;
 }
@@ -94,6 +96,7 @@ uint64_t hvm_cr4_valid(const struct vcpu *v)
         { F(FXSR), X86_CR4_OSFXSR },
         { F(SSE), X86_CR4_OSXMMEXCPT },
         { F(UMIP), X86_CR4_UMIP },
+        { FEATURE_LA57, X86_CR4_LA57 },
         { F(FSGSBASE), X86_CR4_FSGSBASE },
         { F(PCID), X86_CR4_PCIDE },
         { F(XSAVE), X86_CR4_OSXSAVE },
@@ -147,10 +150,5 @@ int hvm_set_efer(struct vcpu *v, uint64_t val)
 
 int hvm_xsetbv(struct vcpu *v, uint32_t reg, uint64_t val)
 {
-    const struct leaf *leaf = &v->domain->arch.policy->xstate[0];
-    const uint64_t allowed = (uint64_t)leaf->d << 32 | leaf->a;
-
-    if (reg != 0 || (val & ~allowed) || fpu_set_xcr0(v, val))
-        return -1;
-    return 0;
+    return reg != 0 || fpu_set_xcr0(v, val) ? -1 : 0;
 }

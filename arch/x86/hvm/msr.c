@@ -9,7 +9,6 @@
  */
 #include <abi.h>
 #include <arch/msr.h>
-#include <arch/pt.h>
 #include <xen/arch-x86/cpufeatureset.h>
 
 #include "../cpu/msr_row.h"
@@ -148,9 +147,13 @@ static int write_block(struct vcpu *v, uint32_t msr, uint64_t val)
     return entry_msr_exists(v, msr) && hvm_ops->set_msr(v, msr, val) ? 0 : -1;
 }
 
+/* As wide as the processor can have addresses, whatever CR4 says now. */
 static int write_address(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-    return is_canonical(val) ? write_block(v, msr, val) : -1;
+    const unsigned int unused = hvm_has(v, FEATURE_LA57) ? 64 - 57 : 64 - 48;
+    const bool canonical = (uint64_t)((int64_t)(val << unused) >> unused) == val;
+
+    return canonical ? write_block(v, msr, val) : -1;
 }
 
 static int write_32bit(struct vcpu *v, uint32_t msr, uint64_t val)

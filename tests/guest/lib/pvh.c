@@ -12,6 +12,7 @@
 
 unsigned int pvh_vcpus = 2;
 uint64_t pvh_viridian;
+bool pvh_five_levels;
 
 static char window[PAGE] __attribute__((aligned(PAGE)));
 
@@ -129,7 +130,47 @@ void pvh_write_payload(const struct domu *d, const char *image, unsigned long si
     box->run = run;
     box->stock = !on_granta();
     box->vcpus = pvh_vcpus;
+    box->five_levels = pvh_five_levels;
     pvh_close_page();
+}
+
+#define LEAVES 256
+#define MSRS 16
+#define LA57 (1U << 16)
+
+/* Leaf 7 of its policy; NULL: it has none. */
+static xen_cpuid_leaf_t *leaf_7(const struct domu *d)
+{
+    static xen_cpuid_leaf_t leaf[LEAVES];
+    static xen_msr_entry_t msr[MSRS];
+    struct xen_domctl op = { 0 };
+
+    op.u.cpu_policy.nr_leaves = LEAVES;
+    op.u.cpu_policy.nr_msrs = MSRS;
+    set_xen_guest_handle(op.u.cpu_policy.leaves, leaf);
+    set_xen_guest_handle(op.u.cpu_policy.msrs, msr);
+    if (domctl(XEN_DOMCTL_get_cpu_policy, d->id, &op))
+        return NULL;
+    for (unsigned int i = 0; i < op.u.cpu_policy.nr_leaves; i++)
+        if (leaf[i].leaf == 7 && leaf[i].subleaf == 0)
+            return &leaf[i];
+    return NULL;
+}
+
+static long give_la57(const struct domu *d)
+{
+    xen_cpuid_leaf_t *leaf = leaf_7(d);
+    struct xen_domctl op = { 0 };
+    long rc;
+
+    if (!leaf)
+        return -XENODEV;
+    leaf->c |= LA57;
+    op.u.cpu_policy.nr_leaves = 1;
+    set_xen_guest_handle(op.u.cpu_policy.leaves, leaf);
+    rc = domctl(XEN_DOMCTL_set_cpu_policy, d->id, &op);
+    leaf = leaf_7(d);
+    return rc ?: leaf && (leaf->c & LA57) ? 0 : -XENODEV;
 }
 
 long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t run)
@@ -139,6 +180,8 @@ long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t r
     if (rc)
         return rc;
     rc = pvh_give_means(d, PVH_PAGES) ?: pvh_get_memory(d);
+    if (rc == 0 && pvh_five_levels)
+        rc = give_la57(d);
     if (rc == 0 && pvh_viridian) {
         struct xen_hvm_param p = { .domid = d->id, .index = HVM_PARAM_VIRIDIAN,
                                    .value = pvh_viridian };

@@ -13,6 +13,7 @@
 
 extern unsigned int pvh_vcpus; /* of the domains that are made from now on: 2 */
 extern uint64_t pvh_viridian; /* ... their HVM_PARAM_VIRIDIAN: 0 */
+extern bool pvh_five_levels;  /* ... their page tables have them: no. -XENODEV: not on this machine */
 /* An empty domain: 0 or a negative errno. */
 long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation);
 long pvh_give_means(struct domu *d, unsigned int pages); /* vcpus, tables, the right to memory */

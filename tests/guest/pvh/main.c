@@ -90,6 +90,31 @@ static void test_viridian(void)
     pvh_viridian = 0;
 }
 
+/* --- five levels of page tables --------------------------------------------------------------- */
+
+static void test_five_levels(void)
+{
+    const unsigned long size = (unsigned long)(payload_end - payload);
+    long rc;
+
+    pvh_five_levels = true;
+    rc = pvh_start(&d, payload, size, RUN_FIVE_LEVELS);
+    pvh_five_levels = false;
+    if (rc == -XENODEV) {
+        skip("five levels of page tables: this machine has them not, or gives them to no guest");
+        CHECK_EQ(domu_destroy(&d), 0, "destroy it");
+        return;
+    }
+    CHECK_EQ(rc, 0, "start one with five levels of page tables");
+    if (rc)
+        return;
+    rc = domu_wait(&d, 20000);
+    pvh_report(&d);
+    if (rc < 0)
+        look();
+    finish(SHUTDOWN_poweroff, "... which comes to its end");
+}
+
 /* --- many processors -------------------------------------------------------------------------- */
 
 static void test_many(void)
@@ -198,6 +223,7 @@ void test_main(void)
         finish(on_granta() ? SHUTDOWN_poweroff : reason, "... an orderly one");
     }
     test_viridian();
+    test_five_levels();
     test_many();
     test_lives();
     if (start(RUN_TRIPLE_FAULT))

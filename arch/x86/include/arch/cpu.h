@@ -57,7 +57,7 @@ _Static_assert((sizeof(struct cpu_info) - offsetof(struct cpu_info, regs.es)) % 
 /* CPU features of this machine that we use; set once at boot. */
 struct cpu_features {
     bool nx, smep, smap, fsgsbase, pge, page1gb, xsave, xsaveopt, rdtscp, tsc_invariant,
-        tsc_deadline, x2apic, svm, vmx, pcid, umip, la57, hypervisor_tcg;
+        tsc_deadline, x2apic, svm, vmx, pcid, umip, la57, pku, hypervisor_tcg;
     uint8_t vendor; /* 0 unknown, 1 Intel, 2 AMD, 3 Hygon */
     uint8_t phys_bits;
     uint32_t family, model, stepping;

@@ -32,8 +32,10 @@ void fpu_edit_end(struct vcpu *v);
  * XSETBV; QEMU 7.2's does not.
  */
 void fpu_note_xcr0(struct vcpu *v);
-/* While v is on this cpu; 0 or -1 for #GP. */
+/* While v is on this cpu; 0 or -1 for #GP: its policy, or the machine, has it not. */
 int fpu_set_xcr0(struct vcpu *v, uint64_t xcr0);
+/* The rights by protection key of v, current or at rest; 0 where there are none. */
+uint32_t fpu_pkru(const struct vcpu *v);
 bool xcr0_valid(uint64_t xcr0, uint64_t allowed); /* pure: architectural dependencies */
 /* The 512 legacy bytes, for vcpu_guest_context; v is not running. */
 void fpu_get_legacy(const struct vcpu *v, void *fx);

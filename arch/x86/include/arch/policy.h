@@ -31,6 +31,8 @@ struct leaf {
 #define POLICY_MAX_MSRS 2
 #define POLICY_NR_WORDS 19
 
+#define FEATURE_LA57 (6U * 32 + 16) /* 7:ecx: five levels of page tables; not in the ABI's list */
+
 struct cpu_policy {
     struct leaf basic[POLICY_BASIC]; /* 4, 7, 0xb and 0xd are unused */
     struct leaf cache[POLICY_CACHE], feat[POLICY_FEAT], topo[POLICY_TOPO], xstate[POLICY_XSTATE];

@@ -84,5 +84,6 @@
 #define XCR0_SSE (1ULL << 1)
 #define XCR0_YMM (1ULL << 2)
 #define XCR0_AVX512 (7ULL << 5)
+#define XCR0_PKRU (1ULL << 9)
 
 #endif

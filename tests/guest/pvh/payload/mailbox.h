@@ -15,7 +15,7 @@
 #define PVH_VCPUS 256U
 
 enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE,
-       RUN_PAGES, RUN_LEAVE, RUN_VIRIDIAN };
+       RUN_PAGES, RUN_LEAVE, RUN_VIRIDIAN, RUN_FIVE_LEVELS };
 
 struct pvh_note {
     int64_t got, want;
@@ -38,6 +38,7 @@ struct mailbox {
     uint32_t stock;
     uint32_t alive;        /* RUN_SPIN, RUN_LEAVE: counts */
     uint32_t vcpus;        /* RUN_MANY */
+    uint32_t five_levels;  /* of page tables, not four */
     /* RUN_PAGES: `add` to a word of each page from first on, all of them to sum; order counts up */
     uint32_t order, done, first, nr;
     uint64_t add, sum;

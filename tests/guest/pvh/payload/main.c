@@ -18,6 +18,8 @@ struct mailbox mailbox __attribute__((section(".mailbox"))) = {
 #define VECTOR_SLOW 0x51
 #define SLOW 1000 /* interrupts */
 
+_Static_assert(offsetof(struct mailbox, five_levels) == 24, "start.S reads it");
+
 /* --- notes ------------------------------------------------------------------------------------ */
 
 void note(const char *what, int64_t got, int64_t want)
@@ -177,16 +179,36 @@ static void start_traps(void)
         v_;                                                                                       \
     })
 
-static volatile uint32_t wrmsr_args[3] __attribute__((used));
+/* What an instruction works on: first and second. */
+static volatile uint64_t operand[2] __attribute__((used));
 
 int vector_of_wrmsr(uint32_t msr, uint64_t val)
 {
-    wrmsr_args[0] = msr;
-    wrmsr_args[1] = (uint32_t)val;
-    wrmsr_args[2] = (uint32_t)(val >> 32);
-    return VECTOR_OF("mov wrmsr_args(%%rip), %%ecx; mov wrmsr_args+4(%%rip), %%eax; "
-                     "mov wrmsr_args+8(%%rip), %%edx; wrmsr");
+    operand[0] = msr;
+    operand[1] = val;
+    return VECTOR_OF("mov operand(%%rip), %%ecx; mov operand+8(%%rip), %%eax; "
+                     "mov operand+12(%%rip), %%edx; wrmsr");
 }
+
+int vector_of_read(uint64_t address)
+{
+    operand[0] = address;
+    return VECTOR_OF("mov operand(%%rip), %%rax; mov (%%rax), %%rax");
+}
+
+int vector_of_write(uint64_t address)
+{
+    operand[0] = address;
+    return VECTOR_OF("mov operand(%%rip), %%rax; mov %%rax, (%%rax)");
+}
+
+int vector_of_cr4(uint64_t val)
+{
+    operand[0] = val;
+    return VECTOR_OF("mov operand(%%rip), %%rax; mov %%rax, %%cr4");
+}
+
+uint64_t fault_error(void) { return last_error; }
 
 /* --- the processor ---------------------------------------------------------------------------- */
 
@@ -528,6 +550,7 @@ static void run_all(void)
     test_cpuid();
     test_registers();
     test_debug();
+    paging();
     test_devices();
     vectors();
     test_calls();
@@ -561,6 +584,9 @@ void main64(void)
         break;
     case RUN_MANY:
         many();
+        break;
+    case RUN_FIVE_LEVELS:
+        five_levels();
         break;
     case RUN_VIRIDIAN:
         viridian();

@@ -41,7 +41,14 @@ void pages(void) __attribute__((noreturn));
 void viridian(void);
 uint32_t taken(unsigned int vector); /* interrupts */
 bool wait_taken(unsigned int vector, uint32_t n);
-int vector_of_wrmsr(uint32_t msr, uint64_t val); /* the exception that it raises, -1: none */
+void paging(void);
+void five_levels(void);
+/* The exception that each raises, -1: none; and its error code. */
+int vector_of_wrmsr(uint32_t msr, uint64_t val);
+int vector_of_read(uint64_t address);
+int vector_of_write(uint64_t address);
+int vector_of_cr4(uint64_t val);
+uint64_t fault_error(void);
 extern volatile uint32_t *eoi_assist; /* Hyper-V's page: an EOI may be left out */
 extern volatile uint32_t eois_left_out;
 extern volatile unsigned int no_eoi_vector; /* one that wants none */

@@ -18,9 +18,13 @@ start_pvh:
 to_long_mode:                           /* edi: where to; esp */
         mov     %cr4, %eax
         or      $0x20, %eax             /* PAE */
-        mov     %eax, %cr4
-        mov     $l4, %eax
-        mov     %eax, %cr3
+        mov     $l4, %ecx
+        testl   $1, mailbox + 24        /* five_levels */
+        jz      1f
+        or      $0x1000, %eax           /* LA57 */
+        mov     $l5, %ecx
+1:      mov     %eax, %cr4
+        mov     %ecx, %cr3
         mov     $0xc0000080, %ecx
         rdmsr
         or      $0x900, %eax            /* LME, NXE */
@@ -162,6 +166,9 @@ gdtr:   .word   gdt_end - gdt - 1
         .balign 4096
         .globl  l4
 l4:     .quad   l3 + 3
+        .fill   511, 8, 0
+        .globl  l5
+l5:     .quad   l4 + 7
         .fill   511, 8, 0
 l3:     .quad   l2 + 0x0003
         .quad   l2 + 0x1003
