@@ -146,7 +146,9 @@ static void test_wires(void)
         CHECK_EQ(OP(inject_msi, inject_msi, .addr = 0xfee01000, .data = 0x41), 0);
         CHECK(dw.msi_addr == 0xfee01000 && dw.msi_data == 0x41);
         CHECK_EQ(OP(inject_msi, inject_msi, .addr = 0xfee01000, .pad = 1), -EINVAL);
-        CHECK_EQ(OP(inject_msi, inject_msi, .addr = 0x1000), -EINVAL);
+        /* The offset is enough. */
+        CHECK_EQ(OP(inject_msi, inject_msi, .addr = 0x2000, .data = 0x42), 0);
+        CHECK(dw.msi_addr == 0xfee02000 && dw.msi_data == 0x42);
         end();
     }
     TEST("shutdown")

@@ -11,6 +11,7 @@
 #include "ioreq_priv.h"
 
 #include <arch/hvm.h>
+#include <arch/vlapic.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/guest.h>
@@ -101,11 +102,15 @@ static int set_pci_link_route(struct dm_call *c)
     return hvm_pci_link_route(c->d, o->link, o->isa_irq);
 }
 
+/*
+ * QEMU has two ways to send a message: one knows the address; the other, a device's write to the
+ * local APICs' MiB, only the offset there. So the base is not looked at.
+ */
 static int inject_msi(struct dm_call *c)
 {
     const struct xen_dm_op_inject_msi *o = &c->op.u.inject_msi;
 
-    return o->pad ? -EINVAL : hvm_msi(c->d, o->addr, o->data);
+    return o->pad ? -EINVAL : hvm_msi(c->d, VLAPIC_BASE | (o->addr & 0xfffff), o->data);
 }
 
 static bool event_is_known(const struct xen_dm_op_inject_event *e)
