@@ -163,6 +163,8 @@ static int set(struct domain *d, gfn_t gfn, unsigned int order, mfn_t mfn, enum 
         page_note_foreign(mfn_to_page_known(mfn));
     spin_lock(&d->arch.hvm->p2m.lock);
     rc = look(&c, from, old);
+    if (!rc && type == P2M_POD && c.p->follow)
+        rc = -ENOTEMPTY; /* a device's access cannot wait for a frame */
     if (!rc)
         rc = p2m_change(d, &c);
     spin_unlock(&d->arch.hvm->p2m.lock);

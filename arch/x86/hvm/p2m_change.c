@@ -156,11 +156,13 @@ static int reserve(struct p2m_change *c)
 
 /*
  * What a device may do at the gfns. Pages of ours that the guest shares are for its vcpus only, and
- * what is sent to a device model when written may not be written at all.
+ * what is sent to a device model when written may not be written at all. Memory that is watched is
+ * memory: a device cannot take a fault, so its writes are not seen, and p2m_visit(), which only
+ * watches and forgets, has nothing to tell it.
  */
 static unsigned int dma_flags(const struct p2m_change *c)
 {
-    const uint64_t flags = p2m_type_flags(c->type);
+    const uint64_t flags = p2m_type_flags(c->type == P2M_LOGDIRTY ? P2M_RAM : c->type);
 
     if (p2m_is_ram(c->type) && c->holds)
         return 0;
@@ -247,6 +249,12 @@ static void set_range(struct p2m_change *c, pte_t *table, unsigned int level, ui
     }
 }
 
+/* RAM that is watched from now on, or no longer: devices may do the same as before. */
+static bool is_watching(enum p2m_type a, enum p2m_type b)
+{
+    return (a == P2M_RAM && b == P2M_LOGDIRTY) || (a == P2M_LOGDIRTY && b == P2M_RAM);
+}
+
 static void visit(struct p2m_change *c, pte_t *table, unsigned int level, uint64_t base,
                   p2m_visit_fn *fn)
 {
@@ -264,6 +272,7 @@ static void visit(struct p2m_change *c, pte_t *table, unsigned int level, uint64
             continue;
         }
         type = fn(c, &piece);
+        ASSERT(type == p2m_pte_type(*p) || is_watching(type, p2m_pte_type(*p)));
         if (type != p2m_pte_type(*p) && piece.whole)
             replace(c, p, level,
                     (pte_t){ p2m_leaf(p2m_pte_mfn(*p), type, level).v | (p->v & P2M_HOLDS) });

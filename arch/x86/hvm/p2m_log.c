@@ -82,6 +82,8 @@ static int log_begin(struct domain *d, const struct xen_domctl_shadow_op *op)
     spin_lock(&d->arch.hvm->p2m.lock);
     if (op->op != XEN_DOMCTL_SHADOW_OP_OFF && p->dirty.log == enable) {
         rc = -EINVAL; /* it is on already, or off */
+    } else if (enable && p->follow) {
+        rc = -EINVAL; /* the writes of its devices would not be in it */
     } else if (enable) {
         p->dirty.log = true;
         p->dirty.faults = 0;

@@ -236,8 +236,11 @@ int p2m_pod_set_target(struct domain *d, uint64_t target, uint32_t flags)
     uint64_t missing;
 
     while ((missing = cache_size(d, target)) > 0) {
-        int rc = missing >= SUPER ? cache_grow(d, P2M_ORDER_2M, flags) : -ENOMEM;
+        int rc;
 
+        if (read_once(d->arch.hvm->p2m.follow))
+            return -ENOTEMPTY; /* a device's access cannot wait for a frame */
+        rc = missing >= SUPER ? cache_grow(d, P2M_ORDER_2M, flags) : -ENOMEM;
         if (rc)
             rc = cache_grow(d, P2M_ORDER_4K, flags);
         if (rc)
