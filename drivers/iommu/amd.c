@@ -173,6 +173,14 @@ static int start_one(unsigned int i)
     return 0;
 }
 
+/* One that does not work must not be left as a filter that nobody can change. */
+static void stop_all(void)
+{
+    for (unsigned int i = 0; i < ivrs()->nr_iommus && iommus[i].regs; i++)
+        amd_stop_one(&iommus[i]);
+    nr_iommus = 0;
+}
+
 static int amd_start(unsigned int *found)
 {
     *found = 0;
@@ -181,8 +189,10 @@ static int amd_start(unsigned int *found)
     for (unsigned int i = 0; i < ivrs()->nr_iommus; i++) {
         int rc = start_one(i);
 
-        if (rc)
+        if (rc) {
+            stop_all();
             return rc;
+        }
         nr_iommus++;
     }
     *found = nr_iommus;

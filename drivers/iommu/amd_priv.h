@@ -102,6 +102,7 @@ int amd_event_text(char *buf, size_t size, uint16_t segment, const uint64_t even
 
 /* amd.c: one found by the firmware's table, its registers mapped. -ENOMEM, -EIO. */
 int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, uint32_t nr_dte) must_check;
+void amd_stop_one(struct amd_iommu *m); /* devices reach everything */
 int amd_attach_one(struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx,
                    uint8_t settings) must_check;
 /* All that are blocked, with one wait. */

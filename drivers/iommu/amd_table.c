@@ -51,6 +51,22 @@ static void write_dte(uint64_t *dte, const struct iommu_domain *ctx, uint8_t set
     __atomic_store_n(&dte[0], first_word(ctx), __ATOMIC_RELEASE);
 }
 
+/*
+ * Blocked, and nothing is remembered of where it went before. Translations bear the former tag; an
+ * IOMMU that looks for them by the device alone (QEMU 7.2's) would go on using them.
+ */
+static int block(struct amd_iommu *m, uint16_t devid) REQUIRES(m->lock)
+{
+    const uint16_t former = amd_tag_of(m, devid);
+    int rc;
+
+    write_once(dte_of(m, devid)[0], AMD_DTE_BLOCKED);
+    rc = amd_post_devtab_entry(m, devid);
+    if (!rc && former)
+        rc = amd_post_pages(m, former, 0, 0);
+    return rc ? rc : amd_ring_wait(m);
+}
+
 int amd_attach_one(struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx,
                    uint8_t settings)
 {
@@ -60,10 +76,7 @@ int amd_attach_one(struct amd_iommu *m, uint16_t devid, const struct iommu_domai
     if (devid >= m->nr_dte)
         return -ENODEV;
     spin_lock(&m->lock);
-    write_once(dte[0], AMD_DTE_BLOCKED);
-    rc = amd_post_devtab_entry(m, devid);
-    if (!rc)
-        rc = amd_ring_wait(m);
+    rc = block(m, devid);
     if (!rc) {
         write_dte(dte, ctx, settings);
         rc = amd_post_devtab_entry(m, devid);
@@ -161,9 +174,11 @@ int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, uint32_t nr_
     if (!rc)
         rc = make_devtab(m, nr_dte);
     if (rc)
-        return rc; /* boot stops, so nothing is given back */
+        return rc; /* at boot, once: nothing is given back */
     mmio_write64(m->regs, AMD_REG_STATUS, AMD_STATUS_EVENT_OVERFLOW | AMD_STATUS_EVENT_INT);
     mmio_write64(m->regs, AMD_REG_CONTROL, control);
     mmio_write64(m->regs, AMD_REG_CONTROL, control | AMD_CONTROL_ENABLE);
     return forget_all(m);
 }
+
+void amd_stop_one(struct amd_iommu *m) { mmio_write64(m->regs, AMD_REG_CONTROL, 0); }

@@ -145,8 +145,12 @@ static void devices(void)
         CHECK_EQ(m.devtab[4 * 0x18 + 1], 5 | 1ULL << 40);
         CHECK_EQ(m.devtab[4 * 0x18 + 2], 7ULL << 56 | 3ULL << 62);
         CHECK_EQ(amd_tag_of(&m, 0x18), 5);
+        CHECK_EQ(dev.pages, 0);
         CHECK_EQ(amd_attach_one(&m, 0x18, NULL, 0), 0);
         CHECK_EQ(m.devtab[4 * 0x18], 3);
+        CHECK_EQ(dev.pages, 1); /* all that the former domain's translations were */
+        CHECK_EQ(dev.last_pages[0], 3ULL << 60 | 5ULL << 32);
+        CHECK_EQ(dev.last_pages[1], 0x7ffffffffffff003ULL);
         CHECK_EQ(amd_attach_one(&m, 0x100, &a, 0), -ENODEV);
         end();
         iopt_exit(&a.table);
