@@ -23,6 +23,8 @@
 #define NR_OWNERS 0x8000
 #define REF_LIMIT 0xfffffff0U
 
+int (*page_device_hook)(struct domain *d, mfn_t mfn, bool writable);
+
 static struct domain *owner_of[NR_OWNERS];
 /* owners whose last frame went: the tasklet drops the reference */
 static uint64_t released[NR_OWNERS / 64];
@@ -240,6 +242,8 @@ static void free_owned(struct page *pg, uint64_t ref)
     struct domain *d = page_owner(pg);
 
     BUG_ON(!d || (ref & PAGE_ALLOCATED));
+    if (unlikely(page_device_hook && d->iommu))
+        (void)!page_device_hook(d, page_to_mfn(pg), false);
     spin_lock(&d->page_lock);
     page_list_del(&d->page_list, pg);
     d->tot_pages--;

@@ -30,6 +30,7 @@ void arch_domain_destroy(struct domain *d)
         pv_domain_destroy(d);
     else
         hvm_domain_destroy(d);
+    iommu_domain_free(d);
 }
 
 enum { STEP_SYNC, STEP_REST };

@@ -10,6 +10,7 @@
 #include <arch/paging.h>
 #include <arch/pv_mmu.h>
 #include <drivers/acpi.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/rangeset.h>
@@ -90,6 +91,18 @@ void pci_dev_search(bool (*fn)(struct pci_dev *dev, void *ctx), void *ctx)
         for (struct pci_dev *dev = bucket[i]; dev; dev = dev->next)
             if (fn(dev, ctx))
                 return;
+}
+
+bool arch_pci_known(uint32_t sbdf)
+{
+    const struct pci_dev *dev;
+    bool known;
+
+    spin_lock(&pci_lock);
+    dev = pci_dev_find((pci_sbdf_t){ sbdf });
+    known = dev && dev->announced;
+    spin_unlock(&pci_lock);
+    return known;
 }
 
 bool pci_dev_caps(struct pci_dev *dev)

@@ -36,6 +36,9 @@ static const struct domctl_op ops[] = {
     [XEN_DOMCTL_settimeoffset]     = { domctl_settimeoffset,     TARGET_DOMAIN, NO_COPY },
     [XEN_DOMCTL_resumedomain]      = { domctl_resumedomain,      TARGET_DOMAIN, NO_COPY },
     [XEN_DOMCTL_set_virq_handler]  = { domctl_set_virq_handler,  TARGET_DOMAIN, NO_COPY },
+    [XEN_DOMCTL_assign_device]     = { domctl_assign_device,     TARGET_NONE,   NO_COPY },
+    [XEN_DOMCTL_test_assign_device] = { domctl_test_assign_device, TARGET_NONE, NO_COPY },
+    [XEN_DOMCTL_deassign_device]   = { domctl_deassign_device,   TARGET_NONE,   NO_COPY },
     [XEN_DOMCTL_setnodeaffinity]   = { domctl_setnodeaffinity,   TARGET_DOMAIN, NO_COPY },
     [XEN_DOMCTL_getnodeaffinity]   = { domctl_getnodeaffinity,   TARGET_DOMAIN, NO_COPY },
 };

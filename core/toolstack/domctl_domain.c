@@ -6,6 +6,7 @@
 #include <hv/guest.h>
 #include <hv/gnttab.h>
 #include <hv/hypercall.h>
+#include <hv/iommu.h>
 #include <hv/percpu.h>
 #include <hv/platform.h>
 #include <hv/rangeset.h>
@@ -19,13 +20,18 @@
 static int check_config(const struct xen_domctl_createdomain *c)
 {
     const uint32_t hvm = arch_hvm_available() ? XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap : 0;
+    const uint32_t iommu = iommu_present() ? XEN_DOMCTL_CDF_iommu : 0;
 
     if (c->flags & ~(uint32_t)(XEN_DOMCTL_CDF_xs_domain | XEN_DOMCTL_CDF_s3_integrity |
-                               XEN_DOMCTL_CDF_oos_off | hvm))
-        return -EINVAL; /* iommu, nested virtualisation, vpmu: not in this build */
+                               XEN_DOMCTL_CDF_oos_off | hvm | iommu))
+        return -EINVAL; /* nested virtualisation, vpmu: not in this build */
     if ((c->flags & hvm) && (c->flags & hvm) != hvm)
         return -EINVAL; /* one without the other: a PV domain has no second stage, HVM needs it */
-    if (c->iommu_opts != 0 || c->vmtrace_size != 0 || c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
+    /* tables are never shared with nested paging, so it costs nothing to promise that */
+    if (c->iommu_opts & ~(uint32_t)XEN_DOMCTL_IOMMU_no_sharept ||
+        (c->iommu_opts && !(c->flags & XEN_DOMCTL_CDF_iommu)))
+        return -EINVAL;
+    if (c->vmtrace_size != 0 || c->max_vcpus == 0 || c->max_vcpus > MAX_VCPUS)
         return -EINVAL;
     if (XEN_DOMCTL_GRANT_version(c->grant_opts) == 0 ||
         XEN_DOMCTL_GRANT_version(c->grant_opts) > 2 ||
@@ -72,6 +78,13 @@ long domctl_createdomain(struct domain *unused, struct xen_domctl *op, uint64_t 
     rc = domain_create(&d, id, &op->u.createdomain, false);
     if (rc)
         return rc;
+    if (op->u.createdomain.flags & XEN_DOMCTL_CDF_iommu)
+        rc = iommu_domain_init(d); /* before it has memory */
+    if (rc) {
+        while (domain_kill(d) == -ERESTART)
+            continue;
+        return rc;
+    }
     op->domain = d->id;
     return 0;
 }

@@ -43,7 +43,8 @@ domctl_fn domctl_createdomain, domctl_destroydomain, domctl_pause, domctl_unpaus
     domctl_getdomaininfo, domctl_max_mem, domctl_max_vcpus, domctl_scheduler_op,
     domctl_setdomainhandle, domctl_resumedomain, domctl_set_virq_handler, domctl_setnodeaffinity,
     domctl_getnodeaffinity, domctl_setvcpuaffinity, domctl_getvcpuaffinity, domctl_getvcpuinfo,
-    domctl_settimeoffset, domctl_irq_permission, domctl_iomem_permission, domctl_ioport_permission;
+    domctl_settimeoffset, domctl_irq_permission, domctl_iomem_permission, domctl_ioport_permission,
+    domctl_assign_device, domctl_test_assign_device, domctl_deassign_device;
 sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_sched_id, sysctl_getdomaininfolist,
     sysctl_debug_keys, sysctl_getcpuinfo, sysctl_availheap, sysctl_cputopoinfo, sysctl_numainfo,
     sysctl_cpupool_op, sysctl_scheduler_op, sysctl_pcitopoinfo;

@@ -18,6 +18,7 @@
 #define LEVELS 4 /* 48 bits, as physmaps have */
 
 static const struct iommu_ops *ops;
+static const struct iommu_domain *hardware; /* that of the first domain; NULL: it has none */
 static DEFINE_SPINLOCK(assign_lock, RANK_IOMMU); /* who has which device */
 
 bool iommu_present(void) { return ops != NULL; }
@@ -93,7 +94,7 @@ static int map_firmware_ranges(struct iommu_domain *ctx) REQUIRES(ctx->lock)
     return rc;
 }
 
-static int start_translated(struct domain *d, struct iommu_domain *ctx)
+static int start_table(struct domain *d, struct iommu_domain *ctx)
 {
     int rc;
 
@@ -102,6 +103,8 @@ static int start_translated(struct domain *d, struct iommu_domain *ctx)
     spin_init(&ctx->lock, RANK_IOMMU);
     ctx->table = (struct iopt){ .take = take_table, .give = give_table };
     rc = iopt_init(&ctx->table, LEVELS);
+    if (!rc && !is_hvm(d))
+        return pv_guest_start(ctx);
     if (rc || !d->is_hardware)
         return rc;
     spin_lock(&ctx->lock);
@@ -112,10 +115,10 @@ static int start_translated(struct domain *d, struct iommu_domain *ctx)
 
 static int start_context(struct domain *d, struct iommu_domain *ctx)
 {
-    if (is_hvm(d))
-        return d->is_hardware && opt_dom0_passthrough ? -EINVAL : start_translated(d, ctx);
-    if (!d->is_hardware)
-        return -EOPNOTSUPP; /* PV guests with devices: not yet */
+    if (is_hvm(d) && d->is_hardware && opt_dom0_passthrough)
+        return -EINVAL;
+    if (is_hvm(d) || !d->is_hardware)
+        return start_table(d, ctx);
     ctx->passthrough = opt_dom0_passthrough;
     if (!ctx->passthrough)
         return identity_start(ctx, ops);
@@ -146,6 +149,8 @@ int iommu_domain_init(struct domain *d)
         return rc;
     }
     d->iommu = ctx;
+    if (d->is_hardware)
+        hardware = ctx;
     if (is_hvm(d))
         arch_iommu_follow(d, set);
     return 0;
@@ -154,19 +159,32 @@ int iommu_domain_init(struct domain *d)
 void iommu_domain_teardown(struct domain *d)
 {
     struct iommu_domain *ctx = d->iommu;
+    struct iopt table;
 
     /* the hardware domain's never ends: the machine does */
     if (!ctx || ctx->identity || ctx->passthrough)
         return;
-    arch_iommu_follow(d, NULL);
+    if (is_hvm(d))
+        arch_iommu_follow(d, NULL);
     spin_lock(&assign_lock);
     if (ops->block_tag(ctx->tag))
         panic("IOMMU: the devices of d%u cannot be stopped", d->id);
     spin_unlock(&assign_lock);
+    table = ctx->by_type ? pv_guest_end(ctx) : ctx->table;
     iommu_flush_or_die(ctx, 0, 0);
+    iopt_exit(&table);
+    if (ctx->by_type)
+        return; /* iommu_domain_free() */
     d->iommu = NULL;
-    iopt_exit(&ctx->table);
     hv_free(ctx);
+}
+
+void iommu_domain_free(struct domain *d)
+{
+    if (!d->iommu || !d->iommu->by_type)
+        return;
+    hv_free(d->iommu);
+    d->iommu = NULL;
 }
 
 /* --- devices ---------------------------------------------------------------------------------- */
@@ -181,9 +199,16 @@ static bool firmware_uses(uint32_t sbdf)
     return false;
 }
 
+/* Nobody's or the hardware domain's: -EBUSY if not. */
+static int may_take(uint32_t sbdf) REQUIRES(assign_lock)
+{
+    const uint16_t tag = ops->tag(sbdf);
+
+    return tag && !(hardware && tag == hardware->tag) ? -EBUSY : 0;
+}
+
 int iommu_assign(struct domain *d, uint32_t sbdf)
 {
-    uint16_t tag;
     int rc;
 
     if (!ops || !ops->covers(sbdf))
@@ -193,8 +218,49 @@ int iommu_assign(struct domain *d, uint32_t sbdf)
     if (!d->is_hardware && firmware_uses(sbdf))
         return -EPERM;
     spin_lock(&assign_lock);
-    tag = ops->tag(sbdf);
-    rc = tag && tag != d->iommu->tag ? -EBUSY : ops->attach(sbdf, d->iommu);
+    rc = ops->tag(sbdf) == d->iommu->tag ? 0 : may_take(sbdf);
+    if (!rc)
+        rc = ops->attach(sbdf, d->iommu);
+    spin_unlock(&assign_lock);
+    return rc;
+}
+
+int iommu_may_assign(uint32_t sbdf)
+{
+    int rc;
+
+    if (!ops || !ops->covers(sbdf))
+        return -ENODEV;
+    spin_lock(&assign_lock);
+    rc = may_take(sbdf);
+    spin_unlock(&assign_lock);
+    return rc;
+}
+
+int iommu_set_aside(uint32_t sbdf)
+{
+    int rc;
+
+    if (!ops || !ops->covers(sbdf))
+        return -ENODEV;
+    if (firmware_uses(sbdf))
+        return -EPERM;
+    spin_lock(&assign_lock);
+    rc = may_take(sbdf);
+    if (!rc)
+        rc = ops->attach(sbdf, NULL);
+    spin_unlock(&assign_lock);
+    return rc;
+}
+
+int iommu_give_back(uint32_t sbdf)
+{
+    int rc;
+
+    if (!ops || !ops->covers(sbdf))
+        return -ENODEV;
+    spin_lock(&assign_lock);
+    rc = ops->tag(sbdf) ? -EINVAL : hardware ? ops->attach(sbdf, hardware) : 0;
     spin_unlock(&assign_lock);
     return rc;
 }
@@ -233,11 +299,14 @@ int iommu_boot(void)
     int rc;
 
     if (!opt_iommu)
-        return 0;
+        return opt_iommu_required ? -ENODEV : 0;
     rc = amd_iommu_ops.start(&found);
     if (!rc && found) {
         ops = &amd_iommu_ops;
         log_info("IOMMU: %s, %u of them; interrupts are not remapped", ops->name, found);
+        return 0;
     }
-    return rc;
+    if (rc)
+        log_err("IOMMU: cannot be started (%d): devices reach all memory", rc);
+    return opt_iommu_required ? -ENODEV : 0;
 }

@@ -10,7 +10,7 @@
 #include <lib/cmdline.h>
 #include <lib/string.h>
 
-bool opt_iommu, opt_iommu_verbose; /* off until it is shown on a machine what it keeps out */
+bool opt_iommu = true, opt_iommu_required, opt_iommu_verbose;
 bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive = true, opt_dom0_reserved = true;
 
 struct word {
@@ -24,20 +24,22 @@ static int set_word(const struct word *words, size_t nr, struct cmdline_item ite
     char text[32];
     bool on = true;
     char *value;
+    int b;
 
     if (item.len >= sizeof(text))
         return -EINVAL;
     memcpy(text, item.s, item.len);
     text[item.len] = '\0';
     value = strchr(text, '=');
-    if (value) {
-        int b = cmdline_bool(value + 1);
-
-        if (b < 0)
-            return -EINVAL;
+    b = cmdline_bool(value ? value + 1 : text);
+    if (value && b < 0)
+        return -EINVAL;
+    if (b >= 0)
         on = b;
+    if (value)
         *value = '\0';
-    }
+    else if (b >= 0)
+        text[0] = '\0'; /* the switch */
     for (size_t i = 0; i < nr; i++) {
         const bool no = !strncmp(text, "no-", 3) && !strcmp(text + 3, words[i].name);
 
@@ -62,34 +64,25 @@ static int set_words(const struct word *words, size_t nr, const char *value)
     return rc;
 }
 
+/* The switch itself is a word like others, anywhere in the list. */
 static int parse_iommu(const char *value)
 {
     static const struct word words[] = {
+        { "", &opt_iommu, false },
+        { "required", &opt_iommu_required, false },
+        { "force", &opt_iommu_required, false },
         { "verbose", &opt_iommu_verbose, false },
         { "debug", &opt_iommu_verbose, false },
+        { "dom0-passthrough", &opt_dom0_passthrough, false },
         { "intremap", NULL, false },
-        { "required", NULL, false },
-        { "force", NULL, false },
+        { "sharept", NULL, false },
+        { "dom0-strict", NULL, false },
+        { "quarantine", NULL, true }, /* a device that is nobody's is always blocked */
     };
-    const char *rest = value;
-    struct cmdline_item item;
-    int on;
 
     if (value[0] == '\0') {
         opt_iommu = true;
         return 0;
-    }
-    /* the first word may be the switch itself */
-    if (cmdline_next_item(&rest, &item) && item.len < 8) {
-        char first[8];
-
-        memcpy(first, item.s, item.len);
-        first[item.len] = '\0';
-        on = cmdline_bool(first);
-        if (on >= 0) {
-            opt_iommu = on;
-            value = rest;
-        }
     }
     return set_words(words, ARRAY_SIZE(words), value);
 }
@@ -107,5 +100,5 @@ static int parse_dom0(const char *value)
     return set_words(words, ARRAY_SIZE(words), value);
 }
 
-PARAM_CUSTOM("iommu", parse_iommu, "IOMMUs: <bool>, verbose, no-intremap");
+PARAM_CUSTOM("iommu", parse_iommu, "IOMMUs: <bool>, required, verbose, no-intremap");
 PARAM_CUSTOM("dom0-iommu", parse_dom0, "passthrough, none, map-inclusive, map-reserved");

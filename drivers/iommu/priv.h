@@ -20,6 +20,7 @@ struct iommu_domain {
     uint16_t tag;      /* the hardware's name for it in what it remembers; never 0 */
     bool passthrough;  /* no table: machine addresses, unchecked */
     bool identity;     /* kept by identity.c */
+    bool by_type;      /* kept by pv_guest.c */
 };
 
 struct iommu_range {
@@ -31,7 +32,8 @@ struct iommu_range {
 /* Attaching and flushing return when the hardware has forgotten what was: -EIO, it does not. */
 struct iommu_ops {
     const char *name;
-    int (*start)(unsigned int *found); /* those that are there, all devices blocked */
+    /* those that are there, all devices blocked; if it fails, none is left on */
+    int (*start)(unsigned int *found);
     bool (*covers)(uint32_t sbdf);     /* is the function behind one? */
     uint16_t (*tag)(uint32_t sbdf);    /* whose it is; 0: blocked */
     /* The function, and the alias that its requests may bear; NULL: blocked. */
@@ -47,13 +49,17 @@ struct iommu_ops {
 extern const struct iommu_ops amd_iommu_ops;
 
 /* options.c */
-extern bool opt_iommu, opt_iommu_verbose;
+extern bool opt_iommu, opt_iommu_required, opt_iommu_verbose;
 extern bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive, opt_dom0_reserved;
 
 /* iommu.c: a change in a table, and the flush that it asks for. */
 int iommu_table_set(struct iommu_domain *ctx, uint64_t first, uint64_t end, uint64_t mfn,
                     unsigned int flags) REQUIRES(ctx->lock) must_check;
 void iommu_flush_or_die(const struct iommu_domain *ctx, uint64_t frame, uint64_t nr);
+
+/* pv_guest.c: of an initialised table. What the domain's writable frames are is told from now on. */
+int pv_guest_start(struct iommu_domain *ctx) must_check;
+struct iopt pv_guest_end(struct iommu_domain *ctx);
 
 /* identity.c: the PV hardware domain's map of all memory but ours; from now on it follows. */
 int identity_start(struct iommu_domain *ctx, const struct iommu_ops *ops) must_check;

@@ -177,6 +177,13 @@ bool heap_class_info(unsigned int c, struct heap_class *info); /* false: no such
  */
 extern int (*page_user_hook)(mfn_t first, unsigned int order, bool ours);
 
+/*
+ * Who follows which frames of a domain with a device context (domain.iommu) are writable by their
+ * type: they are from now on, or they are no longer, or belong to nobody. An error, which only the
+ * first may give, refuses the type. Called without locks above RANK_P2M. NULL: nobody.
+ */
+extern int (*page_device_hook)(struct domain *d, mfn_t mfn, bool writable);
+
 /* --- owners and references -------------------------------------------------------------------- */
 
 /*

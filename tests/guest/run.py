@@ -23,6 +23,7 @@ BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
 LIMITS = {"pvh": 150}     # a hundred lives, and 256 vcpus
+EDU = ("-device", "amd-iommu", "-device", "edu,dma_mask=0xffffffffff")
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
     "smp": (2, ""), "pvh": (3, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (3, ""), "pvh_fpu": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
@@ -31,12 +32,14 @@ MACHINE = {
     # counted in instructions: a busy host does not matter
     "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
     "shares8": (8, "", "-icount", "shift=0"),
+    "dma": (1, "", *EDU), "passthrough": (1, "", *EDU),
 }
 
 # name: models to run on as well, on Granta, each with a word for the hypervisor or none
 MORE = {
     "fastcall": [(STOCK_CPU + ",vendor=GenuineIntel", "")],   # stock Xen double faults at a SYSENTER there
     "pvh": [("EPYC", "hap_2mb=0")],
+    "dma": [("max", "iommu=off"), ("max", "dom0-iommu=none"), ("max", "dom0-iommu=passthrough")],   # the controls
 }
 
 HYPERVISOR = {

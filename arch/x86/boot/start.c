@@ -242,7 +242,7 @@ static void noreturn start_on_own_stack(void)
     pci_dev_init();
     timer_init_cpu(0);
     if (iommu_boot())
-        boot_fail("the IOMMU cannot be started; iommu=off does without");
+        boot_fail("iommu=required, and there is no IOMMU that can be used");
     sched_init();
     cpumask_set(&cpu_online_map, 0);
     svm_init();

@@ -84,10 +84,20 @@ static void write_back(struct page *pg)
     __atomic_fetch_and(&pg->ref, ~PAGE_UNCACHED, __ATOMIC_SEQ_CST);
 }
 
+/* Devices of the owner reach its writable frames, and no others. */
+static int tell_devices(struct page *pg, bool writable)
+{
+    struct domain *d = page_device_hook ? page_owner(pg) : NULL;
+
+    return unlikely(d && d->iommu) ? page_device_hook(d, page_to_mfn(pg), writable) : 0;
+}
+
 static void enter_checking(struct page *pg, struct page_use former)
 {
     if (former.state == PS_IDLE && former.type != PT_NONE)
         flush_former_use(pg);
+    if (former.state == PS_IDLE && former.type == PT_WRITABLE)
+        (void)!tell_devices(pg, false);
     if (unlikely(read_once(pg->ref) & PAGE_UNCACHED))
         write_back(pg);
 }
@@ -123,6 +133,16 @@ static int check_flat(struct page *pg, enum page_type type, struct page_use form
     return ok ? 0 : -EINVAL;
 }
 
+/* With our reference, so that it stays writable meanwhile. */
+static int became_writable(struct page *pg)
+{
+    const int rc = tell_devices(pg, true);
+
+    if (unlikely(rc))
+        page_put_type(pg);
+    return rc;
+}
+
 int page_get_type(struct page *pg, enum page_type type)
 {
     for (;;) {
@@ -131,11 +151,12 @@ int page_get_type(struct page *pg, enum page_type type)
         switch (page_use_get(cur, type, &next)) {
         case USE_TAKEN:
             if (use_swap(pg, cur, next))
-                return 0;
+                return type == PT_WRITABLE && cur.state == PS_IDLE ? became_writable(pg) : 0;
             break;
         case USE_CHECK_IT:
             if (use_swap(pg, cur, next))
-                return check_flat(pg, type, cur);
+                return check_flat(pg, type, cur)
+                           ?: (type == PT_WRITABLE ? became_writable(pg) : 0);
             break;
         case USE_WAIT:
             cpu_wait();

@@ -226,6 +226,7 @@ static long make_domain(struct domu *d, const struct domu_config *c)
     long rc;
 
     op.u.createdomain = (struct xen_domctl_createdomain){
+        .flags = c->flags,
         .max_vcpus = c->vcpus ?: 1,
         .max_evtchn_port = c->max_ports ?: 1023,
         .max_grant_frames = (int32_t)(c->grant_frames ?: 32),

@@ -34,6 +34,7 @@ struct domu_config {
     unsigned int headroom; /* pages that it may get beyond what it has (max_mem) */
     unsigned int max_ports, grant_frames, maptrack_frames; /* 0: many (1023, 32, 64) */
     unsigned int grant_version; /* the highest that it may use; 0: 2 */
+    uint32_t flags;        /* XEN_DOMCTL_CDF_* */
 };
 
 /* 0 or a negative errno, and then nothing is left. The domain is paused. */
