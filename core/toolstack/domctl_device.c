@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * domctl: PCI devices for domains. A device that a domain gives back is nobody's, and blocked, until
- * the tools take it from DOMID_IO: then it is the first domain's again (Xen's quarantine=basic).
+ * domctl: PCI devices for domains. A device that a domain gives back is nobody's, and blocked,
+ * until the tools take it from DOMID_IO: then it is the first domain's (Xen's quarantine=basic).
  */
 #include "priv.h"
 

@@ -57,7 +57,7 @@ int iommu_table_set(struct iommu_domain *ctx, uint64_t first, uint64_t end, uint
                     unsigned int flags) REQUIRES(ctx->lock) must_check;
 void iommu_flush_or_die(const struct iommu_domain *ctx, uint64_t frame, uint64_t nr);
 
-/* pv_guest.c: of an initialised table. What the domain's writable frames are is told from now on. */
+/* pv_guest.c: with an empty table, which follows the domain's writable frames from now on. */
 int pv_guest_start(struct iommu_domain *ctx) must_check;
 struct iopt pv_guest_end(struct iommu_domain *ctx);
 

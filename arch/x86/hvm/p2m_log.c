@@ -80,10 +80,8 @@ static int log_begin(struct domain *d, const struct xen_domctl_shadow_op *op)
     int rc = 0;
 
     spin_lock(&d->arch.hvm->p2m.lock);
-    if (op->op != XEN_DOMCTL_SHADOW_OP_OFF && p->dirty.log == enable) {
-        rc = -EINVAL; /* it is on already, or off */
-    } else if (enable && p->follow) {
-        rc = -EINVAL; /* the writes of its devices would not be in it */
+    if ((op->op != XEN_DOMCTL_SHADOW_OP_OFF && p->dirty.log == enable) || (enable && p->follow)) {
+        rc = -EINVAL; /* it is on already, or off; or the writes of devices would not be in it */
     } else if (enable) {
         p->dirty.log = true;
         p->dirty.faults = 0;
