@@ -14,7 +14,7 @@ guest_config() {
     {
         echo "name = '$name'"
         echo "type = '$guest_type'"
-        echo "kernel = '/guest/vmlinuz'"
+        echo "kernel = '${guest_kernel:-/guest/vmlinuz}'"
         echo "ramdisk = '/guest/initrd'"
         echo "cmdline = 'console=hvc0 ${guest_args:-}'"
         echo "memory = ${guest_memory:-128}"
