@@ -134,6 +134,15 @@ def bad(name, what, **kw):
                                         "allow": (XEN_PANIC, OUR_PANIC), **kw})
 
 
+def under_pvh(case):
+    """With an IOMMU where guests' pages go to devices: their addresses are dom0's own."""
+    iommu = ["iommu=1"] if case.name.startswith("domu") else []
+    return dataclasses.replace(case, name="dom0-pvh-" + case.name, what=case.what + ", with a PVH dom0", manual=True,
+                               limit=2 * case.limit,
+                               hv_args=[*case.hv_args, "dom0=pvh", *iommu],
+                               qemu_args=[*case.qemu_args, *(PVH_ON_XEN if case.machine == "q35" else [])])
+
+
 def two_nodes(size):
     """QEMU's arguments for two nodes of two processors and so many MiB each."""
     nodes = (("-object", f"memory-backend-ram,id=node{n},size={size}M",
@@ -143,6 +152,12 @@ def two_nodes(size):
 
 # Stock Xen refuses a PVH dom0 on a machine without IOMMU.
 PVH_ON_XEN = ["-device", "amd-iommu,intremap=on"]
+# Cases that also run, by name only, with a PVH dom0, as dom0-pvh-NAME.
+UNDER_PVH = (
+    "domu", "domu-pvh", "domu-disk", "domu-pvh-disk", "domu-net", "domu-pvh-net", "domu-leak", "domu-pvh-leak",
+    "domu-hvm", "domu-bios", "domu-verbs", "domu-kill", "workload-2", "workload-pc-4", "hotplug", "reboot",
+    "poweroff", "poweroff-pc", "toolstack-q35-1-mb1", "toolstack-q35-8-mb1-max", "toolstack-q35-2-grub-bios-max",
+)
 CTRL_A = b"\x01\x01\x01"
 CTRL_CLOSE = b"\x1d"              # leaves xl console
 
@@ -191,10 +206,13 @@ CASES = [
          "domu-hvm", initrd="dom0-extra.cpio", limit=250),
     Case("domu-bios", "HVM guests boot from a disk of the device model's by SeaBIOS",
          "domu-bios", initrd="dom0-extra.cpio", limit=150),
-    Case("dom0-pvh", "a PVH dom0 to the toolstack", "toolstack", hv_args=["dom0=pvh"], limit=120,
-         qemu_args=PVH_ON_XEN),
-    Case("dom0-pvh-domu", "a PVH dom0 with PV guests", "domu", initrd="dom0-guest.cpio",
-         hv_args=["dom0=pvh"], limit=175, manual=True, qemu_args=PVH_ON_XEN),
+    Case("dom0-pvh", "a PVH dom0 to the toolstack, by GRUB on UEFI", "toolstack", path="grub-uefi", kernel="vmlinuz",
+         cpu="epyc", hv_args=["dom0=pvh"], limit=120, qemu_args=PVH_ON_XEN),
+    Case("dom0-pvh-guests", "a PVH dom0 with MSI, a PV and a PVH guest with disk and network", "dom0-pvh",
+         initrd="dom0-guest.cpio", disks=True, hv_args=["dom0=pvh", "iommu=1"], limit=170,
+         qemu_args=[*PVH_ON_XEN, "-netdev", "user,id=net", "-device", "e1000e,netdev=net",
+                    "-drive", "file=guest.cpio,if=none,id=nvme,format=raw,snapshot=on",
+                    "-device", "nvme,drive=nvme,serial=nvme"]),
     Case("domu-verbs", "the verbs of xl and the tools beside it, on guests that are alive", "domu-verbs",
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-ends", "guests that end, and what on_poweroff ... on_soft_reset make of it", "domu-ends",
@@ -298,6 +316,7 @@ CASES = [
     Case("mem-16t", "16 TiB of memory", "machine", mem=16 << 20, vcpus=2, cpu_more=",phys-bits=48",
          limit=150, skip={"xen": "known: its frame table does not fit"}),
 ]
+CASES += [under_pvh(c) for c in CASES if c.name in UNDER_PVH]
 
 for _hv, _banner in (("granta", r"as the first domain of"), ("xen", r"as the first domain of")):
     HYPERVISORS[_hv]["lines"]["banner"] = _banner

@@ -131,7 +131,7 @@ def disk_args(case, workdir):
         return []
     argv = ["-device", "ahci,id=wahci"]
     virtio = "virtio-blk-pci,serial=workload"
-    if "amd-iommu" in case.qemu_args:   # otherwise it goes around it
+    if any(a.startswith("amd-iommu") for a in case.qemu_args):   # otherwise it goes around it
         virtio += ",iommu_platform=on,disable-legacy=on"
     devices = (("virtio", virtio), ("ahci", "ide-hd,bus=wahci.0"))
     for name, device in devices:
