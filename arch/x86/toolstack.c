@@ -9,7 +9,7 @@
 #include <arch/cpu.h>
 #include <arch/direct.h>
 #include <arch/hvm_save.h>
-#include <arch/hvm_cpu.h>
+#include <arch/hvm.h>
 #include <arch/numa.h>
 #include <arch/policy.h>
 #include <arch/pv.h>
@@ -142,15 +142,23 @@ static long featureset(struct xen_sysctl *op)
 
 static long get_tsc_info(struct domain *d, struct xen_domctl *op)
 {
+    if (is_hvm(d)) {
+        hvm_tsc_info(d, &op->u.tsc_info, time_now());
+        return 0;
+    }
     op->u.tsc_info = (struct xen_domctl_tsc_info){
         .tsc_mode = d->tsc_mode, .gtsc_khz = time_tsc_khz(), .elapsed_nsec = (uint64_t)time_now()
     };
     return 0;
 }
 
-/* Mode 1, "always emulate", would need every RDTSC to trap. */
+/* PV: mode 1, "always emulate", would need every RDTSC to trap. */
 static long set_tsc_info(struct domain *d, struct xen_domctl *op)
 {
+    if (d == current->domain)
+        return -EINVAL;
+    if (is_hvm(d))
+        return hvm_tsc_set(d, &op->u.tsc_info);
     if (op->u.tsc_info.tsc_mode > 2)
         return -EINVAL;
     if (op->u.tsc_info.tsc_mode == 1)

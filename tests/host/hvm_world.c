@@ -25,8 +25,6 @@ struct domain *hw_dom;
 struct hw_counts hw;
 
 uint8_t hw_memory[HW_MEMORY];
-bool hw_tsc_emulated;
-
 static ns_t deadline = NS_NEVER;
 static unsigned int allocations;
 static struct shared_info shared;
@@ -75,10 +73,22 @@ void vcpu_kick(struct vcpu *v) { hw.kicks[v->id]++; }
 void vcpu_unblock(struct vcpu *v) {}
 uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
-    return (uint64_t)vtick_now(v) * 2 + v->arch.hvm->cpu.tsc_offset;
+    return hvm_tsc_at(v, (uint64_t)hw_now * 2, hw_now);
 }
-uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return 2000000; }
-bool hvm_tsc_is_native(const struct domain *d) { return !hw_tsc_emulated; }
+
+uint32_t hvm_tsc_khz(const struct domain *d)
+{
+    return d->arch.hvm->tsc.khz ? d->arch.hvm->tsc.khz : 2000000;
+}
+
+uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return hvm_tsc_khz(v->domain); }
+bool hvm_tsc_is_native(const struct domain *d) { return !d->arch.hvm->tsc.emulated; }
+void time_update_vcpu(struct vcpu *v) { hw.time_updates++; }
+
+/* An extension, for tests that bring none of their own. */
+static void update(struct vcpu *v) {}
+static const struct hvm_ops none = { .name = "none", .update = update };
+__attribute__((weak)) const struct hvm_ops *hvm_ops = &none;
 
 /* A translated dom0's; no domain here is one. */
 void hwdom_line_done(struct domain *d, unsigned int gsi) { panic("a line of the machine's"); }
@@ -134,7 +144,6 @@ void hw_start(unsigned int vcpus, uint32_t emulation)
     memset(&shared, 0, sizeof(shared));
     memset(sources, 0, sizeof(sources));
     memset(hw_memory, 0, sizeof(hw_memory));
-    hw_tsc_emulated = false;
     hw_dom = calloc(1, sizeof(*hw_dom));
     hw_dom->kind = 2;
     hw_dom->max_vcpus = vcpus;

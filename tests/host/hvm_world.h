@@ -21,12 +21,12 @@ struct hw_counts {
     unsigned int kicks[HW_VCPUS], resets[HW_VCPUS], sipis[HW_VCPUS];
     uint8_t sipi_vector[HW_VCPUS];
     unsigned int expiries; /* host timer interrupts */
+    unsigned int time_updates;
 };
 extern struct hw_counts hw;
 #define HW_MEMORY_AT 0x100000U
 #define HW_MEMORY 0x10000U
 extern uint8_t hw_memory[HW_MEMORY]; /* what hvm_copy_*_phys() finds there */
-extern bool hw_tsc_emulated;
 
 void hw_start(unsigned int vcpus, uint32_t emulation);
 unsigned int hw_end(void); /* allocations left */

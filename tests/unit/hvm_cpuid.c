@@ -232,7 +232,7 @@ static void test_moved(void)
         CHECK_EQ(ask(0x40000100, 0).a, 0x40000102);
         CHECK(is_empty(ask(0x40000104, 0)));
     }
-    TEST("57 bits of linear addresses with five levels of page tables, which a guest has to ask for")
+    TEST("57 address bits with five levels of page tables, which a guest has to ask for")
     {
         cw_start("Auth", 0);
         CHECK_EQ(ask(0x80000008, 0).a >> 8 & 0xff, 48);

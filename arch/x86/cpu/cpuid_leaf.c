@@ -5,6 +5,7 @@
  */
 #include "cpuid_priv.h"
 
+#include <arch/hvm.h>
 #include <arch/msr.h>
 #include <hv/domain.h>
 #include <hv/page.h>
@@ -26,13 +27,16 @@ static struct leaf tsc_leaf(const struct vcpu *v, uint32_t subleaf)
 {
     const struct vcpu_time_info *t = &v->info->time;
     const bool rdtscp = cpu_policy_has(v->domain->arch.policy, F(RDTSCP));
+    const struct hvm_domain *h = v->domain->arch.hvm;
     const uint32_t khz = time_tsc_khz();
 
     switch (subleaf) {
     case 0:
-        return (struct leaf){ .a = (time_tsc_is_stable() ? 2 : 0) | (rdtscp ? 4 : 0),
+        return (struct leaf){ .a = (h && h->tsc.emulated ? 1 : 0) |
+                                   (time_tsc_is_stable() ? 2 : 0) | (rdtscp ? 4 : 0),
                               .b = v->domain->tsc_mode,
-                              .c = khz };
+                              .c = h && h->tsc.khz ? h->tsc.khz : khz,
+                              .d = h ? h->tsc.incarnation : 0 };
     case 1:
         return (struct leaf){ .c = t->tsc_to_system_mul, .d = (uint32_t)t->tsc_shift };
     case 2:

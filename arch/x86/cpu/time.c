@@ -228,7 +228,7 @@ void time_update_vcpu(struct vcpu *v)
     struct vcpu_time_info t = time_info();
 
     if (is_hvm(v->domain))
-        t.tsc_timestamp += v->arch.hvm->cpu.tsc_offset;
+        hvm_tsc_time_info(v, &t);
     if (v->info != NULL && !same_time(&v->info->time, &t))
         write_shared(&v->info->time, t);
     if (v->time_guest && v == current)

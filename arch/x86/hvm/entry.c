@@ -25,6 +25,7 @@ void hvm_entry_work(struct vcpu *v)
     } while (!hvm_vcpu_apply_init(v) || !hvm_io_finish(v) || softirq_pending());
     hvm_dm_event_sync(v);
     viridian_entry(v);
+    hvm_tsc_follow(v);
     hvm_inject_pending(v);
 }
 

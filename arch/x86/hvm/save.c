@@ -44,7 +44,7 @@ static uint64_t host_tsc(const struct domain *d)
 {
     const struct vcpu *v = d->vcpu[0];
 
-    return v ? hvm_guest_tsc(v) - v->arch.hvm->cpu.tsc_offset : 0;
+    return v ? hvm_guest_tsc(v) - v->arch.hvm->cpu.tsc_offset + hvm_tsc_lag(v) : 0;
 }
 
 static struct save_rec rec_of(struct domain *d, unsigned int code, unsigned int instance,

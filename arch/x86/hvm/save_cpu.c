@@ -171,7 +171,7 @@ size_t save_cpu(const struct save_rec *r, void *out)
     h->dr7 = c->dr7;
     h->msr_efer = c->efer;
     h->msr_tsc_aux = c->tsc_aux;
-    h->tsc = r->host_tsc + c->tsc_offset;
+    h->tsc = r->host_tsc + c->tsc_offset - hvm_tsc_lag(r->v);
     put_event(h, &c->event);
     h->flags = XEN_X86_FPU_INITIALISED;
     return sizeof(*h);
@@ -332,7 +332,7 @@ int save_cpu_load(const struct save_rec *r, const void *in, size_t length)
     c->dr7 = (h->dr7 & ~DR7_ZEROS) | DR7_ONES;
     c->efer = h->msr_efer;
     c->tsc_aux = h->msr_tsc_aux;
-    c->tsc_offset = h->tsc - r->host_tsc;
+    c->tsc_offset = h->tsc - r->host_tsc + hvm_tsc_lag(r->v);
     c->event = event_of(h);
     load_state(r->v, h);
     for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++)

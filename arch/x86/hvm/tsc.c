@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * MSRs of an HVM guest's TSC. It is the host's with an offset; the guest moves that by writing the
- * TSC or TSC_ADJUST. tsc_mode 1, every RDTSC in the hypervisor: refused (toolstack.c).
- */
+/* MSRs of an HVM guest's TSC (tsc_mode.c). The guest moves it by writing the TSC or TSC_ADJUST. */
 #include <abi.h>
 #include <arch/msr.h>
 #include <xen/arch-x86/cpufeatureset.h>

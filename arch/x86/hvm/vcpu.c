@@ -20,6 +20,7 @@
 #include <hv/time.h>
 #include <hv/vcpu.h>
 #include <lib/string.h>
+#include <xen/domctl.h>
 #include <xen/hvm/hvm_vcpu.h>
 
 #define REAL_DATA (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED)
@@ -293,6 +294,40 @@ void hvm_vcpu_start_pvh(struct vcpu *v, uint32_t entry, uint32_t start_info)
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-uint64_t hvm_guest_tsc(const struct vcpu *v) { return rdtsc() + v->arch.hvm->cpu.tsc_offset; }
-uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return time_tsc_khz(); }
-bool hvm_tsc_is_native(const struct domain *d) { return time_tsc_is_stable(); }
+uint64_t hvm_guest_tsc(const struct vcpu *v)
+{
+    const bool emulated = v->domain->arch.hvm->tsc.emulated;
+
+    return hvm_tsc_at(v, rdtsc(), emulated ? time_now() : 0);
+}
+
+uint32_t hvm_tsc_khz(const struct domain *d)
+{
+    const uint32_t khz = d->arch.hvm->tsc.khz;
+
+    return khz ? khz : time_tsc_khz();
+}
+
+uint32_t hvm_guest_tsc_khz(const struct vcpu *v) { return hvm_tsc_khz(v->domain); }
+
+bool hvm_tsc_is_native(const struct domain *d)
+{
+    return !d->arch.hvm->tsc.emulated && time_tsc_is_stable();
+}
+
+/* Not of the caller's own domain. */
+int hvm_tsc_set(struct domain *d, const struct xen_domctl_tsc_info *info)
+{
+    const struct tsc_machine m = { .khz = time_tsc_khz(), .stable = time_tsc_is_stable(),
+                                   .scales = hvm_ops->scales_tsc && hvm_ops->scales_tsc() };
+    struct vcpu *v;
+    int rc;
+
+    domain_pause(d);
+    rc = hvm_tsc_choose(d, info, &m, time_now());
+    for_each_vcpu (d, v)
+        if (rc == 0 && v->arch.hvm)
+            hvm_ops->update(v);
+    domain_unpause(d);
+    return rc;
+}

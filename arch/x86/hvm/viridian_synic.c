@@ -75,7 +75,7 @@ bool viridian_auto_eoi(const struct vcpu *v, unsigned int vector)
 
 /* --- messages --------------------------------------------------------------------------------- */
 
-#define SLOT_SIZE 256U
+#define SLOT_SIZE 256UL
 #define TYPE_NONE 0U
 #define TYPE_TIMER_EXPIRED 0x80000010U
 

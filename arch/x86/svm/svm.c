@@ -16,6 +16,7 @@
 #define SVM_LEAF 0x8000000aU
 #define SVM_EDX_NESTED_PAGING BIT(0)
 #define SVM_EDX_NEXT_RIP BIT(3)
+#define SVM_EDX_TSC_RATIO BIT(4)
 #define SVM_EDX_CLEAN_BITS BIT(5)
 #define SVM_EDX_FLUSH_BY_ASID BIT(6)
 #define SVM_EDX_DECODE_ASSISTS BIT(7)
@@ -51,6 +52,7 @@ static bool find_features(void)
         .decode_assists = l.d & SVM_EDX_DECODE_ASSISTS,
         .clean_bits = l.d & SVM_EDX_CLEAN_BITS,
         .pause_filter = l.d & SVM_EDX_PAUSE_FILTER,
+        .tsc_ratio = l.d & SVM_EDX_TSC_RATIO,
         .flush_by_asid = l.d & SVM_EDX_FLUSH_BY_ASID,
         .nr_asids = l.b,
     };
@@ -102,11 +104,12 @@ void svm_init(void)
     if (!make_maps())
         panic("SVM: out of memory");
     hvm_ops = &svm_ops;
-    log_info("SVM: nested paging (%s), %u ASIDs%s%s%s%s", p2m_leaf_sizes(), svm_features.nr_asids,
+    log_info("SVM: nested paging (%s), %u ASIDs%s%s%s%s%s", p2m_leaf_sizes(), svm_features.nr_asids,
              svm_features.next_rip ? ", next RIP" : "",
              svm_features.decode_assists ? ", decode assists" : "",
              svm_features.clean_bits ? ", clean bits" : "",
-             svm_features.pause_filter ? ", pause filter" : "");
+             svm_features.pause_filter ? ", pause filter" : "",
+             svm_features.tsc_ratio ? ", TSC ratio" : "");
 }
 
 void svm_cpu_init(void)
@@ -125,6 +128,23 @@ void svm_cpu_init(void)
     this_cpu(asids).generation = 1;
     this_cpu(asids).next = 1;
     vmsave(this_cpu(svm_host_vmcb));
+}
+
+/* --- TSC: APM vol. 2 §15.30.5 "TSC Ratio MSR": 8 bits and a fraction of 32 -------------------- */
+
+#define RATIO_ONE (1ULL << 32)
+#define RATIO_BITS 40
+
+static DEFINE_PER_CPU(uint64_t, tsc_ratio); /* 0: as reset leaves it, one */
+
+bool svm_scales_tsc(void) { return svm_features.tsc_ratio; }
+
+void svm_load_tsc_ratio(uint64_t ratio)
+{
+    if (!svm_features.tsc_ratio || this_cpu(tsc_ratio) == ratio)
+        return;
+    wrmsr(MSR_AMD_TSC_RATIO, ratio ? ratio & (BIT(RATIO_BITS) - 1) : RATIO_ONE);
+    this_cpu(tsc_ratio) = ratio;
 }
 
 /* --- ASIDs ------------------------------------------------------------------------------------ */

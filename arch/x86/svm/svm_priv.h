@@ -20,6 +20,8 @@ static inline void clgi(void) { __asm__ volatile("clgi" ::: "memory"); }
 
 static inline struct vmcb *vmcb_of(const struct vcpu *v) { return v->arch.hvm->svm->vmcb; }
 
+bool svm_scales_tsc(void);
+void svm_load_tsc_ratio(uint64_t ratio); /* 32.32; 0: one. This cpu's guests have it */
 void svm_assign_asid(struct svm_vcpu *s);
 /* The vector of an interrupt that was to be delivered by V_IRQ, and was not; -1: none. */
 int svm_virtual_int_left(struct svm_vcpu *s);

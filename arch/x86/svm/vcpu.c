@@ -184,7 +184,13 @@ static void svm_update(struct vcpu *v)
     b->pat = c->pat;
     b->dr6 = c->dr6;
     b->dr7 = c->dr7;
-    b->tsc_offset = c->tsc_offset;
+    b->tsc_offset = c->tsc_offset - v->arch.hvm->tsc_lag;
+    b->intercept1 &= ~INTERCEPT1_RDTSC;
+    b->intercept2 &= ~INTERCEPT2_RDTSCP;
+    if (v->domain->arch.hvm->tsc.emulated) {
+        b->intercept1 |= INTERCEPT1_RDTSC;
+        b->intercept2 |= INTERCEPT2_RDTSCP;
+    }
     b->clean = 0;
 }
 
@@ -229,6 +235,7 @@ static bool svm_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 static void svm_enter(struct vcpu *v)
 {
     vmcb_of(v)->clean = 0; /* another cpu, or another vcpu between */
+    svm_load_tsc_ratio(v->domain->arch.hvm->tsc.ratio);
 }
 
 static void svm_leave(struct vcpu *v)
@@ -352,6 +359,7 @@ const struct hvm_ops svm_ops = {
     .set_segment = svm_set_segment,
     .cpl = svm_cpl,
     .update = svm_update,
+    .scales_tsc = svm_scales_tsc,
     .get_msr = svm_get_msr,
     .set_msr = svm_set_msr,
     .enter = svm_enter,

@@ -13,6 +13,7 @@
 unsigned int pvh_vcpus = 2;
 uint64_t pvh_viridian;
 bool pvh_five_levels;
+uint32_t pvh_tsc_khz;
 
 static char window[PAGE] __attribute__((aligned(PAGE)));
 
@@ -173,6 +174,25 @@ static long give_la57(const struct domu *d)
     return rc ?: leaf && (leaf->c & LA57) ? 0 : -XENODEV;
 }
 
+static long set_param(const struct domu *d, uint32_t index, uint64_t value)
+{
+    struct xen_hvm_param p = { .domid = d->id, .index = index, .value = value };
+
+    return hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, &p);
+}
+
+#define TSC_ALWAYS_EMULATE 1
+
+static long emulate_tsc(const struct domu *d)
+{
+    struct xen_domctl op = { 0 };
+    const long rc = set_param(d, HVM_PARAM_TIMER_MODE, HVMPTM_delay_for_missed_ticks);
+
+    op.u.tsc_info = (struct xen_domctl_tsc_info){ .tsc_mode = TSC_ALWAYS_EMULATE,
+                                                  .gtsc_khz = pvh_tsc_khz, .incarnation = 3 };
+    return rc ?: domctl(XEN_DOMCTL_settscinfo, d->id, &op);
+}
+
 long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t run)
 {
     long rc = pvh_make(d, PVH_FLAGS, XEN_X86_EMU_LAPIC);
@@ -182,12 +202,10 @@ long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t r
     rc = pvh_give_means(d, PVH_PAGES) ?: pvh_get_memory(d);
     if (rc == 0 && pvh_five_levels)
         rc = give_la57(d);
-    if (rc == 0 && pvh_viridian) {
-        struct xen_hvm_param p = { .domid = d->id, .index = HVM_PARAM_VIRIDIAN,
-                                   .value = pvh_viridian };
-
-        rc = hypercall(__HYPERVISOR_hvm_op, HVMOP_set_param, &p);
-    }
+    if (rc == 0 && pvh_viridian)
+        rc = set_param(d, HVM_PARAM_VIRIDIAN, pvh_viridian);
+    if (rc == 0 && pvh_tsc_khz)
+        rc = emulate_tsc(d);
     if (rc)
         return rc;
     pvh_write_payload(d, image, size, run);

@@ -13,7 +13,8 @@
 
 extern unsigned int pvh_vcpus; /* of the domains that are made from now on: 2 */
 extern uint64_t pvh_viridian; /* ... their HVM_PARAM_VIRIDIAN: 0 */
-extern bool pvh_five_levels;  /* ... their page tables have them: no. -XENODEV: not on this machine */
+extern uint32_t pvh_tsc_khz;  /* ... an emulated TSC of this rate, and timer mode 0: no, 0 */
+extern bool pvh_five_levels;  /* ... of page tables: no. pvh_start(): -XENODEV if there are none */
 /* An empty domain: 0 or a negative errno. */
 long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation);
 long pvh_give_means(struct domu *d, unsigned int pages); /* vcpus, tables, the right to memory */

@@ -90,6 +90,28 @@ static void test_viridian(void)
     pvh_viridian = 0;
 }
 
+/* --- a TSC of its own ------------------------------------------------------------------------- */
+
+static void test_tsc(void)
+{
+    struct xen_domctl op = { 0 };
+
+    pvh_tsc_khz = 1000000;
+    if (start(RUN_TSC)) {
+        const int reason = domu_wait(&d, 20000);
+
+        CHECK_EQ(domctl(XEN_DOMCTL_gettscinfo, d.id, &op), 0, "the toolstack asks for its TSC");
+        CHECK_EQ(op.u.tsc_info.tsc_mode, 1, "... which is emulated");
+        CHECK_EQ(op.u.tsc_info.gtsc_khz, 1000000, "... at its rate");
+        CHECK(op.u.tsc_info.elapsed_nsec > 1000000, "... since a while");
+        pvh_report(&d);
+        if (reason < 0)
+            look();
+        finish(SHUTDOWN_poweroff, "a guest with an emulated TSC comes to its end");
+    }
+    pvh_tsc_khz = 0;
+}
+
 /* --- five levels of page tables --------------------------------------------------------------- */
 
 static void test_five_levels(void)
@@ -224,6 +246,7 @@ void test_main(void)
     }
     test_viridian();
     test_five_levels();
+    test_tsc();
     test_many();
     test_lives();
     if (start(RUN_TRIPLE_FAULT))

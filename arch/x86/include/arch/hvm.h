@@ -8,6 +8,7 @@
 
 #include <arch/hvm_cpu.h>
 #include <arch/hvm_irq.h>
+#include <arch/hvm_tsc.h>
 #include <arch/p2m.h>
 #include <arch/vhpet.h>
 #include <arch/viridian.h>
@@ -40,6 +41,7 @@ struct hvm_domain {
     struct vrtc rtc;
     struct vhpet hpet;
     struct vpm pm;
+    struct hvm_tsc tsc;
     struct viridian_domain viridian;
 };
 
@@ -63,6 +65,7 @@ struct hvm_vcpu {
     uint8_t upcall_vector;   /* HVMOP_set_evtchn_upcall_vector; 0 none */
     ns_t lag;                /* vtick_now() is behind by this; delay_for_missed_ticks only */
     ns_t left_at;            /* vtick_now() at its preemption */
+    uint64_t tsc_lag;        /* hvm_tsc_lag(), as the processor has it in its offset */
     struct viridian_vcpu viridian;
 };
 

@@ -21,7 +21,7 @@ struct hvm_cpu {
     uint64_t cr0, cr2, cr3, cr4, efer; /* as the guest sees them; cr2 while not loaded */
     uint64_t dr[4], dr6, dr7;
     bool dr_dirty; /* dr[] are in the cpu's registers, accesses not intercepted */
-    uint64_t tsc_offset;               /* guest TSC = host TSC + this */
+    uint64_t tsc_offset;               /* hvm_tsc_at() adds it */
     uint64_t tsc_aux, tsc_adjust, pat;
     uint64_t xss, misc_enable, spec_ctrl;
     uint64_t mtrr_def_type, mtrr_fixed[MTRR_FIXED], mtrr_variable[2 * MTRR_VARIABLE];
@@ -51,8 +51,12 @@ struct hvm_ops {
     void (*get_segment)(struct vcpu *v, unsigned int seg, struct emul_segment *s);
     void (*set_segment)(struct vcpu *v, unsigned int seg, const struct emul_segment *s);
     unsigned int (*cpl)(struct vcpu *v);
-    /* cr0, cr3, cr4, efer, pat, dr7, tsc_offset of struct hvm_cpu have changed. */
+    /*
+     * cr0, cr3, cr4, efer, pat, dr7, tsc_offset of struct hvm_cpu have changed, tsc_lag, or how the
+     * domain's TSC is made.
+     */
     void (*update)(struct vcpu *v);
+    bool (*scales_tsc)(void); /* can guests have a TSC of another rate? NULL: no */
     /* MSRs that live in the control block. False: not one of these. Values are checked. */
     bool (*get_msr)(struct vcpu *v, uint32_t msr, uint64_t *val);
     bool (*set_msr)(struct vcpu *v, uint32_t msr, uint64_t val);

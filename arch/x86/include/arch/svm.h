@@ -22,7 +22,7 @@ struct svm_vcpu {
 };
 
 struct svm_features {
-    bool next_rip, decode_assists, clean_bits, pause_filter, flush_by_asid;
+    bool next_rip, decode_assists, clean_bits, pause_filter, flush_by_asid, tsc_ratio;
     uint32_t nr_asids;
 };
 extern struct svm_features svm_features;

@@ -79,6 +79,7 @@ _Static_assert(offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer
 #define INTERCEPT1_SMI (1U << 2)
 #define INTERCEPT1_INIT (1U << 3)
 #define INTERCEPT1_VINTR (1U << 4)
+#define INTERCEPT1_RDTSC (1U << 14)
 #define INTERCEPT1_RDPMC (1U << 15)
 #define INTERCEPT1_CPUID (1U << 18)
 #define INTERCEPT1_IRET (1U << 20)
@@ -99,6 +100,7 @@ _Static_assert(offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer
 #define INTERCEPT2_STGI (1U << 4)
 #define INTERCEPT2_CLGI (1U << 5)
 #define INTERCEPT2_SKINIT (1U << 6)
+#define INTERCEPT2_RDTSCP (1U << 7)
 #define INTERCEPT2_WBINVD (1U << 9)
 #define INTERCEPT2_MONITOR (1U << 10)
 #define INTERCEPT2_MWAIT (1U << 11)
@@ -153,6 +155,7 @@ enum svm_exit {
     SVM_EXIT_SMI = 0x62,
     SVM_EXIT_INIT = 0x63,
     SVM_EXIT_VINTR = 0x64,
+    SVM_EXIT_RDTSC = 0x6e,
     SVM_EXIT_RDPMC = 0x6f,
     SVM_EXIT_CPUID = 0x72,
     SVM_EXIT_IRET = 0x74,
@@ -172,6 +175,7 @@ enum svm_exit {
     SVM_EXIT_STGI = 0x84,
     SVM_EXIT_CLGI = 0x85,
     SVM_EXIT_SKINIT = 0x86,
+    SVM_EXIT_RDTSCP = 0x87,
     SVM_EXIT_WBINVD = 0x89,
     SVM_EXIT_MONITOR = 0x8a,
     SVM_EXIT_MWAIT = 0x8b,

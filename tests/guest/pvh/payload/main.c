@@ -588,6 +588,9 @@ void main64(void)
     case RUN_FIVE_LEVELS:
         five_levels();
         break;
+    case RUN_TSC:
+        own_tsc();
+        break;
     case RUN_VIRIDIAN:
         viridian();
         break;

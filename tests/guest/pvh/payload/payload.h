@@ -39,6 +39,7 @@ void vectors(void);
 void bench(void);
 void pages(void) __attribute__((noreturn));
 void viridian(void);
+void own_tsc(void);
 uint32_t taken(unsigned int vector); /* interrupts */
 bool wait_taken(unsigned int vector, uint32_t n);
 void paging(void);
