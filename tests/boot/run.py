@@ -70,7 +70,7 @@ def kernel_args(case):
 
 
 def machine_args(case, hv):
-    model = case.cpu if hv == "granta" else HYPERVISORS[hv].get("cpu", case.cpu)
+    model = case.cpu if hv == "granta" or case.cpu == "stock" else HYPERVISORS[hv]["cpu"]
     # In one thread a spinning processor gives way to the next one: with a thread each, two machines at
     # once on two real processors took three to five times as long.
     threads = "multi" if case.threads else "single"

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run test kernels as the first domain: run.py [--hv granta|xen] [--option WORD]... [--results FILE] [NAME ...]
+"""Run test kernels as the first domain: run.py [--hv granta|xen] [--option WORD]... [--cpu MODEL] [--results FILE] [NAME ...]
 
 Each kernel prints `ok NAME: what` or `FAIL NAME: what` for a check and `done NAME` at its end; a missing `done` is a
-failure with the end of the log. Two run at a time. --option gives the hypervisor one more word, for example xpti=on.
+failure with the end of the log. Two run at a time. --option gives the hypervisor one more word, for example xpti=on;
+--cpu runs them on this model of QEMU's only.
 QEMU_WRAPPER in the environment: words put before QEMU's command line.
 """
 import argparse
@@ -131,12 +132,14 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--hv", default=os.environ.get("HV", "granta"), choices=HYPERVISOR)
     ap.add_argument("--option", action="append", default=[])
+    ap.add_argument("--cpu")
     ap.add_argument("--results")
     ap.add_argument("name", nargs="*")
     args = ap.parse_args()
     names = args.name or sorted(f[:-4] for f in os.listdir(f"{BUILD}/guest") if f.endswith(".elf"))
-    jobs = [(n, c, args.option) for n in names for c in HYPERVISOR[args.hv][1]]
-    if args.hv == "granta":
+    models = [args.cpu] if args.cpu else HYPERVISOR[args.hv][1]
+    jobs = [(n, c, args.option) for n in names for c in models]
+    if args.hv == "granta" and not args.cpu:
         jobs += [(n, c, args.option + [word] * bool(word)) for n in names for c, word in MORE.get(n, [])]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         failed = report(pool.map(lambda j: run(args.hv, *j), jobs), args.results, args.name)

@@ -45,11 +45,12 @@ $(IMAGES)/overlay.cpio: tools/dom0/init $(DOM0_TESTS) $(DOM0_PROGS) tools/cpio.p
 $(DOM0_CPIO): $(IMAGES)/root.cpio $(IMAGES)/overlay.cpio
 	@cat $^ >$@.new && mv $@.new $@
 
-GUEST_FILES := tools/guest/init tools/guest/poweroff tools/guest/reboot $(IMAGES)/progs/wakeup
+GUEST_PROGS := $(IMAGES)/progs/wakeup $(IMAGES)/progs/checksum
+GUEST_FILES := tools/guest/init tools/guest/poweroff tools/guest/reboot $(GUEST_PROGS)
 
 $(IMAGES)/guest.cpio: $(IMAGES)/guest-root.cpio $(GUEST_FILES) tools/cpio.py
 	@tools/cpio.py $(IMAGES)/guest-init.cpio init=tools/guest/init sbin/poweroff=tools/guest/poweroff \
-	    sbin/reboot=tools/guest/reboot bin/wakeup=$(IMAGES)/progs/wakeup
+	    sbin/reboot=tools/guest/reboot $(foreach p,$(GUEST_PROGS),bin/$(notdir $(p))=$(p))
 	@cat $(IMAGES)/guest-root.cpio $(IMAGES)/guest-init.cpio >$@.new && mv $@.new $@
 
 # Guests smaller than any Linux, by the library of the test kernels.

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What an administrator does to a PVH guest that is alive: vcpus and memory, up and down; an NMI, the
-# power button; a dump while it lives; a reboot; a crash that leaves a core.
+# power button; a reboot; a crash. Dumps are in domu-pvh-dump.
 
 . /tests/lib.sh
 . /tests/guest.sh
 
 guest_type=pvh
-dumps=/var/lib/xen/dump
-mkdir -p $dumps
 
 # becomes NAME VALUE COMMAND: the guest's answer is that value, now or soon.
 becomes() {
@@ -47,15 +45,11 @@ memory() {
 
 signals() {
     check trigger-nmi xl trigger verbs nmi 0
-    becomes trigger-nmi-seen 1 "dmesg | grep -c 'NMI received for unknown reason'"
+    # The kernel looks for the reason at port 0x61, where a PVH guest has nothing: all ones.
+    becomes trigger-nmi-seen 1 "dmesg | grep -c 'NMI: PCI system error (SERR) for reason ff'"
     # There is no button: what the toolstack makes of that is not ours.
     xl trigger verbs power
     want trigger-power-lives "$(guest_ask verbs 'echo yes')" yes
-    # A page that begins with what tests/boot/progs/coreinfo.c looks for.
-    guest_ask verbs 'printf "granta-marker in verbs" >/tmp/marker' >/dev/null
-    check dump xl dump-core verbs $dumps/alive
-    want dump-holds "$(coreinfo $dumps/alive)" 'vcpus=[1-4] pages=[0-9]+ rip=[0-9a-f]+ marker=[0-9]+ in verbs'
-    rm -f $dumps/alive
 }
 
 ends() {
@@ -69,20 +63,18 @@ ends() {
     want reboot-up "$(guest_log verbs | grep -ac '^guest: up')" 2
     want reboot-new "$(($(xl domid verbs) > id))" 1
     guest_tty verbs >$guests/verbs.tty
-    guest_ask verbs 'printf "granta-marker in its core" >/tmp/marker' >/dev/null
     guest_do verbs 'echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger'
     check crash-gone guest_gone verbs 60
-    want crash-core "$(coreinfo $dumps/verbs*)" 'vcpus=[1-4] pages=[0-9]+ rip=[0-9a-f]+ marker=[0-9]+ in its core'
 }
 
 guest_memory=200
-file=$(guest_config verbs 2 'maxvcpus = 4' "on_crash = 'coredump-destroy'")
+file=$(guest_config verbs 2 'maxvcpus = 4')
 if why=$(guest_starts "$file" 90); then
     pass up
-    vcpus
-    memory
-    signals
-    ends
+    for part in vcpus memory signals ends; do
+        echo "verbs: $part, after $SECONDS s"
+        $part
+    done
 else
     fail up "$why"
     guest_post_mortem verbs

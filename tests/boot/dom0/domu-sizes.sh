@@ -38,6 +38,7 @@ big() {
     want big-filled "$(guest_ask big 'mkdir /t; mount -t tmpfs -o size=400m t /t;
         dd if=/dev/zero of=/t/x bs=1M count=384 2>/dev/null; wc -c </t/x' 60)" $((384 << 20))
     die big
+    echo "sizes: big took $SECONDS s"
 }
 
 grows() {
