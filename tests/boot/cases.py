@@ -132,7 +132,7 @@ def toolstack(machine, cpus, path, **kw):
 
 def soak(name, what, **kw):
     return Case("soak-" + name, f"checksums in dom0 and guests beside a fork storm, {what}", "soak",
-                initrd="dom0-guest.cpio", threads=True, limit=175, **kw)
+                initrd="dom0-guest.cpio", threads=True, limit=230, **kw)
 
 
 def bad(name, what, **kw):
