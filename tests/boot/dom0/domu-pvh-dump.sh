@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A PVH guest is dumped while it lives, and leaves a core when it crashes. The toolstack tries to map
-# every gfn up to 0xf0000 for a dump, a million requests most of which fail.
+# A PVH guest is dumped while it lives, and leaves a core when it crashes. For a dump the toolstack
+# tries to map every gfn up to 0xf0000 (xc_domain_dumpcore_via_callback()): it takes minutes.
 
 . /tests/lib.sh
 . /tests/guest.sh
