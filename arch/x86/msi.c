@@ -12,6 +12,7 @@
 #include <arch/smpboot.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
+#include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/rangeset.h>
@@ -77,6 +78,20 @@ static void write_message(const struct msi_block *b, uint32_t address, uint32_t 
     cfg_write(b, c->data_reg, 2, data);
 }
 
+/* Where it goes and what it says, for this device. */
+static int write_route(const struct msi_block *b, const struct irq_desc *desc) REQUIRES(msi_lock)
+{
+    const uint8_t dest = (uint8_t)cpu_apic_id[desc->cpu];
+    const unsigned int index = b->msix ? b->entry : 0;
+    const int rc = iommu_message(b->dev->id.n, index, b->nr, desc->vector, dest);
+
+    if (rc == 0)
+        write_message(b, msi_address(dest), msi_data(desc->vector));
+    else if (rc > 0)
+        write_message(b, MSI_ADDRESS, index);
+    return MIN(rc, 0);
+}
+
 static void write_control(const struct msi_block *b, bool enable)
 {
     unsigned int reg = (b->msix ? b->dev->guard.msix_cap.pos : b->dev->guard.msi_cap.pos) +
@@ -128,7 +143,7 @@ static void msi_route(struct irq_desc *desc)
     spin_lock(&msi_lock);
     mask = b->mask;
     write_mask(b, ~0U >> (b->msix ? 31 : 32 - b->nr));
-    write_message(b, msi_address((uint8_t)cpu_apic_id[desc->cpu]), msi_data(desc->vector));
+    (void)!write_route(b, desc); /* it had a place before */
     write_mask(b, mask);
     spin_unlock(&msi_lock);
 }
@@ -243,6 +258,7 @@ static int block_start(struct msi_block *b) REQUIRES(pci_lock)
 {
     int irq = irq_alloc_msi(b->nr, &msi_chip, b);
     struct irq_desc *desc;
+    int rc;
 
     if (irq < 0)
         return irq;
@@ -251,9 +267,13 @@ static int block_start(struct msi_block *b) REQUIRES(pci_lock)
     spin_lock(&desc->lock);
     spin_lock(&msi_lock);
     write_mask(b, ~0U >> (b->msix ? 31 : 32 - b->nr));
-    write_message(b, msi_address((uint8_t)cpu_apic_id[desc->cpu]), msi_data(desc->vector));
+    rc = write_route(b, desc);
     spin_unlock(&msi_lock);
     spin_unlock(&desc->lock);
+    if (rc) {
+        irq_free_msi(b->first, b->nr);
+        return rc;
+    }
     b->next = b->dev->blocks;
     b->dev->blocks = b;
     return irq;
@@ -376,7 +396,7 @@ void msi_restore(struct pci_dev *dev)
         spin_lock(&msi_lock);
         mask = b->mask;
         b->mask = ~mask; /* make sure that it is written */
-        write_message(b, msi_address((uint8_t)cpu_apic_id[desc->cpu]), msi_data(desc->vector));
+        (void)!write_route(b, desc);
         write_mask(b, mask);
         if (b->enabled)
             write_control(b, true);

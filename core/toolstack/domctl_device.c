@@ -34,7 +34,7 @@ static int assign(struct domain *d, uint32_t sbdf)
         return -EOPNOTSUPP; /* it was created without CDF_iommu */
     rc = iommu_assign(d, sbdf);
     if (!rc)
-        log_info("d%u: has device %04x:%02x:%02x.%u; its interrupts are not checked", d->id,
+        log_info("d%u: has device %04x:%02x:%02x.%u", d->id,
                  sbdf >> 16, sbdf >> 8 & 255, sbdf >> 3 & 31, sbdf & 7);
     return rc;
 }

@@ -100,6 +100,23 @@ static int amd_flush(uint16_t tag, uint64_t frame, uint64_t nr)
     return rc;
 }
 
+static int amd_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector,
+                       uint8_t dest)
+{
+    const struct acpi_ivrs_range *r = range_of(sbdf);
+
+    return r ? amd_intr_message(&iommus[r->iommu], r->has_alias ? r->alias : (uint16_t)sbdf, index,
+                                nr, vector, dest) : 0;
+}
+
+static bool amd_remaps(void)
+{
+    for (unsigned int i = 0; i < nr_iommus; i++)
+        if (!iommus[i].intr)
+            return false;
+    return true;
+}
+
 /* --- memory that matters to them -------------------------------------------------------------- */
 
 static bool amd_firmware_range(unsigned int nth, struct iommu_range *out)
@@ -154,6 +171,15 @@ static uint32_t entries_for(unsigned int index)
     return n;
 }
 
+/* A firmware that means interrupts to be remapped says who sends those of the IO-APICs. */
+static bool has_ioapic(unsigned int index)
+{
+    for (unsigned int i = 0; i < ivrs()->nr_special; i++)
+        if (ivrs()->special[i].iommu == index && ivrs()->special[i].variety == 1)
+            return true;
+    return false;
+}
+
 static int start_one(unsigned int i)
 {
     const struct acpi_iommu *fw = &ivrs()->iommu[i];
@@ -164,6 +190,8 @@ static int start_one(unsigned int i)
     if (!m->regs)
         return -ENOMEM;
     rc = amd_start_one(m, fw, entries_for(i));
+    if (!rc && opt_iommu_intremap && has_ioapic(i))
+        rc = amd_intr_init(m);
     if (rc)
         return rc;
     log_info("IOMMU: AMD-Vi %04x:%02x:%02x.%u at %#lx, features %#lx, %u requester ids",
@@ -212,6 +240,8 @@ const struct iommu_ops amd_iommu_ops = {
     .attach_rest = amd_attach_rest,
     .block_tag = amd_block_tag,
     .flush = amd_flush,
+    .message = amd_message,
+    .remaps = amd_remaps,
     .firmware_range = amd_firmware_range,
     .registers = amd_registers,
 };

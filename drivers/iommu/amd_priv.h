@@ -54,6 +54,7 @@ struct acpi_iommu;
 #define AMD_CMD_COMPLETION_WAIT 1U
 #define AMD_CMD_DEVTAB_ENTRY 2U
 #define AMD_CMD_PAGES 3U
+#define AMD_CMD_INTR_TABLE 5U
 #define AMD_WAIT_STORE 1ULL
 #define AMD_PAGES_SIZE 1ULL     /* the address says how many */
 #define AMD_PAGES_TABLES 2ULL   /* what is remembered of tables too */
@@ -83,6 +84,7 @@ struct amd_iommu {
     uint64_t sequence;
     uint64_t *devtab;
     uint32_t nr_dte;
+    uint32_t **intr;         /* [nr_dte]: interrupt tables; NULL: interrupts are not remapped */
     uint64_t nr_events;
 };
 
@@ -94,6 +96,22 @@ int amd_post_devtab_entry(struct amd_iommu *m, uint16_t devid) REQUIRES(m->lock)
 /* nr 0: all frames of the tag */
 int amd_post_pages(struct amd_iommu *m, uint16_t tag, uint64_t frame, uint64_t nr)
     REQUIRES(m->lock) must_check;
+
+int amd_post_intr_table(struct amd_iommu *m, uint16_t devid) REQUIRES(m->lock) must_check;
+
+/* amd_intr.c */
+int amd_intr_init(struct amd_iommu *m) must_check;
+/* A table for a device that changes hands, if it needs one. */
+int amd_intr_prepare(struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx)
+    must_check;
+/*
+ * What a device table entry says of interrupts of a device that is not the first domain's, with an
+ * empty table. The device is blocked.
+ */
+uint64_t amd_intr_word(const struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx)
+    REQUIRES(m->lock);
+int amd_intr_message(struct amd_iommu *m, uint16_t devid, unsigned int index, unsigned int nr,
+                     uint8_t vector, uint8_t dest) must_check;
 
 /* amd_event.c */
 int amd_event_init(struct amd_iommu *m) must_check;

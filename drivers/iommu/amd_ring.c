@@ -93,6 +93,11 @@ int amd_post_devtab_entry(struct amd_iommu *m, uint16_t devid)
     return amd_ring_post(m, OP(AMD_CMD_DEVTAB_ENTRY) | devid, 0);
 }
 
+int amd_post_intr_table(struct amd_iommu *m, uint16_t devid)
+{
+    return amd_ring_post(m, OP(AMD_CMD_INTR_TABLE) | devid, 0);
+}
+
 /*
  * "INVALIDATE_IOMMU_PAGES": with S set, the lowest 0 from bit 12 up says how large the block is,
  * which is aligned to its size: bit 12 stands for two frames.

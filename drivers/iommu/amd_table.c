@@ -5,7 +5,7 @@
  * through. The hardware may read an entry while it is changed: a change goes by way of "blocked",
  * which is one word.
  *
- * Interrupts are passed on as they are (IV, IntCtl 0): there is no interrupt remapping yet.
+ * Interrupts are passed on as they are (IV 0), but those of devices of other domains (amd_intr.c).
  */
 #include "amd_priv.h"
 
@@ -36,16 +36,17 @@ static uint64_t first_word(const struct iommu_domain *ctx)
            (uint64_t)ctx->table.levels << AMD_DTE_MODE_SHIFT;
 }
 
-/* What the firmware says of interrupts that are not messages, and of system management. */
+/* What the firmware says of interrupts that are not messages; messages pass. */
 static uint64_t third_word(uint8_t settings)
 {
     return (uint64_t)(settings & 7) << 56 | (uint64_t)(settings >> 6) << 62;
 }
 
-static void write_dte(uint64_t *dte, const struct iommu_domain *ctx, uint8_t settings)
+static void write_dte(uint64_t *dte, const struct iommu_domain *ctx, uint8_t settings,
+                      uint64_t third)
 {
     write_once(dte[1], (uint64_t)(settings >> 4 & 3) << 40 | (ctx ? ctx->tag : 0));
-    write_once(dte[2], third_word(settings));
+    write_once(dte[2], third);
     write_once(dte[3], 0);
     /* a device that finds the first word finds the others: x86 keeps the order of stores */
     __atomic_store_n(&dte[0], first_word(ctx), __ATOMIC_RELEASE);
@@ -64,6 +65,8 @@ static int block(struct amd_iommu *m, uint16_t devid) REQUIRES(m->lock)
     rc = amd_post_devtab_entry(m, devid);
     if (!rc && former)
         rc = amd_post_pages(m, former, 0, 0);
+    if (!rc && m->intr)
+        rc = amd_post_intr_table(m, devid);
     return rc ? rc : amd_ring_wait(m);
 }
 
@@ -75,10 +78,15 @@ int amd_attach_one(struct amd_iommu *m, uint16_t devid, const struct iommu_domai
 
     if (devid >= m->nr_dte)
         return -ENODEV;
+    rc = amd_intr_prepare(m, devid, ctx); /* callers are one at a time */
+    if (rc)
+        return rc;
     spin_lock(&m->lock);
     rc = block(m, devid);
     if (!rc) {
-        write_dte(dte, ctx, settings);
+        write_dte(dte, ctx, settings, m->intr && !(ctx && ctx->hardware)
+                                          ? amd_intr_word(m, devid, ctx)
+                                          : third_word(settings));
         rc = amd_post_devtab_entry(m, devid);
         if (!rc)
             rc = amd_ring_wait(m);
@@ -96,7 +104,7 @@ int amd_attach_blocked(struct amd_iommu *m, uint16_t first, uint16_t last,
     for (uint32_t devid = first; devid <= last && devid < m->nr_dte && !rc; devid++) {
         if (amd_tag_of(m, (uint16_t)devid))
             continue;
-        write_dte(dte_of(m, (uint16_t)devid), ctx, settings);
+        write_dte(dte_of(m, (uint16_t)devid), ctx, settings, third_word(settings));
         rc = amd_post_devtab_entry(m, (uint16_t)devid);
     }
     if (!rc)
@@ -128,7 +136,7 @@ static int make_devtab(struct amd_iommu *m, uint32_t nr_dte)
         return -ENOMEM;
     m->nr_dte = (uint32_t)(bytes / AMD_DTE_BYTES);
     for (uint32_t i = 0; i < m->nr_dte; i++)
-        write_dte(dte_of(m, (uint16_t)i), NULL, 0);
+        write_dte(dte_of(m, (uint16_t)i), NULL, 0, 0);
     mmio_write64(m->regs, AMD_REG_DEVTAB, direct_pa(m->devtab) | (bytes / PAGE_SIZE - 1));
     return 0;
 }

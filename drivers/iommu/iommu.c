@@ -139,6 +139,7 @@ int iommu_domain_init(struct domain *d)
     if (!ctx)
         return -ENOMEM;
     ctx->tag = (uint16_t)(d->id + 1);
+    ctx->hardware = d->is_hardware;
     rc = start_context(d, ctx);
     if (!rc && ops->flush(ctx->tag, 0, 0)) /* what a former domain had */
         rc = -EIO;
@@ -291,6 +292,11 @@ int iommu_assign_rest(struct domain *d)
     return rc;
 }
 
+int iommu_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector, uint8_t dest)
+{
+    return ops && ops->message ? ops->message(sbdf, index, nr, vector, dest) : 0;
+}
+
 /* --- boot ------------------------------------------------------------------------------------- */
 
 int iommu_boot(void)
@@ -303,7 +309,8 @@ int iommu_boot(void)
     rc = amd_iommu_ops.start(&found);
     if (!rc && found) {
         ops = &amd_iommu_ops;
-        log_info("IOMMU: %s, %u of them; interrupts are not remapped", ops->name, found);
+        log_info("IOMMU: %s, %u of them; interrupts of guests' devices are %sremapped", ops->name,
+                 found, ops->remaps && ops->remaps() ? "" : "not ");
         return 0;
     }
     if (rc)

@@ -10,7 +10,7 @@
 #include <lib/cmdline.h>
 #include <lib/string.h>
 
-bool opt_iommu = true, opt_iommu_required, opt_iommu_verbose;
+bool opt_iommu = true, opt_iommu_required, opt_iommu_verbose, opt_iommu_intremap = true;
 bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive = true, opt_dom0_reserved = true;
 
 struct word {
@@ -74,7 +74,7 @@ static int parse_iommu(const char *value)
         { "verbose", &opt_iommu_verbose, false },
         { "debug", &opt_iommu_verbose, false },
         { "dom0-passthrough", &opt_dom0_passthrough, false },
-        { "intremap", NULL, false },
+        { "intremap", &opt_iommu_intremap, false },
         { "sharept", NULL, false },
         { "dom0-strict", NULL, false },
         { "quarantine", NULL, true }, /* a device that is nobody's is always blocked */
@@ -100,5 +100,5 @@ static int parse_dom0(const char *value)
     return set_words(words, ARRAY_SIZE(words), value);
 }
 
-PARAM_CUSTOM("iommu", parse_iommu, "IOMMUs: <bool>, required, verbose, no-intremap");
+PARAM_CUSTOM("iommu", parse_iommu, "IOMMUs: <bool>, required, verbose, intremap");
 PARAM_CUSTOM("dom0-iommu", parse_dom0, "passthrough, none, map-inclusive, map-reserved");

@@ -19,6 +19,7 @@ struct iommu_domain {
     struct iopt table;
     uint16_t tag;      /* the hardware's name for it in what it remembers; never 0 */
     bool passthrough;  /* no table: machine addresses, unchecked */
+    bool hardware;     /* the first domain's: trusted with interrupts */
     bool identity;     /* kept by identity.c */
     bool by_type;      /* kept by pv_guest.c */
 };
@@ -41,6 +42,10 @@ struct iommu_ops {
     int (*attach_rest)(const struct iommu_domain *ctx); /* all that are blocked */
     int (*block_tag)(uint16_t tag);
     int (*flush)(uint16_t tag, uint64_t frame, uint64_t nr); /* nr 0: all */
+    /* See iommu_message(). NULL: never remapped. */
+    int (*message)(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector,
+                   uint8_t dest);
+    bool (*remaps)(void); /* interrupts of unprivileged domains' devices; NULL: no */
     /* The nth range that the firmware uses through devices; the nth with registers of IOMMUs. */
     bool (*firmware_range)(unsigned int nth, struct iommu_range *out);
     bool (*registers)(unsigned int nth, struct iommu_range *out);
@@ -49,7 +54,7 @@ struct iommu_ops {
 extern const struct iommu_ops amd_iommu_ops;
 
 /* options.c */
-extern bool opt_iommu, opt_iommu_required, opt_iommu_verbose;
+extern bool opt_iommu, opt_iommu_required, opt_iommu_verbose, opt_iommu_intremap;
 extern bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive, opt_dom0_reserved;
 
 /* iommu.c: a change in a table, and the flush that it asks for. */

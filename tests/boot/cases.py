@@ -205,7 +205,7 @@ CASES = [
          skip={"xen": "its dom0 may let devices reach the hypervisor's heap"}),
     Case("domu-pci", "a network card is given to a PV guest, behind an AMD IOMMU, and taken back", "domu-pci",
          initrd="dom0-guest.cpio", limit=170,
-         qemu_args=["-device", "amd-iommu", "-netdev", "user,id=net", "-device", "e1000e,netdev=net"]),
+         qemu_args=["-device", "amd-iommu,intremap=on", "-netdev", "user,id=net", "-device", "e1000e,netdev=net"]),
     Case("domu", "PV guests are created, paused, shut down and destroyed", "domu",
          initrd="dom0-guest.cpio", limit=175),
     Case("domu-pvh", "PVH guests are created, paused, shut down and destroyed", "domu-pvh",

@@ -5,6 +5,7 @@
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c */
 /* links: drivers/iommu/amd_ring.c drivers/iommu/amd_event.c drivers/iommu/amd_table.c */
+/* links: drivers/iommu/amd_intr.c */
 /*
  * An AMD IOMMU's rings and device table against a device of ours: registers that are played, which
  * reads commands from memory as the specification has them, remembers what it was told to forget,
@@ -23,7 +24,8 @@ static struct {
     uint64_t reg[AMD_REGS_BYTES / 8];
     unsigned int limit;            /* commands that it will still do */
     unsigned int devtab[512];      /* how often each entry was to be forgotten */
-    unsigned int waits, pages, other;
+    unsigned int waits, pages, intr, other;
+    uint64_t last_intr[2];
     uint64_t last_pages[2];
     bool blocked_seen;             /* the watched entry was blocked when it was forgotten first */
     int watch;
@@ -50,6 +52,10 @@ static void run_command(const uint64_t c[2])
     case 3:
         dev.pages++;
         memcpy(dev.last_pages, c, 16);
+        break;
+    case 5:
+        dev.intr++;
+        memcpy(dev.last_intr, c, 16);
         break;
     default:
         dev.other++;
@@ -275,6 +281,54 @@ static void events(void)
     }
 }
 
+#define WORD2 m.devtab[4 * 0x18 + 2]
+
+static void interrupts(void)
+{
+    TEST("messages of a domain's device only name an entry of its table") {
+        struct iommu_domain a = ctx(5), first = ctx(1);
+        uint32_t *table;
+
+        begin();
+        CHECK_EQ(amd_attach_one(&m, 0x18, &a, 7), 0);
+        CHECK_EQ(WORD2, 7ULL << 56); /* not remapped: they pass */
+        CHECK_EQ(dev.intr, 0);
+        CHECK_EQ(amd_intr_message(&m, 0x18, 0, 1, 0x40, 2), 0);
+        CHECK_EQ(amd_intr_init(&m), 0);
+        first.hardware = true;
+        CHECK_EQ(amd_attach_one(&m, 0x18, &first, 7), 0);
+        CHECK_EQ(WORD2, 7ULL << 56);
+        CHECK_EQ(amd_intr_message(&m, 0x18, 0, 1, 0x40, 2), 0);
+        CHECK_EQ(amd_attach_one(&m, 0x18, &a, 7), 0);
+        table = m.intr[0x18];
+        CHECK_EQ(WORD2, 2ULL << 60 | 9 << 1 | 1 | direct_pa(table));
+        for (unsigned int i = 0; i < 1024; i++)
+            CHECK_EQ(table[i], 0);
+        dev.intr = 0;
+        CHECK_EQ(amd_intr_message(&m, 0x18, 3, 1, 0x41, 2), 1);
+        CHECK_EQ(table[3], 0x00410201);
+        CHECK_EQ(dev.intr, 1);
+        CHECK_EQ(dev.last_intr[0], 5ULL << 60 | 0x18);
+        CHECK_EQ(dev.last_intr[1], 0);
+        CHECK_EQ(amd_intr_message(&m, 0x18, 0, 2, 0x60, 1), 1);
+        CHECK(table[0] == 0x00600101 && table[1] == 0x00610101);
+        CHECK_EQ(amd_intr_message(&m, 0x18, 511, 1, 0x60, 1), 1);
+        CHECK_EQ(amd_intr_message(&m, 0x18, 512, 1, 0x60, 1), (uint64_t)-ENOSPC);
+        CHECK_EQ(amd_intr_message(&m, 0x19, 0, 1, 0x60, 1), 0);
+        CHECK_EQ(amd_attach_one(&m, 0x18, NULL, 7), 0);
+        CHECK_EQ(WORD2, 1); /* nobody's: none */
+        CHECK_EQ(amd_intr_message(&m, 0x18, 0, 1, 0x60, 1), 0);
+        CHECK_EQ(amd_attach_one(&m, 0x18, &a, 7), 0);
+        CHECK_EQ(m.intr[0x18][3], 0); /* what the former domain had is gone */
+        hv_page_free(m.intr[0x18], 0);
+        hv_page_free(m.intr, 0);
+        m.intr = NULL;
+        iopt_exit(&a.table);
+        iopt_exit(&first.table);
+        end();
+    }
+}
+
 int main(void)
 {
     iopt_world();
@@ -282,5 +336,6 @@ int main(void)
     devices();
     flushing();
     events();
+    interrupts();
     return check_exit();
 }

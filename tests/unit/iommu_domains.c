@@ -283,6 +283,7 @@ static void options(void)
             { "iommu=verbose,off", true, false, false, true },
             { "iommu=required=no,debug", true, true, false, true },
             { "iommu=no-intremap", true, true, false, false },
+            { "iommu=intremap", true, true, false, false },
             { "iommu=quarantine", true, true, false, false },
             { "iommu=no-quarantine", false, true, false, false },
             { "iommu=dom0-strict", false, true, false, false },
