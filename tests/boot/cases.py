@@ -258,7 +258,7 @@ CASES = [
     Case("domu-leak", "PV guests come and go, and the hypervisor's account is what it was", "domu-leak",
          initrd="dom0-extra.cpio", limit=170, skip={"xen": "it prints no such account"}),
     Case("domu-many", "forty PV guests at once on 4 GiB answer, die and leave nothing", "domu-many",
-         initrd="dom0-extra.cpio", mem=4096, limit=400, manual=True,
+         initrd="dom0-extra.cpio", mem=4096, limit=600, manual=True,
          skip={"xen": "it prints no such account"}),
     Case("domu-kill", "toolstack, daemons and a device model are killed: nothing leaks", "domu-kill",
          initrd="dom0-extra.cpio", limit=170, skip={"xen": "it prints no such account"}),
