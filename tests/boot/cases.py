@@ -216,6 +216,11 @@ CASES = [
          "domu-hvm", initrd="dom0-extra.cpio", limit=250),
     Case("domu-bios", "HVM guests boot from a disk of the device model's by SeaBIOS",
          "domu-bios", initrd="dom0-extra.cpio", limit=150),
+    # By name only: three minutes each where the machine has other work.
+    Case("domu-hvm-plain", "an HVM guest without PV drivers: emulated disk, network and power button",
+         "domu-hvm-plain", initrd="dom0-hvm.cpio", limit=330, manual=True),
+    Case("domu-hvm-kill", "HVM guests come and go, xl and device models are killed: nothing leaks", "domu-hvm-kill",
+         initrd="dom0-hvm.cpio", limit=330, manual=True, skip={"xen": "it prints no such account"}),
     Case("dom0-pvh", "a PVH dom0 to the toolstack, by GRUB on UEFI", "toolstack", path="grub-uefi", kernel="vmlinuz",
          cpu="epyc", hv_args=["dom0=pvh"], limit=120, qemu_args=PVH_ON_XEN),
     Case("dom0-pvh-guests", "a PVH dom0 with MSI, a PV and a PVH guest with disk and network", "dom0-pvh",

@@ -6,6 +6,7 @@
 #   IMAGES     the folder                 DOM0_CPIO  root and tests in one archive
 #   DOM0_GUEST_CPIO  the same with a guest's kernel and initrd in /guest, and an example in /root
 #   DOM0_EXTRA_CPIO  that one with a device model, pygrub and GRUB for guests
+#   DOM0_HVM_CPIO    that one with what HVM guests without PV drivers want, in /hvm
 #   VMLINUZ    Debian's kernel as shipped VMLINUX    its unpacked ELF, which starts faster
 #   STOCK_XEN  Debian's Xen, unpacked
 
@@ -14,6 +15,7 @@ IMAGES    := $(BUILD)/images
 DOM0_CPIO := $(IMAGES)/dom0.cpio
 DOM0_GUEST_CPIO := $(IMAGES)/dom0-guest.cpio
 DOM0_EXTRA_CPIO := $(IMAGES)/dom0-extra.cpio
+DOM0_HVM_CPIO := $(IMAGES)/dom0-hvm.cpio
 VMLINUZ   := $(IMAGES)/vmlinuz
 VMLINUX   := $(IMAGES)/vmlinux
 STOCK_XEN := $(IMAGES)/xen
@@ -22,7 +24,7 @@ DOM0_PROGS := $(patsubst tests/boot/progs/%.c,$(IMAGES)/progs/%,$(wildcard tests
 DOM0_TESTS := $(wildcard tests/boot/dom0/*.sh)
 
 .PHONY: images
-images: $(DOM0_CPIO) $(DOM0_GUEST_CPIO) $(DOM0_EXTRA_CPIO) ## Build the dom0 root, kernels and test programs (cached)
+images: $(DOM0_CPIO) $(DOM0_GUEST_CPIO) $(DOM0_EXTRA_CPIO) $(DOM0_HVM_CPIO) ## Build the dom0 root, kernels and test programs (cached)
 
 # Static, for a root that has no C library of the host's; the compiler is the host's whatever CC is.
 $(IMAGES)/progs/%: tests/boot/progs/%.c
@@ -67,3 +69,15 @@ $(DOM0_GUEST_CPIO): $(DOM0_CPIO) $(IMAGES)/guest.cpio $(VMLINUZ) $(IMAGES)/kerne
 
 $(DOM0_EXTRA_CPIO): $(DOM0_GUEST_CPIO) $(IMAGES)/extra-root.cpio
 	@cat $^ >$@.new && mv $@.new $@
+
+# HVM guests without PV drivers: more modules over the guests' root.
+.PHONY: hvm-root
+hvm-root: dom0-root
+	@tools/hvm-image $(IMAGES)
+
+$(IMAGES)/hvm-root.cpio $(IMAGES)/hvm-guest.cpio: hvm-root ;
+
+$(DOM0_HVM_CPIO): $(DOM0_EXTRA_CPIO) $(IMAGES)/hvm-root.cpio $(IMAGES)/hvm-guest.cpio
+	@cat $(IMAGES)/guest.cpio $(IMAGES)/hvm-guest.cpio >$(IMAGES)/hvm-initrd
+	@tools/cpio.py $(IMAGES)/hvm-files.cpio hvm/initrd=$(IMAGES)/hvm-initrd
+	@cat $(DOM0_EXTRA_CPIO) $(IMAGES)/hvm-root.cpio $(IMAGES)/hvm-files.cpio >$@.new && mv $@.new $@

@@ -12,14 +12,6 @@ image=$guests/disk.img
 
 config() { printf '%s\n' "name = '$1'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' 'vcpus = 2' "${@:2}" >"$guests/$1.cfg"; }
 
-# process REGEX: the number of the one whose command line matches.
-process() {
-    local p
-    for p in /proc/[0-9]*; do
-        tr '\0' ' ' 2>/dev/null <"$p/cmdline" | grep -qE "$1" && { basename "$p"; return; }
-    done
-}
-
 # Everything of that name that the toolstack can find.
 clean() {
     local id

@@ -33,7 +33,7 @@ guest_says() {
         line=$(guest_log "$name" | grep -aE "$regex" | tail -n 1)
         [ -n "$line" ] && break
         [ "$SECONDS" -ge "$end" ] && return 1
-        sleep 0.3
+        sleep ${guest_poll:-0.3}
     done
     echo "$line"
 }
@@ -128,6 +128,14 @@ guest_ends() {
     local name
     [ "$failed" = 0 ] || for name in "$@"; do echo "--- console of $name"; guest_log "$name" | tail -n 30; done
     finish
+}
+
+# process REGEX: the numbers of those whose command line matches.
+process() {
+    local p
+    for p in /proc/[0-9]*; do
+        tr '\0' ' ' 2>/dev/null <"$p/cmdline" | grep -qE "$1" && basename "$p"
+    done
 }
 
 # What the machine says of a guest that did not come up.
