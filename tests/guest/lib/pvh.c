@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Making PVH guests: pvh.h. */
+/* Making PVH and HVM guests: pvh.h. */
 #include "pvh.h"
 
 #include "../pvh/payload/mailbox.h"
@@ -68,17 +68,20 @@ long pvh_give_means(struct domu *d, unsigned int pages)
     return rc ?: domctl(XEN_DOMCTL_max_mem, d->id, &op);
 }
 
-long pvh_get_memory(struct domu *d)
+/* Memory from the first to before the last frame. */
+static long populate(struct domu *d, unsigned int first, unsigned int last)
 {
-    struct xen_memory_reservation r = { .nr_extents = d->nr_pages, .domid = d->id };
+    struct xen_memory_reservation r = { .nr_extents = last - first, .domid = d->id };
     long rc;
 
-    for (unsigned int i = 0; i < d->nr_pages; i++)
+    for (unsigned int i = first; i < last; i++)
         d->mfn[i] = i;
-    set_xen_guest_handle(r.extent_start, d->mfn);
+    set_xen_guest_handle(r.extent_start, d->mfn + first);
     rc = hypercall(__HYPERVISOR_memory_op, XENMEM_populate_physmap, &r);
-    return rc == d->nr_pages ? 0 : -XENOMEM;
+    return rc == last - first ? 0 : -XENOMEM;
 }
+
+long pvh_get_memory(struct domu *d) { return populate(d, 0, d->nr_pages); }
 
 void pvh_write(const struct domu *d, const char *image, unsigned long size)
 {
@@ -87,25 +90,32 @@ void pvh_write(const struct domu *d, const char *image, unsigned long size)
     pvh_close_page();
 }
 
-/* public arch-x86/hvm/start_info.h: 32-bit flat protected mode, paging off. */
-long pvh_set_context(const struct domu *d, uint32_t entry)
-{
-    static struct {
-        struct hvm_save_descriptor header_d;
-        HVM_SAVE_TYPE(HEADER) header;
-        struct hvm_save_descriptor cpu_d;
-        HVM_SAVE_TYPE(CPU) cpu;
-        struct hvm_save_descriptor end_d;
-        HVM_SAVE_TYPE(END) end;
-    } __attribute__((packed)) c;
-    struct xen_domctl op = { 0 };
-    long rc;
+static struct {
+    struct hvm_save_descriptor header_d;
+    HVM_SAVE_TYPE(HEADER) header;
+    struct hvm_save_descriptor cpu_d;
+    HVM_SAVE_TYPE(CPU) cpu;
+    struct hvm_save_descriptor end_d;
+    HVM_SAVE_TYPE(END) end;
+} __attribute__((packed)) c;
 
-    memset(&c, 0, sizeof(c));
+static long load_context(const struct domu *d)
+{
+    struct xen_domctl op = { 0 };
+
     c.header_d = (struct hvm_save_descriptor){ HVM_SAVE_CODE(HEADER), 0, sizeof(c.header) };
     c.header = (HVM_SAVE_TYPE(HEADER)){ .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION };
     c.cpu_d = (struct hvm_save_descriptor){ HVM_SAVE_CODE(CPU), 0, sizeof(c.cpu) };
     c.end_d = (struct hvm_save_descriptor){ HVM_SAVE_CODE(END), 0, HVM_SAVE_LENGTH(END) };
+    op.u.hvmcontext.size = (uint32_t)(sizeof(c) - sizeof(c.end) + HVM_SAVE_LENGTH(END));
+    set_xen_guest_handle(op.u.hvmcontext.buffer, (uint8_t *)&c);
+    return domctl(XEN_DOMCTL_sethvmcontext, d->id, &op);
+}
+
+/* public arch-x86/hvm/start_info.h: 32-bit flat protected mode, paging off. */
+long pvh_set_context(const struct domu *d, uint32_t entry)
+{
+    memset(&c, 0, sizeof(c));
     c.cpu.cs_limit = c.cpu.ds_limit = c.cpu.es_limit = c.cpu.ss_limit = 0xffffffff;
     c.cpu.cs_arbytes = 0xc9b;
     c.cpu.ds_arbytes = c.cpu.es_arbytes = c.cpu.ss_arbytes = 0xc93;
@@ -116,10 +126,26 @@ long pvh_set_context(const struct domu *d, uint32_t entry)
     c.cpu.rflags = 2;
     c.cpu.dr6 = 0xffff0ff0;
     c.cpu.dr7 = 0x400;
-    op.u.hvmcontext.size = (uint32_t)(sizeof(c) - sizeof(c.end) + HVM_SAVE_LENGTH(END));
-    set_xen_guest_handle(op.u.hvmcontext.buffer, (uint8_t *)&c);
-    rc = domctl(XEN_DOMCTL_sethvmcontext, d->id, &op);
-    return rc;
+    return load_context(d);
+}
+
+long pvh_set_real_context(const struct domu *d, uint16_t entry)
+{
+    memset(&c, 0, sizeof(c));
+    c.cpu.cs_limit = c.cpu.ds_limit = c.cpu.es_limit = c.cpu.ss_limit = 0xffff;
+    c.cpu.fs_limit = c.cpu.gs_limit = c.cpu.ldtr_limit = c.cpu.tr_limit = 0xffff;
+    c.cpu.idtr_limit = c.cpu.gdtr_limit = 0xffff;
+    c.cpu.cs_arbytes = 0x9b;
+    c.cpu.ds_arbytes = c.cpu.es_arbytes = c.cpu.ss_arbytes = 0x93;
+    c.cpu.fs_arbytes = c.cpu.gs_arbytes = 0x93;
+    c.cpu.tr_arbytes = 0x8b;
+    c.cpu.ldtr_arbytes = 0x82;
+    c.cpu.cr0 = 0x10; /* ET */
+    c.cpu.rip = entry;
+    c.cpu.rflags = 2;
+    c.cpu.dr6 = 0xffff0ff0;
+    c.cpu.dr7 = 0x400;
+    return load_context(d);
 }
 
 void pvh_write_payload(const struct domu *d, const char *image, unsigned long size, uint32_t run)
@@ -211,6 +237,22 @@ long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t r
     pvh_write_payload(d, image, size, run);
     rc = pvh_set_context(d, (uint32_t)((const struct mailbox *)image)->entry);
     return rc ?: domu_unpause(d);
+}
+
+/* What a PC has between 640 KiB and 1 MiB is no memory. */
+long hvm_prepare(struct domu *d, const char *image, unsigned long size, uint32_t run)
+{
+    long rc = pvh_make(d, PVH_FLAGS, HVM_EMULATION);
+
+    if (rc)
+        return rc;
+    rc = pvh_give_means(d, PVH_PAGES) ?: populate(d, 0, 0xa0);
+    rc = rc ?: populate(d, 0x100, d->nr_pages);
+    rc = rc ?: set_param(d, HVM_PARAM_HPET_ENABLED, 1);
+    if (rc)
+        return rc;
+    pvh_write_payload(d, image, size, run);
+    return pvh_set_real_context(d, (uint16_t)((const struct mailbox *)image)->entry_real);
 }
 
 void pvh_report(const struct domu *d)

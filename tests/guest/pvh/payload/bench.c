@@ -54,14 +54,6 @@ static void figure(const char *name)
         figure(name);                                                                             \
     } while (0)
 
-static uint32_t in(uint16_t port)
-{
-    uint32_t v;
-
-    __asm__ volatile("inl %%dx, %%eax" : "=a"(v) : "d"(port));
-    return v;
-}
-
 void bench(void)
 {
     struct { uint32_t idx, submap; } features = { 0, 0 };
@@ -73,7 +65,7 @@ void bench(void)
     BENCH("exit.rdmsr.efer", rdmsr(0xc0000080));
     BENCH("exit.rdmsr.mtrr", rdmsr(0x2ff));
     BENCH("exit.wrmsr.mtrr", wrmsr(0x2ff, 0xc06));
-    BENCH("exit.port.nobody", in(0x5678));
+    BENCH("exit.port.nobody", inl(0x5678));
     BENCH("exit.mmio.nobody", (void)*(volatile uint32_t *)HOLE);
     BENCH("exit.mmio.write", *(volatile uint32_t *)HOLE = 1);
     BENCH("exit.xapic.read", (void)*lapic(0x30));
@@ -95,4 +87,57 @@ void bench(void)
     wrmsr(0x832, 0x40);
     wrmsr(0x83e, 0xb);
     BENCH("exit.timer.hlt", wrmsr(0x838, 1000); __asm__ volatile("sti; hlt; cli"));
+}
+
+/* --- HVM --------------------------------------------------------------------------------------- */
+
+#define DIRTY 0x600000UL /* pages that are written to while dom0 keeps a log */
+
+static void device_model(void)
+{
+    volatile uint32_t *device = (volatile uint32_t *)(uint64_t)DM_MEMORY;
+    static uint32_t words[16];
+
+    BENCH("dm.port.read", inl(DM_PORT));
+    BENCH("dm.port.write", outl(DM_PORT, 1));
+    BENCH("dm.mmio.read", (void)*device);
+    BENCH("dm.mmio.write", *device = 1);
+    BENCH("dm.mmio.movs.16", {
+        void *to = (void *)device;
+        const void *from = words;
+        uint64_t n = 16;
+
+        __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+    });
+}
+
+static void pc_devices(void)
+{
+    BENCH("exit.pic.read", inb(0x21));
+    BENCH("exit.pic.eoi", outb(0x20, 0x20));
+    BENCH("exit.pit.read", inb(0x40));
+    BENCH("exit.rtc.read", inb(0x71));
+    BENCH("exit.pmtimer", inl(0x1f48));
+    BENCH("exit.hpet.read", (void)*(volatile uint64_t *)0xfed000f0UL);
+    BENCH("exit.ioapic.read", (void)*(volatile uint32_t *)0xfec00010UL);
+}
+
+static void nested_faults(void)
+{
+    volatile uint8_t *at = (volatile uint8_t *)((uint64_t)ON_DEMAND_GFN * PAGE);
+
+    BENCH("fault.populate", (void)*at; at += PAGE);
+    at = (volatile uint8_t *)DIRTY;
+    for (unsigned int i = 0; i < 128; i++)
+        at[i * PAGE] = 1;
+    outl(DM_ORDER, DM_LOG);
+    BENCH("fault.log-dirty", *at = 2; at += PAGE);
+}
+
+void hvm_bench(void)
+{
+    BENCH("empty", );
+    device_model();
+    pc_devices();
+    nested_faults();
 }

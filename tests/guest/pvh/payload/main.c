@@ -5,10 +5,11 @@
  */
 #include "payload.h"
 
-extern const char start_pvh[], start_ap[];
+extern const char start_pvh[], start_ap[], start_real[];
 
 struct mailbox mailbox __attribute__((section(".mailbox"))) = {
-    .entry = (uint64_t)start_pvh
+    .entry = (uint64_t)start_pvh,
+    .entry_real = (uint64_t)start_real,
 };
 
 #define SHARED 0x700000UL /* where shared_info is mapped: RAM before */
@@ -40,11 +41,6 @@ void note(const char *what, int64_t got, int64_t want)
 
 /* --- instructions ----------------------------------------------------------------------------- */
 
-static void outb(uint16_t port, uint8_t v)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
-}
-
 static void say(const char *s)
 {
     while (*s)
@@ -74,8 +70,9 @@ static struct {
     uint32_t hi, zero;
 } idt[256] __attribute__((aligned(16)));
 
-static volatile uint32_t count[256];
-static volatile uint64_t last_error, last_cr2;
+volatile uint32_t count[256];
+volatile uint64_t last_error, last_cr2;
+void (*volatile trap_hook)(unsigned int vector);
 volatile uint64_t skip_to;
 
 bool x2apic;
@@ -114,6 +111,8 @@ void trap(struct frame *f)
     __atomic_fetch_add(&count[f->vector], 1, __ATOMIC_RELAXED);
     if (f->vector == VECTOR_SLOW)
         slow();
+    if (trap_hook)
+        trap_hook((unsigned int)f->vector);
     if (f->vector >= 32) {
         if (f->vector != no_eoi_vector &&
             (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000))
@@ -162,22 +161,6 @@ static void start_traps(void)
     }
     load_traps();
 }
-
-/* The vector that an instruction raises, -1: none. */
-#define VECTOR_OF(code)                                                                           \
-    ({                                                                                            \
-        uint32_t before_[20];                                                                     \
-        int v_ = -1;                                                                              \
-                                                                                                  \
-        for (unsigned int i_ = 0; i_ < 20; i_++)                                                  \
-            before_[i_] = count[i_];                                                              \
-        __asm__ volatile("lea 1f(%%rip), %%r11\n\tmov %%r11, %0\n\t" code "\n1:\n\tmovq $0, %0"   \
-                         : "+m"(skip_to) : : "rax", "rcx", "rdx", "r11", "memory");               \
-        for (int i_ = 0; i_ < 20; i_++)                                                           \
-            if (count[i_] != before_[i_])                                                         \
-                v_ = i_;                                                                          \
-        v_;                                                                                       \
-    })
 
 /* What an instruction works on: first and second. */
 static volatile uint64_t operand[2] __attribute__((used));
@@ -331,7 +314,7 @@ static void test_devices(void)
 
 /* --- local APIC ------------------------------------------------------------------------------- */
 
-static bool wait_for(volatile uint32_t *what, uint32_t n)
+bool wait_for(volatile uint32_t *what, uint32_t n)
 {
     const uint64_t end = rdtsc() + 4000000000UL;
 
@@ -578,6 +561,9 @@ void main64(void)
         break;
     case RUN_BENCH:
         bench();
+        break;
+    case RUN_HVM_BENCH:
+        hvm_bench();
         break;
     case RUN_ONCE:
         test_once();

@@ -55,10 +55,63 @@ extern volatile uint32_t eois_left_out;
 extern volatile unsigned int no_eoi_vector; /* one that wants none */
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);
+void hvm_bench(void);
+void changing_code_at(uint64_t device);
+/* modes.S: to real mode and back through every mode; what it found is in modes_* */
+void modes_round(void);
+void modes_random(uint32_t cr0, uint32_t cr4, uint32_t efer, uint32_t cr3);
+/* Wait with interrupts on until the counter is so high. */
+bool wait_for(volatile uint32_t *what, uint32_t n);
+
+extern volatile uint32_t count[256]; /* of each vector */
+extern volatile uint64_t last_error, last_cr2;
+extern void (*volatile trap_hook)(unsigned int vector);
+
+/* The vector that an instruction raises, -1: none. */
+#define VECTOR_OF(code)                                                                           \
+    ({                                                                                            \
+        uint32_t before_[20];                                                                     \
+        int v_ = -1;                                                                              \
+                                                                                                  \
+        for (unsigned int i_ = 0; i_ < 20; i_++)                                                  \
+            before_[i_] = count[i_];                                                              \
+        __asm__ volatile("lea 1f(%%rip), %%r11\n\tmov %%r11, %0\n\t" code "\n1:\n\tmovq $0, %0"   \
+                         : "+m"(skip_to) : : "rax", "rcx", "rdx", "r11", "memory");               \
+        for (int i_ = 0; i_ < 20; i_++)                                                           \
+            if (count[i_] != before_[i_])                                                         \
+                v_ = i_;                                                                          \
+        v_;                                                                                       \
+    })
 
 static inline volatile uint32_t *lapic(unsigned int reg)
 {
     return (volatile uint32_t *)(0xfee00000UL + reg);
+}
+
+static inline void outb(uint16_t port, uint8_t v)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static inline uint8_t inb(uint16_t port)
+{
+    uint8_t v;
+
+    __asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
+}
+
+static inline void outl(uint16_t port, uint32_t v)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static inline uint32_t inl(uint16_t port)
+{
+    uint32_t v;
+
+    __asm__ volatile("inl %1, %0" : "=a"(v) : "Nd"(port));
+    return v;
 }
 
 static inline uint64_t rdmsr(uint32_t msr)
