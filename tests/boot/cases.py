@@ -254,7 +254,7 @@ CASES = [
          initrd="dom0-guest.cpio", hv_args=["hap_2mb=0"], limit=230, allow=(GUEST_PANIC,)),
     Case("domu-pvh-dump", "dumps of a PVH guest, alive and crashed", "domu-pvh-dump",
          initrd="dom0-guest.cpio", limit=900, manual=True, allow=(GUEST_PANIC,)),
-    Case("domu-pvh-sizes", "domu-sizes with PVH guests", "domu-sizes", initrd="dom0-guest.cpio", mem=5120,
+    Case("domu-pvh-sizes", "domu-sizes with PVH guests", "domu-sizes", initrd="dom0-guest.cpio", cpus=3, mem=5120,
          params={"type": "pvh"}, limit=230, qemu_args=["-mem-prealloc"], manual=True),
     Case("domu-pvh-leak", "domu-leak with PVH guests", "domu-leak", initrd="dom0-extra.cpio",
          cpu="epyc", hv_args=["hap_2mb=0"], params={"type": "pvh"}, limit=170, skip={"xen": "it prints no such account"}),
