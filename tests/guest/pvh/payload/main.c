@@ -19,7 +19,7 @@ struct mailbox mailbox __attribute__((section(".mailbox"))) = {
 #define VECTOR_SLOW 0x51
 #define SLOW 1000 /* interrupts */
 
-_Static_assert(offsetof(struct mailbox, five_levels) == 24, "start.S reads it");
+_Static_assert(offsetof(struct mailbox, five_levels) == 32, "start.S reads it");
 
 /* --- notes ------------------------------------------------------------------------------------ */
 

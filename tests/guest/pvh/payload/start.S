@@ -19,7 +19,7 @@ to_long_mode:                           /* edi: where to; esp */
         mov     %cr4, %eax
         or      $0x20, %eax             /* PAE */
         mov     $l4, %ecx
-        testl   $1, mailbox + 24        /* five_levels */
+        testl   $1, mailbox + 32        /* five_levels */
         jz      1f
         or      $0x1000, %eax           /* LA57 */
         mov     $l5, %ecx
