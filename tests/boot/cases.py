@@ -222,7 +222,7 @@ CASES = [
     Case("domu-hvm-kill", "HVM guests come and go, xl and device models are killed: nothing leaks", "domu-hvm-kill",
          initrd="dom0-hvm.cpio", limit=330, manual=True, skip={"xen": "it prints no such account"}),
     Case("dom0-pvh", "a PVH dom0 to the toolstack, by GRUB on UEFI", "toolstack", path="grub-uefi", kernel="vmlinuz",
-         cpu="epyc", hv_args=["dom0=pvh"], limit=120, qemu_args=PVH_ON_XEN),
+         hv_args=["dom0=pvh"], limit=120, qemu_args=PVH_ON_XEN),
     Case("dom0-pvh-guests", "a PVH dom0 with MSI, a PV and a PVH guest with disk and network", "dom0-pvh",
          initrd="dom0-guest.cpio", disks=True, hv_args=["dom0=pvh", "iommu=1"], limit=170,
          qemu_args=[*PVH_ON_XEN, "-netdev", "user,id=net", "-device", "e1000e,netdev=net",
