@@ -21,6 +21,7 @@ const char *acpi_parse_mcfg(struct acpi_info *info, const uint8_t *table, size_t
 const char *acpi_parse_srat(struct acpi_info *info, const uint8_t *table, size_t len);
 const char *acpi_parse_slit(struct acpi_info *info, const uint8_t *table, size_t len);
 const char *acpi_parse_ivrs(struct acpi_info *info, const uint8_t *table, size_t len);
+const char *acpi_parse_dmar(struct acpi_info *info, const uint8_t *table, size_t len);
 
 /* Entries that start with a byte of type and a byte of length, as in MADT and SRAT. */
 struct acpi_entry_row {

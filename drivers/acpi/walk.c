@@ -24,6 +24,7 @@ static const struct table_row {
     { "SRAT", 48, ACPI_HAVE_SRAT, acpi_parse_srat },
     { "SLIT", 44, ACPI_HAVE_SLIT, acpi_parse_slit },
     { "IVRS", 48, ACPI_HAVE_IVRS, acpi_parse_ivrs },
+    { "DMAR", 48, ACPI_HAVE_DMAR, acpi_parse_dmar },
 };
 
 static void add_note(struct acpi_info *info, const char *signature, const char *what)

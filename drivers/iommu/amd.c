@@ -231,8 +231,18 @@ static int amd_start(unsigned int *found)
     return 0;
 }
 
+static const struct iopt_kind *amd_tables(unsigned int *levels)
+{
+    *levels = 4; /* 48 bits, as physmaps have */
+    return &iopt_amd;
+}
+
+static bool amd_can_pass(void) { return true; }
+
 const struct iommu_ops amd_iommu_ops = {
     .name = "AMD-Vi",
+    .tables = amd_tables,
+    .can_pass = amd_can_pass,
     .start = amd_start,
     .covers = amd_covers,
     .tag = amd_tag,

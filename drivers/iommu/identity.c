@@ -19,7 +19,6 @@
 #include <lib/e820.h>
 #include <lib/string.h>
 
-#define LEVELS 4
 #define LARGE 2 /* the level of the largest leaf: a hole costs one table */
 #define RW (IOMMU_READ | IOMMU_WRITE)
 #define FRAMES_4G (1ULL << (32 - PAGE_SHIFT))
@@ -151,16 +150,19 @@ static int add_devices(const struct iommu_ops *ops) REQUIRES(map->lock)
 
 int identity_start(struct iommu_domain *ctx, const struct iommu_ops *ops)
 {
+    unsigned int levels;
     int rc;
 
     map = ctx;
     spin_init(&map->lock, RANK_IOMMU_OWN);
     map->identity = true;
-    map->table = (struct iopt){ .take = own_take, .give = own_give };
-    rc = iopt_init(&map->table, LEVELS);
+    map->table = (struct iopt){
+        .kind = ops->tables(&levels), .take = own_take, .give = own_give
+    };
+    rc = iopt_init(&map->table, levels);
     if (rc)
         return rc;
-    map->table.leaf_level = LARGE;
+    map->table.leaf_level = MIN(LARGE, map->table.leaf_level);
     spin_lock(&map->lock);
     rc = add_devices(ops);
     spin_unlock(&map->lock);

@@ -15,8 +15,6 @@
 #include <hv/log.h>
 #include <hv/page.h>
 
-#define LEVELS 4 /* 48 bits, as physmaps have */
-
 static const struct iommu_ops *ops;
 static const struct iommu_domain *hardware; /* that of the first domain; NULL: it has none */
 static DEFINE_SPINLOCK(assign_lock, RANK_IOMMU); /* who has which device */
@@ -89,20 +87,23 @@ static int map_firmware_ranges(struct iommu_domain *ctx) REQUIRES(ctx->lock)
     struct iommu_range r;
     int rc = 0;
 
-    for (unsigned int i = 0; ops->firmware_range(i, &r) && !rc; i++)
+    for (unsigned int i = 0; !rc && ops->firmware_range(i, &r); i++)
         rc = iommu_table_set(ctx, r.first, r.end, r.first, r.flags);
     return rc;
 }
 
 static int start_table(struct domain *d, struct iommu_domain *ctx)
 {
+    unsigned int levels;
     int rc;
 
     if (d->tot_pages)
         return -EBUSY; /* not yet: a context for a domain that has memory already */
     spin_init(&ctx->lock, RANK_IOMMU);
-    ctx->table = (struct iopt){ .take = take_table, .give = give_table };
-    rc = iopt_init(&ctx->table, LEVELS);
+    ctx->table = (struct iopt){
+        .kind = ops->tables(&levels), .take = take_table, .give = give_table
+    };
+    rc = iopt_init(&ctx->table, levels);
     if (!rc && !is_hvm(d))
         return pv_guest_start(ctx);
     if (rc || !d->is_hardware)
@@ -122,6 +123,10 @@ static int start_context(struct domain *d, struct iommu_domain *ctx)
     ctx->passthrough = opt_dom0_passthrough;
     if (!ctx->passthrough)
         return identity_start(ctx, ops);
+    if (!ops->can_pass()) {
+        log_err("IOMMU: dom0-iommu=passthrough: it cannot let devices pass without tables");
+        return -EOPNOTSUPP;
+    }
     log_warn("IOMMU: dom0-iommu=passthrough: its devices reach all memory, the hypervisor's too");
     return 0;
 }
@@ -301,14 +306,20 @@ int iommu_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t ve
 
 int iommu_boot(void)
 {
-    unsigned int found = 0;
-    int rc;
+    static const struct iommu_ops *const kinds[] = { &amd_iommu_ops, &vtd_iommu_ops };
+    int rc = 0;
 
     if (!opt_iommu)
         return opt_iommu_required ? -ENODEV : 0;
-    rc = amd_iommu_ops.start(&found);
-    if (!rc && found) {
-        ops = &amd_iommu_ops;
+    for (unsigned int i = 0; i < ARRAY_SIZE(kinds) && !rc; i++) {
+        unsigned int found = 0;
+
+        if (kinds[i] == &vtd_iommu_ops && !opt_iommu_asked)
+            continue; /* until it is shown on a machine what it keeps out */
+        rc = kinds[i]->start(&found);
+        if (rc || !found)
+            continue;
+        ops = kinds[i];
         log_info("IOMMU: %s, %u of them; interrupts of guests' devices are %sremapped", ops->name,
                  found, ops->remaps && ops->remaps() ? "" : "not ");
         return 0;

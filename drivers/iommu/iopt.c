@@ -24,9 +24,25 @@ uint64_t iopt_frames(const struct iopt *t)
     return 1ULL << MIN(bits, 64U - PAGE_SHIFT);
 }
 
-static unsigned int next_level(uint64_t e)
+const struct iopt_kind iopt_amd = {
+    .read = IOPTE_READ,
+    .write = IOPTE_WRITE,
+    .leaf = IOPTE_PRESENT | IOPTE_COHERENT,
+    .table = IOPTE_PRESENT | IOPTE_COHERENT,
+    .names_levels = true,
+    .leaf_level = IOPT_LEAF_LEVEL,
+};
+
+/* The level of the table that an entry of a level leads to; 0: to none. */
+static unsigned int next_level(const struct iopt *t, uint64_t e, unsigned int level)
 {
-    return e & IOPTE_PRESENT ? (unsigned int)(e >> IOPTE_NEXT_SHIFT) & 7 : 0;
+    const struct iopt_kind *k = t->kind;
+
+    if (!(e & (k->read | k->write)))
+        return 0;
+    if (k->names_levels)
+        return (unsigned int)(e >> IOPTE_NEXT_SHIFT) & 7;
+    return e & k->large ? 0 : level - 1;
 }
 static uint64_t *table_of(uint64_t e) { return direct_va(e & IOPTE_ADDR); }
 static uint64_t *entry_in(uint64_t *table, unsigned int level, uint64_t frame)
@@ -34,22 +50,36 @@ static uint64_t *entry_in(uint64_t *table, unsigned int level, uint64_t frame)
     return &table[frame / reach(level) % ENTRIES];
 }
 
-static uint64_t leaf(uint64_t mfn, unsigned int flags)
+static uint64_t leaf(const struct iopt *t, unsigned int level, uint64_t mfn, unsigned int flags)
 {
+    const struct iopt_kind *k = t->kind;
+
     if (!flags)
         return 0;
-    return IOPTE_PRESENT | IOPTE_COHERENT | mfn << PAGE_SHIFT |
-           (flags & IOMMU_READ ? IOPTE_READ : 0) | (flags & IOMMU_WRITE ? IOPTE_WRITE : 0);
+    return k->leaf | (level > 1 ? k->large : 0) | mfn << PAGE_SHIFT |
+           (flags & IOMMU_READ ? k->read : 0) | (flags & IOMMU_WRITE ? k->write : 0);
 }
 
 /* Rights are those of all entries on the way together: a table takes none away. */
-static uint64_t to_table(const void *table, unsigned int level)
+static uint64_t to_table(const struct iopt *t, const void *table, unsigned int level)
 {
-    return IOPTE_PRESENT | IOPTE_COHERENT | IOPTE_READ | IOPTE_WRITE |
-           (uint64_t)level << IOPTE_NEXT_SHIFT | direct_pa(table);
+    const struct iopt_kind *k = t->kind;
+
+    return k->table | k->read | k->write | direct_pa(table) |
+           (k->names_levels ? (uint64_t)level << IOPTE_NEXT_SHIFT : 0);
 }
 
-static void set_entry(uint64_t *e, uint64_t v) { __atomic_store_n(e, v, __ATOMIC_RELEASE); }
+static void wrote(const struct iopt *t, const void *p, size_t bytes)
+{
+    if (t->kind->wrote)
+        t->kind->wrote(p, bytes);
+}
+
+static void set_entry(const struct iopt *t, uint64_t *e, uint64_t v)
+{
+    __atomic_store_n(e, v, __ATOMIC_RELEASE);
+    wrote(t, e, sizeof(*e));
+}
 
 /* --- lists of tables, linked through their struct page ---------------------------------------- */
 
@@ -95,7 +125,7 @@ static bool take_all(struct iopt *t, uint64_t nr)
 static void detach(struct iopt *t, uint64_t *table, unsigned int level)
 {
     for (unsigned int i = 0; i < ENTRIES && level > 1; i++)
-        if (next_level(table[i]))
+        if (next_level(t, table[i], level))
             detach(t, table_of(table[i]), level - 1);
     push(&t->detached, table);
 }
@@ -108,11 +138,14 @@ int iopt_init(struct iopt *t, unsigned int levels)
 {
     if (levels < IOPT_MIN_LEVELS || levels > IOPT_MAX_LEVELS)
         return -EINVAL;
+    if (!t->kind)
+        t->kind = &iopt_amd;
     t->levels = (uint8_t)levels;
-    t->leaf_level = IOPT_LEAF_LEVEL;
+    t->leaf_level = t->kind->leaf_level;
     t->root = t->take(t);
     if (!t->root)
         return -ENOMEM;
+    wrote(t, t->root, PAGE_SIZE);
     t->tables = 1;
     return 0;
 }
@@ -137,12 +170,13 @@ struct change {
 /* The entry for frame, at level or above where there is no table on the way; *at is its level. */
 static uint64_t *find(const struct iopt *t, uint64_t frame, unsigned int level, unsigned int *at)
 {
+    unsigned int next;
     uint64_t *e;
 
     *at = t->levels;
     e = entry_in(t->root, *at, frame);
-    while (*at > level && next_level(*e)) {
-        *at = next_level(*e);
+    while (*at > level && (next = next_level(t, *e, *at)) != 0) {
+        *at = next;
         e = entry_in(table_of(*e), *at, frame);
     }
     return e;
@@ -193,20 +227,21 @@ static uint64_t count(const struct iopt *t, const struct change *c)
 }
 
 /* The leaf or hole becomes a table that says the same. True: it was a leaf. */
-static bool split(uint64_t *e, unsigned int level, uint64_t *table)
+static bool split(const struct iopt *t, uint64_t *e, unsigned int level, uint64_t *table)
 {
-    const uint64_t old = *e;
+    const uint64_t old = *e, first = level == 2 ? old & ~t->kind->large : old;
 
     for (unsigned int i = 0; i < ENTRIES && old; i++)
-        table[i] = old + (i * reach(level - 1) << PAGE_SHIFT);
-    set_entry(e, to_table(table, level - 1));
+        table[i] = first + (i * reach(level - 1) << PAGE_SHIFT);
+    wrote(t, table, PAGE_SIZE);
+    set_entry(t, e, to_table(t, table, level - 1));
     return old != 0;
 }
 
 /* Does the old entry allow what the new does not, or lead elsewhere? */
-static bool loses(uint64_t old, uint64_t new)
+static bool loses(const struct iopt *t, uint64_t old, uint64_t new)
 {
-    const uint64_t rights = IOPTE_READ | IOPTE_WRITE;
+    const uint64_t rights = t->kind->read | t->kind->write;
 
     return old && (((old ^ new) & ~rights) || (old & ~new & rights));
 }
@@ -217,17 +252,17 @@ static void set_one(struct iopt *t, struct change *c, uint64_t f, unsigned int l
     uint64_t *e = find(t, f, level, &at), old, new;
 
     while (at > level) {
-        if (split(e, at, pop(&t->spare)))
+        if (split(t, e, at, pop(&t->spare)))
             *flush = true;
         e = find(t, f, level, &at);
     }
     old = *e;
-    new = leaf(c->mfn + (f - c->first), c->flags);
-    set_entry(e, new);
-    if (next_level(old)) {
+    new = leaf(t, level, c->mfn + (f - c->first), c->flags);
+    set_entry(t, e, new);
+    if (next_level(t, old, level)) {
         detach(t, table_of(old), level - 1);
         *flush = true;
-    } else if (loses(old, new)) {
+    } else if (loses(t, old, new)) {
         *flush = true;
     }
 }
@@ -237,7 +272,7 @@ int iopt_set(struct iopt *t, uint64_t first, uint64_t end, uint64_t mfn, unsigne
 {
     struct change c = { .first = first, .end = end, .mfn = mfn, .flags = flags };
 
-    *flush = false;
+    *flush = t->kind->remembers_holes && first < end;
     if (first > end || end > iopt_frames(t))
         return -EINVAL;
     if (flags && (mfn >> (52 - PAGE_SHIFT) || (mfn + (end - first)) >> (52 - PAGE_SHIFT)))
@@ -271,7 +306,7 @@ unsigned int iopt_lookup(const struct iopt *t, uint64_t frame, uint64_t *mfn, un
     }
     e = *find(t, frame, 1, level);
     *mfn = ((e & IOPTE_ADDR) >> PAGE_SHIFT) + (frame & (reach(*level) - 1));
-    return (e & IOPTE_READ ? IOMMU_READ : 0) | (e & IOPTE_WRITE ? IOMMU_WRITE : 0);
+    return (e & t->kind->read ? IOMMU_READ : 0) | (e & t->kind->write ? IOMMU_WRITE : 0);
 }
 
 bool iopt_split_with(struct iopt *t, uint64_t frame, void *table)
@@ -281,7 +316,7 @@ bool iopt_split_with(struct iopt *t, uint64_t frame, void *table)
 
     if (at == 1 || !*e)
         return false;
-    split(e, at, table);
+    split(t, e, at, table);
     t->tables++;
     return true;
 }
@@ -292,5 +327,5 @@ void iopt_clear(struct iopt *t, uint64_t frame)
     uint64_t *e = find(t, frame, 1, &at);
 
     ASSERT(at == 1);
-    set_entry(e, 0);
+    set_entry(t, e, 0);
 }

@@ -11,6 +11,7 @@
 #include <lib/string.h>
 
 bool opt_iommu = true, opt_iommu_required, opt_iommu_verbose, opt_iommu_intremap = true;
+bool opt_iommu_asked, opt_iommu_queue = true, opt_iommu_snoop = true;
 bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive = true, opt_dom0_reserved = true;
 
 struct word {
@@ -75,11 +76,14 @@ static int parse_iommu(const char *value)
         { "debug", &opt_iommu_verbose, false },
         { "dom0-passthrough", &opt_dom0_passthrough, false },
         { "intremap", &opt_iommu_intremap, false },
+        { "qinval", &opt_iommu_queue, false },
+        { "snoop", &opt_iommu_snoop, false },
         { "sharept", NULL, false },
         { "dom0-strict", NULL, false },
         { "quarantine", NULL, true }, /* a device that is nobody's is always blocked */
     };
 
+    opt_iommu_asked = true;
     if (value[0] == '\0') {
         opt_iommu = true;
         return 0;
@@ -100,5 +104,6 @@ static int parse_dom0(const char *value)
     return set_words(words, ARRAY_SIZE(words), value);
 }
 
-PARAM_CUSTOM("iommu", parse_iommu, "IOMMUs: <bool>, required, verbose, intremap");
+PARAM_CUSTOM("iommu", parse_iommu,
+             "IOMMUs: <bool>, required, verbose, intremap, [no-]qinval, [no-]snoop");
 PARAM_CUSTOM("dom0-iommu", parse_dom0, "passthrough, none, map-inclusive, map-reserved");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the layer that knows domains (iommu.c, identity.c) and the hardware below (amd.c). There
+ * Between the layer that knows domains (iommu.c, identity.c) and the hardware below (amd.c, vtd.c). There
  * is one kind of IOMMU in a machine.
  */
 #ifndef DRIVERS_IOMMU_PRIV_H
@@ -33,6 +33,9 @@ struct iommu_range {
 /* Attaching and flushing return when the hardware has forgotten what was: -EIO, it does not. */
 struct iommu_ops {
     const char *name;
+    /* How tables must look; *levels: how many. After start(). */
+    const struct iopt_kind *(*tables)(unsigned int *levels);
+    bool (*can_pass)(void); /* can devices go without a table? */
     /* those that are there, all devices blocked; if it fails, none is left on */
     int (*start)(unsigned int *found);
     bool (*covers)(uint32_t sbdf);     /* is the function behind one? */
@@ -51,10 +54,11 @@ struct iommu_ops {
     bool (*registers)(unsigned int nth, struct iommu_range *out);
 };
 
-extern const struct iommu_ops amd_iommu_ops;
+extern const struct iommu_ops amd_iommu_ops, vtd_iommu_ops;
 
 /* options.c */
 extern bool opt_iommu, opt_iommu_required, opt_iommu_verbose, opt_iommu_intremap;
+extern bool opt_iommu_asked, opt_iommu_queue, opt_iommu_snoop;
 extern bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive, opt_dom0_reserved;
 
 /* iommu.c: a change in a table, and the flush that it asks for. */

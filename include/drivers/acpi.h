@@ -6,7 +6,7 @@
  * Memory is reached through a callback only. A table that is missing leaves its bit in
  * acpi_info.have clear; one that is broken does too and leaves a note; a good table with a bad
  * entry keeps its good entries and leaves a note. What does not fit a capacity is dropped and told
- * in acpi_info.too_many. The struct is about 55 KiB: keep it static.
+ * in acpi_info.too_many. The struct is about 65 KiB: keep it static.
  */
 #ifndef DRIVERS_ACPI_H
 #define DRIVERS_ACPI_H
@@ -29,6 +29,9 @@
 #define ACPI_MAX_IVRS_RANGES 512
 #define ACPI_MAX_IVRS_SPECIAL 64
 #define ACPI_MAX_IVRS_UNITY 64
+#define ACPI_MAX_DMAR_SCOPES 512
+#define ACPI_MAX_DMAR_RESERVED 64
+#define ACPI_MAX_DMAR_PATH 8
 
 /* Physical memory: len readable bytes, valid until the next call, or NULL if they cannot be had. */
 struct acpi_mem {
@@ -222,6 +225,56 @@ struct acpi_ivrs {
     struct acpi_ivrs_unity unity[ACPI_MAX_IVRS_UNITY];
 };
 
+/* A VT-d IOMMU (DRHD). */
+struct acpi_dmar_unit {
+    uint64_t base; /* its registers */
+    uint16_t segment;
+    bool all;      /* everything in its segment that no other lists */
+};
+
+/* Memory that the firmware uses through the devices that its scopes name (RMRR). */
+struct acpi_dmar_reserved {
+    uint64_t start, end; /* end: the first byte behind */
+    uint16_t segment;
+};
+
+/* Root ports behind which devices may translate by themselves (ATSR). */
+struct acpi_dmar_ats {
+    uint16_t segment;
+    bool all;
+};
+
+/* Which node of memory is near the IOMMU with these registers (RHSA). */
+struct acpi_dmar_near {
+    uint64_t base;
+    uint32_t domain;
+};
+
+enum acpi_dmar_owner { ACPI_DMAR_UNIT, ACPI_DMAR_RESERVED, ACPI_DMAR_ATS };
+enum acpi_dmar_kind {
+    ACPI_DMAR_ENDPOINT = 1, ACPI_DMAR_BRIDGE = 2, ACPI_DMAR_IOAPIC = 3, ACPI_DMAR_HPET = 4
+};
+
+/* A device: from a bus through the bridges of a path. */
+struct acpi_dmar_scope {
+    uint8_t owner, kind; /* enums above */
+    uint8_t index;       /* of the owner */
+    uint8_t id;          /* an IO-APIC's or HPET's number */
+    uint8_t bus, depth;  /* at least 1 */
+    uint8_t path[ACPI_MAX_DMAR_PATH]; /* devfn */
+};
+
+struct acpi_dmar {
+    uint8_t width; /* bits of address that DMA may have */
+    bool interrupts, no_x2apic; /* remapping works; the firmware wants no x2APIC */
+    unsigned int nr_units, nr_reserved, nr_ats, nr_near, nr_scopes;
+    struct acpi_dmar_unit unit[ACPI_MAX_IOMMUS];
+    struct acpi_dmar_reserved reserved[ACPI_MAX_DMAR_RESERVED];
+    struct acpi_dmar_ats ats[ACPI_MAX_IOMMUS];
+    struct acpi_dmar_near near[ACPI_MAX_IOMMUS];
+    struct acpi_dmar_scope scope[ACPI_MAX_DMAR_SCOPES];
+};
+
 /* What to write into the sleep type fields of PM1a and PM1b control for soft-off. */
 struct acpi_s5 {
     uint8_t type_a, type_b;
@@ -236,6 +289,7 @@ enum acpi_have {
     ACPI_HAVE_SLIT = 1u << 5,
     ACPI_HAVE_S5 = 1u << 6,
     ACPI_HAVE_IVRS = 1u << 7,
+    ACPI_HAVE_DMAR = 1u << 8,
 };
 
 enum acpi_too_many {
@@ -250,6 +304,7 @@ enum acpi_too_many {
     ACPI_MANY_CPU_AFFINITY = 1u << 8,
     ACPI_MANY_LOCALITIES = 1u << 9,
     ACPI_MANY_IVRS = 1u << 10,
+    ACPI_MANY_DMAR = 1u << 11,
 };
 
 struct acpi_info {
@@ -269,6 +324,7 @@ struct acpi_info {
     struct acpi_slit slit;
     struct acpi_s5 s5;
     struct acpi_ivrs ivrs;
+    struct acpi_dmar dmar;
 };
 
 /* Look for the root pointer where a PC BIOS leaves it. 0, or -ENOENT. */

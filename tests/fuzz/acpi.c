@@ -2,6 +2,7 @@
 /* runs: 600000 */
 /* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c */
 /* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c drivers/acpi/ivrs.c */
+/* links: drivers/acpi/dmar.c */
 /*
  * ACPI tables from the fuzzer. The first byte chooses between two kinds of input. Odd: the rest is
  * physical memory from 0xe0000 on, root pointer and all. Even: the rest is a list of tables, each {
@@ -72,7 +73,8 @@ static void point_to_dsdt(uint32_t fadt, uint32_t dsdt)
 static void build(const uint8_t *data, size_t size)
 {
     static const char names[][5] = {
-        "FACP", "APIC", "HPET", "MCFG", "SRAT", "SLIT", "SSDT", "DSDT", "IVRS"
+        "FACP", "APIC", "HPET", "MCFG", "SRAT", "SLIT", "SSDT", "DSDT", "IVRS",
+        "DMAR"
     };
     uint32_t listed[MAX_LISTED], fadt = 0, dsdt = 0;
     uint8_t root[MAX_LISTED * 4];
@@ -81,7 +83,7 @@ static void build(const uint8_t *data, size_t size)
     memset(mem, 0, 64);
     mem_used = 64;
     while (size >= 4 && nr < MAX_LISTED) {
-        uint8_t which = data[0] % 9;
+        uint8_t which = data[0] % 10;
         size_t len = get_le16(data + 2);
 
         len = len < size - 4 ? len : size - 4;
@@ -108,6 +110,23 @@ static void build(const uint8_t *data, size_t size)
     fix_sum(mem, 20, 8);
 }
 
+static void check_dmar(const struct acpi_dmar *d)
+{
+    require(d->nr_units <= ACPI_MAX_IOMMUS && d->nr_reserved <= ACPI_MAX_DMAR_RESERVED);
+    require(d->nr_ats <= ACPI_MAX_IOMMUS && d->nr_near <= ACPI_MAX_IOMMUS);
+    require(d->nr_scopes <= ACPI_MAX_DMAR_SCOPES && d->width <= 64);
+    for (unsigned int i = 0; i < d->nr_reserved; i++)
+        require(d->reserved[i].start < d->reserved[i].end);
+    for (unsigned int i = 0; i < d->nr_scopes; i++) {
+        const struct acpi_dmar_scope *s = &d->scope[i];
+        const unsigned int nr[] = { d->nr_units, d->nr_reserved, d->nr_ats };
+
+        require(s->owner <= ACPI_DMAR_ATS && s->index < nr[s->owner]);
+        require(s->depth >= 1 && s->depth <= ACPI_MAX_DMAR_PATH);
+        require(s->kind >= ACPI_DMAR_ENDPOINT && s->kind <= ACPI_DMAR_HPET);
+    }
+}
+
 static void check_info(const struct acpi_info *info)
 {
     require(info->nr_tables <= ACPI_MAX_TABLES && info->nr_notes <= ACPI_MAX_NOTES);
@@ -123,6 +142,7 @@ static void check_info(const struct acpi_info *info)
     for (unsigned int i = 0; i < info->ivrs.nr_ranges; i++)
         require(info->ivrs.range[i].iommu < info->ivrs.nr_iommus &&
                 info->ivrs.range[i].first <= info->ivrs.range[i].last);
+    check_dmar(&info->dmar);
     require(info->s5.type_a <= 7 && info->s5.type_b <= 7);
     for (unsigned int i = 0; i < info->madt.nr_cpus; i++)
         for (unsigned int j = 0; j < i; j++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c drivers/acpi/aml.c */
 /* links: drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c drivers/acpi/ivrs.c */
+/* links: drivers/acpi/dmar.c */
 /*
  * ACPI tables built in a small model of physical memory, walked, then broken one way at a time. The
  * model hands out exactly the bytes that were asked for, in a fresh allocation that dies at the

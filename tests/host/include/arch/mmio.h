@@ -7,5 +7,7 @@
 
 uint64_t mmio_read64(const volatile void *base, unsigned int at);
 void mmio_write64(volatile void *base, unsigned int at, uint64_t v);
+uint32_t mmio_read32(const volatile void *base, unsigned int at);
+void mmio_write32(volatile void *base, unsigned int at, uint32_t v);
 
 #endif
