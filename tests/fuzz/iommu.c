@@ -6,7 +6,7 @@
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c */
 /*
- * DMA page tables under any order of map and unmap, with memory running out, against a model and a
+ * DMA page tables in both formats under any order of map and unmap, with memory running out, against a model and a
  * walker of its own. Each change is 6 bytes: what and how large, where, to where. What a device may
  * have cached is played too: a frame that led somewhere and no longer does must have asked for a
  * flush.
@@ -83,12 +83,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.base = 7ULL << 18;
     before = heap_free_pages();
     iopt_budget = 1;
-    require(iopt_init(&t, size ? 3 + data[0] % 4 : 4) == 0);
+    t.kind = size && data[0] & 0x80 ? &iopt_vtd : &iopt_amd;
+    require(iopt_init(&t, size ? 3 + data[0] % (is_amd(&t) ? 4 : 2) : 4) == 0);
     touched_first = m.base + WINDOW;
     touched_end = m.base;
     for (size_t i = 1; i + 6 <= size && i < 1 + 6 * 24; i += 6)
         one(&t, data + i);
-    require(t.tables == dma_tables(direct_pa(t.root), t.levels));
+    require(t.tables == dma_tables(&t));
     iopt_exit(&t);
     require(heap_free_pages() == before);
     if (touched_end > touched_first)

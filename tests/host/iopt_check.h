@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A second reader of AMD's I/O page tables, written from the specification (48882, "I/O Page Tables
- * for Host Translations") and not from our code: it knows memory as an array of 64-bit words, any
+ * A second reader of I/O page tables, written from the specifications (AMD's 48882, "I/O Page Tables
+ * for Host Translations"; Intel's D51397, 9.8 "Second-Level Paging Entries") and not from our code: it knows memory as an array of 64-bit words, any
  * next level, and the rules on reserved bits. And a world of real frames for the tables.
  */
 #ifndef HOST_IOPT_CHECK_H
@@ -82,26 +82,79 @@ static inline uint64_t dma_walk(uint64_t root, unsigned int mode, uint64_t addr,
     }
 }
 
+/* The same in Intel's format: 3 or 4 levels; bit 7 makes a leaf above the first. */
+static inline uint64_t vtd_walk(uint64_t root, unsigned int levels, uint64_t addr,
+                                unsigned int *rights)
+{
+    uint64_t table = root;
+    unsigned int perm = 3;
+
+    *rights = 0;
+    if (addr >> (12 + 9 * levels))
+        return ~0ULL;
+    for (unsigned int level = levels;; level--) {
+        const unsigned int shift = 12 + 9 * (level - 1);
+        const uint64_t pte = dma_word(table + (addr >> shift & 0x1ff) * 8);
+        const bool large = pte & 0x80, is_leaf = level == 1 || large;
+
+        if (!(pte & 3)) {
+            if (pte)
+                abort(); /* nothing of ours is kept in entries that are not present */
+            return ~0ULL;
+        }
+        if (pte & 0xfff000000000077cULL || (large && (level == 1 || level > 3)))
+            abort(); /* reserved and ignored bits; a leaf where none may be */
+        if (pte & 0x800 && !is_leaf)
+            abort();
+        perm &= pte & 3;
+        if (is_leaf) {
+            const uint64_t to = pte & 0xffffffffff000ULL;
+
+            if (to & ((1ULL << shift) - 1))
+                abort();
+            *rights = perm;
+            return to | (addr & ((1ULL << shift) - 1));
+        }
+        table = pte & 0xffffffffff000ULL;
+    }
+}
+
+/* As an IOMMU says that it wants them. */
+static const struct iopt_kind iopt_vtd = {
+    .read = 1, .write = 2, .large = 0x80, .leaf = 0x800, .leaf_level = 3
+};
+
+static inline bool is_amd(const struct iopt *t) { return t->kind == &iopt_amd; }
+
 static inline uint64_t iopt_dma(const struct iopt *t, uint64_t frame, unsigned int *rights)
 {
-    const uint64_t to = dma_walk(direct_pa(t->root), t->levels, frame << 12, rights);
+    const uint64_t root = direct_pa(t->root),
+                   to = is_amd(t) ? dma_walk(root, t->levels, frame << 12, rights)
+                                  : vtd_walk(root, t->levels, frame << 12, rights);
 
     return to == ~0ULL ? to : to >> 12;
 }
 
-/* Tables that the root leads to, itself included. */
-static inline uint32_t dma_tables(uint64_t table, unsigned int level)
+/* Tables that one of a level leads to, itself included. */
+static inline uint32_t dma_tables_at(const struct iopt *t, uint64_t table, unsigned int level)
 {
     uint32_t n = 1;
 
     for (unsigned int i = 0; i < 512; i++) {
         const uint64_t pte = dma_word(table + 8 * i);
+        unsigned int next = pte & 3 && !(pte & 0x80) ? level - 1 : 0;
 
-        if (pte & 1 && pte >> 9 & 7)
-            n += dma_tables(pte & 0xffffffffff000ULL, pte >> 9 & 7);
+        if (is_amd(t))
+            next = pte & 1 ? pte >> 9 & 7 : 0;
+        if (next)
+            n += dma_tables_at(t, pte & 0xffffffffff000ULL, next);
     }
-    (void)level;
     return n;
+}
+
+static inline uint32_t dma_tables(const struct iopt *t)
+{
+    return dma_tables_at(t, direct_pa(t->root), t->levels);
 }
 
 /*
