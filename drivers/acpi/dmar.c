@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Intel Virtualization Technology for Directed I/O (D51397), chapter 8 "BIOS Considerations": the
- * table of IOMMUs (DRHD), the memory that the firmware uses through devices (RMRR), ports of devices
- * that may translate by themselves (ATSR), and which memory is near which IOMMU (RHSA).
+ * table of IOMMUs (DRHD), the memory that the firmware uses through devices (RMRR), ports of
+ * devices that may translate by themselves (ATSR), which memory is near which IOMMU (RHSA).
  *
  * A structure has a 16-bit type and a 16-bit length; device scopes fill the rest of it. One whose
  * list of scopes breaks off keeps those before. Where a path of bridges leads is found out later.

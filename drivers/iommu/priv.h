@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Between the layer that knows domains (iommu.c, identity.c) and the hardware below (amd.c, vtd.c). There
- * is one kind of IOMMU in a machine.
+ * Between the layer that knows domains (iommu.c, identity.c) and the hardware below (amd.c, vtd.c).
+ * There is one kind of IOMMU in a machine.
  */
 #ifndef DRIVERS_IOMMU_PRIV_H
 #define DRIVERS_IOMMU_PRIV_H

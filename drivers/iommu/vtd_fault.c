@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Faults of an Intel IOMMU: D51397, 7.2 "Fault Recording", 10.4.14 FRCD. It has a few records, which
- * wait until we have read them, and sends a message for the first. A device that faults all the time
- * must not keep a cpu busy: after a message its sending is off for a while.
+ * Faults of an Intel IOMMU: D51397, 7.2 "Fault Recording", 10.4.14 FRCD. It has a few records,
+ * which wait until we have read them, and sends a message for the first. A device that faults all
+ * the time must not keep a cpu busy: after a message its sending is off for a while.
  */
 #include "vtd_priv.h"
 

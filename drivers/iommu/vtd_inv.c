@@ -134,8 +134,10 @@ static int pages_by_register(struct vtd *m, const struct forget *f) REQUIRES(m->
 
 static void post(struct vtd *m, uint64_t w0, uint64_t w1) REQUIRES(m->lock)
 {
-    m->queue[2 * m->tail] = w0;
-    m->queue[2 * m->tail + 1] = w1;
+    uint64_t *d = m->queue + 2UL * m->tail;
+
+    d[0] = w0;
+    d[1] = w1;
     m->tail = (m->tail + 1) % VTD_QUEUE_ENTRIES;
 }
 

@@ -40,7 +40,7 @@
 #define VTD_CAP_CM (1ULL << 7)
 #define VTD_CAP_SAGAW(c) ((unsigned int)((c) >> 8) & 0x1f) /* bit n: n + 2 levels */
 #define VTD_CAP_MGAW(c) (((unsigned int)((c) >> 16) & 0x3f) + 1)
-#define VTD_CAP_FRO(c) (((unsigned int)((c) >> 24) & 0x3ff) * 16)
+#define VTD_CAP_FRO(c) ((unsigned int)((c) >> 24 & 0x3ff) << 4)
 #define VTD_CAP_SLLPS(c) ((unsigned int)((c) >> 34) & 0xf) /* bit 0: 2 MiB, bit 1: 1 GiB */
 #define VTD_CAP_PSI (1ULL << 39)
 #define VTD_CAP_NFR(c) (((unsigned int)((c) >> 40) & 0xff) + 1)
@@ -52,7 +52,7 @@
 #define VTD_ECAP_QI (1ULL << 1)
 #define VTD_ECAP_PT (1ULL << 6)
 #define VTD_ECAP_SC (1ULL << 7)
-#define VTD_ECAP_IRO(e) (((unsigned int)((e) >> 8) & 0x3ff) * 16)
+#define VTD_ECAP_IRO(e) ((unsigned int)((e) >> 8 & 0x3ff) << 4)
 
 /* GCMD and GSTS have the same bits; those of ONE_SHOT are no state. */
 #define VTD_GLOBAL_TE (1U << 31)

@@ -15,7 +15,7 @@
 
 #define CACHE_LINE 64UL
 
-/* The interface's lock is per unit; a line that is in no cache is flushed at no harm. */
+/* To memory; a line that is in no cache is flushed at no harm. */
 void vtd_wrote(const void *p, size_t bytes)
 {
     const uintptr_t first = ROUND_DOWN((uintptr_t)p, CACHE_LINE), end = (uintptr_t)p + bytes;
@@ -82,7 +82,7 @@ static void write_entry(const struct vtd *m, uint64_t *e, const struct iommu_dom
 
 int vtd_context_table(struct vtd *m, uint8_t bus)
 {
-    uint64_t *table;
+    uint64_t *root = m->root + 2UL * bus, *table;
 
     if (m->context[bus])
         return 0;
@@ -92,8 +92,8 @@ int vtd_context_table(struct vtd *m, uint8_t bus)
     vtd_wrote(table, PAGE_SIZE);
     spin_lock(&m->lock);
     m->context[bus] = table;
-    write_once(m->root[2 * bus], VTD_PRESENT | direct_pa(table));
-    wrote(m, &m->root[2 * bus], 16);
+    write_once(*root, VTD_PRESENT | direct_pa(table));
+    wrote(m, root, 16);
     spin_unlock(&m->lock);
     return 0;
 }

@@ -6,10 +6,10 @@
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c */
 /*
- * DMA page tables in both formats under any order of map and unmap, with memory running out, against a model and a
- * walker of its own. Each change is 6 bytes: what and how large, where, to where. What a device may
- * have cached is played too: a frame that led somewhere and no longer does must have asked for a
- * flush.
+ * DMA page tables in both formats under any order of map and unmap, with memory running out,
+ * against a model and a walker of its own. Each change is 6 bytes: what and how large, where, to
+ * where. What a device may have cached is played too: a frame that led somewhere and no longer does
+ * must have asked for a flush.
  */
 #include <string.h>
 

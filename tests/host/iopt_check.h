@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A second reader of I/O page tables, written from the specifications (AMD's 48882, "I/O Page Tables
- * for Host Translations"; Intel's D51397, 9.8 "Second-Level Paging Entries") and not from our code: it knows memory as an array of 64-bit words, any
- * next level, and the rules on reserved bits. And a world of real frames for the tables.
+ * A second reader of I/O page tables, written from the specifications (AMD's 48882, "I/O Page
+ * Tables for Host Translations"; Intel's D51397, 9.8 "Second-Level Paging Entries") and not from
+ * our code: it knows memory as an array of 64-bit words, any next level, and the rules on reserved
+ * bits. And a world of real frames for the tables.
  */
 #ifndef HOST_IOPT_CHECK_H
 #define HOST_IOPT_CHECK_H

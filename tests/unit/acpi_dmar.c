@@ -1,57 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/acpi/dmar.c */
-/*
- * DMAR tables as firmware writes them, and broken ones. The parser gets each in an allocation of
- * its length, so that ASan sees a read too far.
- */
+/* DMAR tables as firmware writes them, and broken ones. */
 #include "check.h"
 
-#include "../../drivers/acpi/priv.h"
+#include "acpi_table.h"
 
-#include <stdlib.h>
-
-static uint8_t t[8192];
-static size_t used, at;
-static struct acpi_info info;
-
-static void begin(void)
-{
-    memset(t, 0, sizeof(t));
-    t[36] = 38;
-    t[37] = 3;
-    used = 48;
-}
-
-static const char *parse_bytes(size_t n)
-{
-    uint8_t *copy = malloc(n);
-    const char *wrong;
-
-    memset(&info, 0, sizeof(info));
-    memcpy(copy, t, n);
-    wrong = acpi_parse_dmar(&info, copy, n);
-    free(copy);
-    return wrong;
-}
-
-static const char *parse(void) { return parse_bytes(used); }
-
-static void put(const void *p, size_t n)
-{
-    memcpy(t + used, p, n);
-    used += n;
-    t[at + 2] = (uint8_t)(used - at);
-    t[at + 3] = (uint8_t)((used - at) >> 8);
-}
-
-static void bytes(unsigned int n, const uint8_t *b) { put(b, n); }
-#define B(...) bytes(sizeof((uint8_t[]){ __VA_ARGS__ }), (uint8_t[]){ __VA_ARGS__ })
+static const char *parse(void) { return parse_bytes(acpi_parse_dmar, used); }
 
 static void drhd(uint8_t flags, uint16_t segment, uint64_t base)
 {
     uint8_t b[16] = { 0, 0, 0, 0, flags };
 
-    at = used;
+    block = used;
     memcpy(b + 6, &segment, 2);
     memcpy(b + 8, &base, 8);
     put(b, sizeof(b));
@@ -61,7 +21,7 @@ static void rmrr(uint64_t base, uint64_t limit)
 {
     uint8_t b[24] = { 1 };
 
-    at = used;
+    block = used;
     memcpy(b + 8, &base, 8);
     memcpy(b + 16, &limit, 8);
     put(b, sizeof(b));
@@ -80,6 +40,8 @@ static void sound(void)
 {
     TEST("a unit with devices, one for all others, memory, ports, affinities") {
         begin();
+        t[36] = 38;
+        t[37] = 3;
         drhd(0, 0, 0xfed90000);
         B(1, 8, 0, 0, 0, 0, 2, 0);              /* 00:02.0 */
         B(2, 10, 0, 0, 0, 0, 0x1c, 4, 0, 1);    /* a bridge behind 00:1c.4 */
@@ -90,11 +52,11 @@ static void sound(void)
         drhd(1, 1, 0xfed92000);
         rmrr(0x7c000000, 0x7c0fffff);
         B(1, 8, 0, 0, 0, 0, 0x14, 0);
-        at = used;
+        block = used;
         B(2, 0, 0, 0, 1, 0, 1, 0);              /* ATSR */
-        at = used;
+        block = used;
         B(3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0, 7, 0, 0, 0);
-        at = used;
+        block = used;
         B(4, 0, 0, 0, 0, 0, 0, 1, 'x', 0);      /* ANDD: skipped */
         CHECK_STR(parse(), NULL);
         CHECK(info.dmar.width == 39 && info.dmar.interrupts && info.dmar.no_x2apic);
@@ -182,7 +144,7 @@ static void broken(void)
             CHECK_EQ(info.dmar.nr_reserved, 0);
         }
         begin();
-        at = used;
+        block = used;
         B(0, 0, 0, 0, 0, 0, 0, 0);
         CHECK_STR(parse(), "has a structure that is too short");
     }
@@ -208,12 +170,12 @@ static void broken(void)
         B(2, 10, 0, 0, 0, 0, 0x1c, 4, 0, 1);
         rmrr(0x7c000000, 0x7c0fffff);
         B(1, 8, 0, 0, 0, 0, 0x14, 0);
-        at = used;
+        block = used;
         B(3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xd9, 0xfe, 0, 0, 0, 0, 7, 0, 0, 0);
         for (size_t n = 49; n < used; n++) {
             const bool whole = n == 48 + 26 || n == 48 + 26 + 32;
 
-            CHECK_EQ(parse_bytes(n) == NULL, whole);
+            CHECK_EQ(parse_bytes(acpi_parse_dmar, n) == NULL, whole);
         }
         for (size_t i = 48; i < used; i++)
             for (unsigned int v = 0; v < 256; v++) {

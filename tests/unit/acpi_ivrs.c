@@ -1,49 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: drivers/acpi/ivrs.c */
-/*
- * IVRS tables as firmware writes them, and broken ones. The parser gets each in an allocation of
- * its length, so that ASan sees a read too far.
- */
+/* IVRS tables as firmware writes them, and broken ones. */
 #include "check.h"
 
-#include "../../drivers/acpi/priv.h"
+#include "acpi_table.h"
 
-#include <stdlib.h>
-
-static uint8_t t[4096];
-static size_t used, block;
-static struct acpi_info info;
-
-static void begin(void)
-{
-    memset(t, 0, sizeof(t));
-    used = 48;
-}
-
-static const char *parse_bytes(size_t n)
-{
-    uint8_t *copy = malloc(n);
-    const char *wrong;
-
-    memset(&info, 0, sizeof(info));
-    memcpy(copy, t, n);
-    wrong = acpi_parse_ivrs(&info, copy, n);
-    free(copy);
-    return wrong;
-}
-
-static const char *parse(void) { return parse_bytes(used); }
-
-static void put(const void *p, size_t n)
-{
-    memcpy(t + used, p, n);
-    used += n;
-    t[block + 2] = (uint8_t)(used - block);
-    t[block + 3] = (uint8_t)((used - block) >> 8);
-}
-
-static void bytes(unsigned int n, const uint8_t *b) { put(b, n); }
-#define B(...) bytes(sizeof((uint8_t[]){ __VA_ARGS__ }), (uint8_t[]){ __VA_ARGS__ })
+static const char *parse(void) { return parse_bytes(acpi_parse_ivrs, used); }
 
 static void ivhd(uint8_t type, uint16_t devid, uint64_t base)
 {
@@ -176,7 +138,7 @@ static void broken(void)
         ivmd(0x22, 5, 9, 0x1000, 0x2000);
         CHECK_STR(parse(), NULL);
         for (size_t n = 48; n < used; n++) {
-            const char *wrong = parse_bytes(n);
+            const char *wrong = parse_bytes(acpi_parse_ivrs, n);
 
             CHECK(wrong || info.ivrs.nr_unity == 0);
         }

@@ -342,7 +342,8 @@ static void change(struct iommu_domain *c, uint64_t first, uint64_t nr, uint64_t
 static void changes(unsigned int model)
 {
     TEST("after a change nothing of before is found") {
-        static const uint64_t at[] = { 0, 1, 7, 511, 512, 1000 }, len[] = { 1, 2, 3, 24, 600, 5000 };
+        static const uint64_t at[] = { 0, 1, 7, 511, 512, 1000 },
+                              len[] = { 1, 2, 3, 24, 600, 5000 };
         struct iommu_domain a;
 
         begin(model);
@@ -463,7 +464,7 @@ static void faults(void)
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-/* 00:01.0 is a root port to 1 and 2, 01:00.0 a bridge to conventional PCI on 2; 00:02.0 is broken. */
+/* 00:01.0 is a root port to 1 and 2, 01:00.0 leads to conventional PCI on 2; 00:02.0 is broken. */
 static uint32_t address;
 static uint8_t config_byte(uint32_t bdf, unsigned int reg)
 {
@@ -492,7 +493,8 @@ static uint32_t port_in(void *unused, uint16_t port, unsigned int width)
     uint32_t v = 0;
 
     for (unsigned int i = 0; i < width; i++)
-        v |= (uint32_t)config_byte(address >> 8 & 0xffff, (address & 0xfc) + (port & 3) + i) << 8 * i;
+        v |= (uint32_t)config_byte(address >> 8 & 0xffff, (address & 0xfc) + (port & 3) + i)
+             << 8 * i;
     return v;
 }
 static void port_out(void *unused, uint16_t port, uint32_t v, unsigned int width) { address = v; }
