@@ -265,6 +265,20 @@ static int start_one(struct vtd *m)
     return 0;
 }
 
+/* One that does not work must not be left as a filter that nobody can change. */
+static int start_all(unsigned int *found)
+{
+    unsigned int n = 0;
+    int rc = 0;
+
+    while (n < nr_units && !rc)
+        rc = start_one(&units[n++]);
+    for (unsigned int i = 0; rc && i < n; i++)
+        vtd_stop_one(&units[i]);
+    *found = rc ? 0 : nr_units;
+    return rc;
+}
+
 /* All are looked at before the first is changed. */
 static int vtd_start(unsigned int *found)
 {
@@ -279,10 +293,7 @@ static int vtd_start(unsigned int *found)
         rc = agree();
     if (!rc)
         nr_scopes = vtd_resolve(scopes, dmar(), &pci_hw);
-    for (unsigned int i = 0; i < nr_units && !rc; i++)
-        rc = start_one(&units[i]);
-    *found = nr_units;
-    return rc;
+    return rc ? rc : start_all(found);
 }
 
 const struct iommu_ops vtd_iommu_ops = {

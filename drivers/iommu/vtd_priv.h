@@ -138,6 +138,7 @@ int vtd_wait32(struct vtd *m, unsigned int reg, uint32_t mask, uint32_t want) mu
 
 /* vtd_table.c */
 int vtd_start_one(struct vtd *m) must_check; /* regs, cap and ecap are set */
+void vtd_stop_one(struct vtd *m); /* nothing is translated any more; after vtd_start_one() */
 /* A table for the bus, if it has none. No lock is held; one caller at a time. -ENOMEM. */
 int vtd_context_table(struct vtd *m, uint8_t bus) must_check;
 int vtd_attach_one(struct vtd *m, uint16_t devid, const struct iommu_domain *ctx) must_check;

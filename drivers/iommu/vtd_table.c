@@ -266,6 +266,16 @@ static int enable(struct vtd *m) REQUIRES(m->lock)
     return rc ? rc : unprotect(m);
 }
 
+void vtd_stop_one(struct vtd *m)
+{
+    spin_lock(&m->lock);
+    m->dead = false; /* it is asked once more */
+    if (stop(m))
+        log_err("IOMMU at %#lx: cannot be switched off", (unsigned long)m->base);
+    m->dead = true;
+    spin_unlock(&m->lock);
+}
+
 int vtd_start_one(struct vtd *m)
 {
     int rc;

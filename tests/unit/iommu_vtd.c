@@ -395,6 +395,14 @@ static void failing(void)
         }
     }
 
+    TEST("one that is stopped translates nothing and has no queue") {
+        begin(0);
+        vtd_stop_one(&m);
+        CHECK_EQ(dev.r[0x1c / 4] & (1U << 31 | 1 << 26), 0);
+        CHECK_EQ(vtd_flush_one(&m, 5, 0, 1), -EIO);
+        end();
+    }
+
     TEST("refusals are errors") {
         begin(2);
         dev.refuses = true;
