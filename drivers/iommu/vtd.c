@@ -19,8 +19,6 @@
 #define INTERRUPT_FIRST 0xfee00ULL /* 3.14: what is written there are interrupts, mapped or not */
 #define INTERRUPT_END 0xfef00ULL
 
-extern struct acpi_info acpi_info;
-
 static struct vtd units[ACPI_MAX_IOMMUS];
 static unsigned int nr_units;
 static struct vtd_scope scopes[ACPI_MAX_DMAR_SCOPES];
@@ -285,6 +283,7 @@ static int vtd_start(unsigned int *found)
     int rc = 0;
 
     *found = 0;
+    nr_units = 0;
     if (!(acpi_info.have & ACPI_HAVE_DMAR))
         return 0;
     for (; nr_units < dmar()->nr_units && !rc; nr_units += !rc)

@@ -5,7 +5,7 @@
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c drivers/pci/config.c drivers/pci/device.c */
 /* links: drivers/iommu/vtd_inv.c drivers/iommu/vtd_table.c drivers/iommu/vtd_fault.c */
-/* links: drivers/iommu/vtd_scope.c */
+/* links: drivers/iommu/vtd_scope.c drivers/iommu/vtd.c lib/e820.c */
 /*
  * An Intel IOMMU's tables, invalidations and faults against a device of ours: registers that are
  * played. It remembers context entries and translations as the specification allows, forgets what
@@ -17,7 +17,9 @@
 #include "../host/iopt_check.h"
 
 #include "../../drivers/iommu/vtd_priv.h"
+#include <arch/boot.h>
 #include <arch/irq.h>
+#include <arch/paging.h>
 #include <hv/errno.h>
 #include <hv/time.h>
 
@@ -51,7 +53,11 @@ int irq_alloc_msi(unsigned int nr, const struct irq_chip *chip, void *data) { re
 struct irq_desc *irq_to_desc(unsigned int irq) { return NULL; }
 int irq_request(unsigned int irq, void (*fn)(void *), void *data) { return -EBUSY; }
 uint32_t cpu_apic_id[NR_CPUS];
-bool opt_iommu_queue = true;
+bool opt_iommu_queue = true, opt_iommu_snoop = true;
+struct e820 host_e820;
+struct acpi_info acpi_info;
+struct pci_config pci_hw;
+void *hv_ioremap(paddr_t pa, size_t len) { return pa == 0x1000 ? dev.r : NULL; }
 
 static struct vtd m;
 
@@ -558,6 +564,94 @@ static void scopes(void)
     }
 }
 
+/* --- the whole of it, as the layer above sees it ---------------------------------------------- */
+
+static void prepare(uint64_t cap, uint64_t ecap, uint64_t memory)
+{
+    const struct pci_ports ports = { .in = port_in, .out = port_out };
+
+    memset(&dev, 0, sizeof(dev));
+    memset(&m, 0, sizeof(m));
+    m.cap = dev.q[1] = cap;
+    m.ecap = dev.q[2] = ecap;
+    acpi_info.have = ACPI_HAVE_DMAR;
+    acpi_info.dmar = table;
+    acpi_info.dmar.nr_units = 1;
+    acpi_info.dmar.nr_scopes = 5;
+    acpi_info.dmar.reserved[0] = (struct acpi_dmar_reserved){ 0x7c000000, 0x7c100000, 0 };
+    host_e820.nr = 1;
+    host_e820.entry[0] = (struct e820_entry){ .start = 0, .size = memory, .type = E820_RAM };
+    pci_config_init(&pci_hw, &ports);
+}
+
+static void whole(void)
+{
+    const struct iommu_ops *ops = &vtd_iommu_ops;
+    unsigned int found, levels;
+    struct iommu_range r;
+
+    TEST("found, started, and everything that the firmware lists is the first domain's") {
+        struct iommu_domain a, b;
+
+        prepare(CAP(6, PSI), ECAP_QUEUE | 1 << 7, 1ULL << 40);
+        CHECK_EQ(ops->start(&found), 0);
+        CHECK_EQ(found, 1);
+        CHECK_EQ(ops->tables(&levels)->leaf_level, 3);
+        CHECK_EQ(levels, 4);
+        CHECK_EQ(ops->tables(&levels)->leaf, 1 << 11);
+        CHECK(ops->tables(&levels)->wrote == vtd_wrote && !ops->tables(&levels)->remembers_holes);
+        CHECK(ops->can_pass() && dev.r[0x1c / 4] >> 31);
+        CHECK(ops->covers(0x018) && ops->covers(0x210) && !ops->covers(0x008));
+        a = ctx(1, 4, 0x100000);
+        b = ctx(2, 4, 0x200000);
+        CHECK_EQ(ops->attach_rest(&a), 0);
+        CHECK(dma(0x018, 1) == 0x100001 && dma(0x2f0, 1) == 0x100001 && dma(0x008, 1) == NOWHERE);
+        CHECK_EQ(ops->attach(0x210, &b), -EBUSY); /* the bridge's other devices are a's */
+        CHECK_EQ(ops->attach(0x210, NULL), 0);
+        CHECK(dma(0x210, 1) == NOWHERE && dma(0x200, 1) == NOWHERE);
+        CHECK_EQ(ops->attach(0x210, &b), 0);
+        CHECK(dma(0x210, 1) == 0x200001 && dma(0x200, 1) == 0x200001);
+        CHECK_EQ(ops->tag(0x200), 2);
+        CHECK_EQ(ops->attach(0x008, &b), -ENODEV);
+        CHECK_EQ(ops->block_tag(2), 0);
+        CHECK(dma(0x210, 1) == NOWHERE && dma(0x018, 1) == 0x100001);
+    }
+
+    TEST("the firmware's memory, and what nobody may write to") {
+        CHECK(ops->firmware_range(0, &r) && r.first == 0x7c000 && r.end == 0x7c100);
+        CHECK(r.devid_first > r.devid_last);
+        CHECK(ops->firmware_range(1, &r) && r.devid_first == 0x210 && r.devid_last == 0x210);
+        CHECK(!ops->firmware_range(2, &r));
+        CHECK(ops->registers(0, &r) && r.first == 1 && r.end == 2);
+        CHECK(ops->registers(1, &r) && r.first == 0xfee00 && r.end == 0xfef00);
+        CHECK(!ops->registers(2, &r));
+    }
+}
+
+/* Each ends before anything is started. */
+static void unfit(void)
+{
+    static const struct { uint64_t cap, memory; } bad[] = {
+        { UINT64_MAX, 1 << 30 },                            /* nothing answers */
+        { CAP(6, PSI) & ~(0x3ffULL << 24), 1 << 30 },
+        { CAP(6, PSI) & ~(6ULL << 8), 1 << 30 },            /* no depth that we know */
+        { CAP(6, PSI) & ~(4ULL << 8), (1ULL << 39) + 4096 } /* 3 levels, and too much memory */
+    };
+    unsigned int found;
+
+    TEST("one that cannot be used is left alone") {
+        for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+            prepare(bad[i].cap, ECAP_QUEUE, bad[i].memory);
+            CHECK_EQ(vtd_iommu_ops.start(&found), -ENODEV);
+            CHECK_EQ(found, 0);
+            CHECK(!dev.root && !(dev.r[0x1c / 4] >> 31));
+        }
+        acpi_info.have = 0;
+        CHECK_EQ(vtd_iommu_ops.start(&found), 0);
+        CHECK_EQ(found, 0);
+    }
+}
+
 int main(void)
 {
     iopt_world();
@@ -570,5 +664,7 @@ int main(void)
     failing();
     faults();
     scopes();
+    unfit();
+    whole();
     return check_exit();
 }
