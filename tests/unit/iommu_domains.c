@@ -68,8 +68,24 @@ static bool firmware_range(unsigned int nth, struct iommu_range *out)
 }
 static bool registers(unsigned int nth, struct iommu_range *out) { return false; }
 
+static const struct iopt_kind *tables(unsigned int *levels)
+{
+    *levels = 4;
+    return &iopt_amd;
+}
+static bool can_pass(void) { return true; }
+static unsigned int other_starts;
+static int other_start(unsigned int *found)
+{
+    other_starts++;
+    *found = 0;
+    return 0;
+}
+
+const struct iommu_ops vtd_iommu_ops = { .start = other_start };
 const struct iommu_ops amd_iommu_ops = {
-    .name = "played", .start = start, .covers = covers, .tag = tag_of, .attach = attach,
+    .name = "played", .tables = tables, .can_pass = can_pass,
+    .start = start, .covers = covers, .tag = tag_of, .attach = attach,
     .attach_rest = attach_rest, .block_tag = block_tag, .flush = flush,
     .firmware_range = firmware_range, .registers = registers,
 };
@@ -307,8 +323,13 @@ static void options(void)
     }
     TEST("without an IOMMU, or with one that does not start, only iommu=required stops the boot") {
         start_rc = 1; /* none */
+        opt_iommu_asked = false;
         CHECK_EQ(iommu_boot(), 0);
         CHECK(!iommu_present());
+        CHECK_EQ(other_starts, 0); /* VT-d wants to be asked for */
+        opt_iommu_asked = true;
+        CHECK_EQ(iommu_boot(), 0);
+        CHECK_EQ(other_starts, 1);
         start_rc = -EIO;
         CHECK_EQ(iommu_boot(), 0);
         CHECK(!iommu_present());
