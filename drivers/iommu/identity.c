@@ -110,11 +110,12 @@ static int take_out_registers(const struct iommu_ops *ops) REQUIRES(map->lock)
     return rc;
 }
 
-/* A range without the RAM in it. */
+/* A range without the RAM in it. What the table cannot name, no device reaches. */
 static int add_not_ram(uint64_t first, uint64_t end, unsigned int flags) REQUIRES(map->lock)
 {
     int rc = 0;
 
+    end = MIN(end, iopt_frames(&map->table));
     while (first < end && !rc) {
         uint64_t stop = first;
 

@@ -24,7 +24,8 @@ BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
 LIMITS = {"pvh": 150}     # a hundred lives, and 256 vcpus
-EDU = ("-device", "amd-iommu", "-device", "edu,dma_mask=0xffffffffff")
+EDU = ("-device", "edu,dma_mask=0xffffffffff")
+AMD_VI = ("-device", "amd-iommu", *EDU)
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
     "smp": (2, ""), "pvh": (3, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (3, ""), "pvh_fpu": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
@@ -33,14 +34,24 @@ MACHINE = {
     # counted in instructions: a busy host does not matter
     "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
     "shares8": (8, "", "-icount", "shift=0"),
-    "dma": (1, "", *EDU), "passthrough": (1, "", *EDU),
+    "dma": (1, "", *AMD_VI), "passthrough": (1, "", *AMD_VI),
 }
 
-# name: models to run on as well, on Granta, each with a word for the hypervisor or none
+
+
+def vtd(word, options=""):
+    return ("max", word, "-device", "intel-iommu" + options, *EDU)
+
+
+# name: models to run on as well, on Granta, each with a word for the hypervisor or none, and with other options for QEMU
 MORE = {
     "fastcall": [(STOCK_CPU + ",vendor=GenuineIntel", "")],   # stock Xen double faults at a SYSENTER there
     "pvh": [("EPYC", "hap_2mb=0")],
-    "dma": [("max", "iommu=off"), ("max", "dom0-iommu=none"), ("max", "dom0-iommu=passthrough")],   # the controls
+    # the controls; and VT-d, of 3 levels and of 4, with a queue and with registers
+    "dma": [("max", "iommu=off"), ("max", "dom0-iommu=none"), ("max", "dom0-iommu=passthrough"),
+            vtd("iommu=on"), vtd("iommu=verbose", ",caching-mode=on"), vtd("iommu=force", ",aw-bits=48,device-iotlb=on"),
+            vtd("iommu=no-qinval", ",intremap=off,snoop-control=on")],
+    "passthrough": [vtd("iommu=on"), vtd("iommu=no-qinval", ",intremap=off,caching-mode=on")],
 }
 
 HYPERVISOR = {
@@ -92,9 +103,10 @@ def inject_nmi(path):
                 answers.readline()
 
 
-def run(hv, name, cpu, more):
+def run(hv, name, cpu, more, *other_machine):
     image, _, options = HYPERVISOR[hv]
     n, own, *machine = MACHINE.get(name, (1, ""))
+    machine = other_machine or machine
     wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
     control = os.path.join(tempfile.mkdtemp(prefix="granta-"), "qmp")   # a socket's path has to be short
     cmd = [*wrapper, "timeout", "--foreground", str(LIMITS.get(name, LIMIT)),  # counts from QEMU's own start, which a wrapper may delay
@@ -140,7 +152,7 @@ def main():
     models = [args.cpu] if args.cpu else HYPERVISOR[args.hv][1]
     jobs = [(n, c, args.option) for n in names for c in models]
     if args.hv == "granta" and not args.cpu:
-        jobs += [(n, c, args.option + [word] * bool(word)) for n in names for c, word in MORE.get(n, [])]
+        jobs += [(n, c, args.option + [word] * bool(word), *machine) for n in names for c, word, *machine in MORE.get(n, [])]
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         failed = report(pool.map(lambda j: run(args.hv, *j), jobs), args.results, args.name)
     return failed > 0

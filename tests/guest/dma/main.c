@@ -13,7 +13,9 @@ const char *test_name = "dma";
 
 #define IMAGE 0x200000UL /* where the hypervisor is loaded; its multiboot header comes first */
 #define IMAGE_PAGES 24U
-#define IOMMU_CONTROL 0xfed80018UL /* of QEMU's AMD IOMMU */
+/* QEMU's: of AMD's kind, and of Intel's. */
+#define AMD_CONTROL 0xfed80018UL
+#define VTD_GCMD 0xfed90018UL
 
 #define MARK 0x1122334455667788UL
 #define BALLOON 64U
@@ -205,7 +207,8 @@ void test_main(void)
     became_ours();
     if (reaches_all)
         return;
-    dma_write(IOMMU_CONTROL, 0);
+    dma_write(AMD_CONTROL, 0);
+    dma_write(VTD_GCMD, 0);
     page_of_both("after it has tried to switch the IOMMU off it does not read either",
                  "... nor write");
 }
