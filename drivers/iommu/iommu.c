@@ -314,8 +314,6 @@ int iommu_boot(void)
     for (unsigned int i = 0; i < ARRAY_SIZE(kinds) && !rc; i++) {
         unsigned int found = 0;
 
-        if (kinds[i] == &vtd_iommu_ops && !opt_iommu_asked)
-            continue; /* until it is shown on a machine what it keeps out */
         rc = kinds[i]->start(&found);
         if (rc || !found)
             continue;

@@ -11,7 +11,7 @@
 #include <lib/string.h>
 
 bool opt_iommu = true, opt_iommu_required, opt_iommu_verbose, opt_iommu_intremap = true;
-bool opt_iommu_asked, opt_iommu_queue = true, opt_iommu_snoop = true;
+bool opt_iommu_queue = true, opt_iommu_snoop = true;
 bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive = true, opt_dom0_reserved = true;
 
 struct word {
@@ -83,7 +83,6 @@ static int parse_iommu(const char *value)
         { "quarantine", NULL, true }, /* a device that is nobody's is always blocked */
     };
 
-    opt_iommu_asked = true;
     if (value[0] == '\0') {
         opt_iommu = true;
         return 0;

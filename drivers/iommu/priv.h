@@ -58,7 +58,7 @@ extern const struct iommu_ops amd_iommu_ops, vtd_iommu_ops;
 
 /* options.c */
 extern bool opt_iommu, opt_iommu_required, opt_iommu_verbose, opt_iommu_intremap;
-extern bool opt_iommu_asked, opt_iommu_queue, opt_iommu_snoop;
+extern bool opt_iommu_queue, opt_iommu_snoop;
 extern bool opt_dom0_passthrough, opt_dom0_none, opt_dom0_inclusive, opt_dom0_reserved;
 
 /* iommu.c: a change in a table, and the flush that it asks for. */
