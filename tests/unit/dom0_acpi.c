@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/hvm/dom0_acpi.c drivers/acpi/rsdp.c drivers/acpi/walk.c drivers/acpi/fadt.c */
 /* links: drivers/acpi/aml.c drivers/acpi/madt.c drivers/acpi/numa.c drivers/acpi/platform.c */
-/* links: drivers/acpi/ivrs.c */
+/* links: drivers/acpi/ivrs.c drivers/acpi/dmar.c */
 /*
  * The ACPI root and MADT of a PVH dom0, read back by our parser of firmware's tables, which checks
  * lengths and checksums; each is built in an allocation of its size, so that ASan sees more.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Instructions that the exits of PVH and HVM guests cost, by kind: the guests of tests/guest/pvh
- * count them (payload/bench.c). This kernel is the device model of the second, and asleep otherwise.
+ * count them (payload/bench.c). This kernel is the device model of the second, and sleeps
+ * otherwise.
  */
 #include "dm.h"
 

@@ -2,7 +2,7 @@
 /*
  * PVH guests made by a test kernel, as a toolstack would: flat 32-bit code from guest physical 0
  * on, which starts in protected mode without paging. struct domu's mfn[] has guest frames: each is
- * its own number. HVM guests are made in the same way, with a PC's devices; they start in real mode.
+ * its own number. HVM guests are made in the same way, with a PC's devices, and start in real mode.
  */
 #ifndef PVH_H
 #define PVH_H

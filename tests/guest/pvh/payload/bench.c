@@ -89,7 +89,7 @@ void bench(void)
     BENCH("exit.timer.hlt", wrmsr(0x838, 1000); __asm__ volatile("sti; hlt; cli"));
 }
 
-/* --- HVM --------------------------------------------------------------------------------------- */
+/* --- HVM -------------------------------------------------------------------------------------- */
 
 #define DIRTY 0x600000UL /* pages that are written to while dom0 keeps a log */
 

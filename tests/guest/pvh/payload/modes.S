@@ -2,8 +2,8 @@
 /*
  * Real mode, where HVM guests start, and the way through all modes and back: 64 bits, 32 bits
  * without paging, with two levels, with PAE, 16 bits protected, real, 64 bits. In each of them the
- * device model is asked for something. All that 16-bit code touches is in .real16: below 64 KiB, and
- * with bases of 0, so that addresses are the same everywhere. Interrupts are off throughout.
+ * device model is asked for something. All that 16-bit code touches is in .real16: below 64 KiB,
+ * and with bases of 0, so that addresses are the same everywhere. Interrupts are off throughout.
  */
 #include "mailbox_asm.h"
 
