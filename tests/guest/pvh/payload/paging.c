@@ -16,6 +16,7 @@
 #define HIGH (1UL << 48) /* five levels: the same memory again */
 
 extern uint64_t l4[512], l5[512], l2[];
+extern const char gdtr[]; /* start.S: what LGDT is given */
 
 static uint32_t features_7(void)
 {
@@ -112,14 +113,14 @@ static void test_keys(void)
 /* In ring 0 it refuses nothing. */
 static void test_umip(void)
 {
-    uint8_t gdtr[10] = { 0 };
+    uint8_t stored[10] = { 0 };
 
     if (!(features_7() >> 2 & 1))
         return;
     write_cr4(read_cr4() | CR4_UMIP);
     CHECK_EQ(read_cr4() & CR4_UMIP, CR4_UMIP, "CR4.UMIP");
-    __asm__ volatile("sgdt %0" : "=m"(gdtr));
-    CHECK_EQ(*(uint16_t *)gdtr, 31, "SGDT in ring 0");
+    __asm__ volatile("sgdt %0" : "=m"(stored));
+    CHECK_EQ(*(uint16_t *)stored, *(const uint16_t *)gdtr, "SGDT in ring 0");
     write_cr4(read_cr4() & ~CR4_UMIP);
 }
 
