@@ -11,10 +11,18 @@
  */
 #include "../host/vpci_world.h"
 
+#include <hv/iommu.h>
+
 #define MMCFG 0xb0000000U
 #define MAX_STEPS 64U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* The first domain's messages are not remapped. */
+int iommu_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector, uint8_t dest)
+{
+    return 0;
+}
 
 /* --- what has to hold ------------------------------------------------------------------------- */
 
