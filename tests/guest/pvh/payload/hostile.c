@@ -186,13 +186,13 @@ static void run_code(uint64_t device)
                      : "rax", "rbx", "rcx", "rdx", "rdi", "r11", "r12", "memory");
 }
 
-void changing_code_at(uint64_t device)
+static void changing_code(void)
 {
     *(volatile uint32_t *)code = 0x90909090;
     *(volatile uint32_t *)(code + 4) = 0xc3c3c3c3; /* ret */
     change_code = 1;
     for (unsigned int i = 0; i < 5000; i++)
-        run_code(device);
+        run_code(HOLE);
     change_code = 2;
 }
 
@@ -260,7 +260,7 @@ void hostile(void)
     hypercalls();
     CHECK(true, "hostile: hypercalls at random");
     start_ap_for(change_it);
-    changing_code_at(HOLE);
+    changing_code();
     CHECK(true, "hostile: code that changes while it is emulated");
     init_storm();
     CHECK(restarts > 20, "hostile: a processor that is started again and again");

@@ -72,7 +72,6 @@ static struct {
 
 volatile uint32_t count[256];
 volatile uint64_t last_error, last_cr2;
-void (*volatile trap_hook)(unsigned int vector);
 volatile uint64_t skip_to;
 
 bool x2apic;
@@ -111,8 +110,6 @@ void trap(struct frame *f)
     __atomic_fetch_add(&count[f->vector], 1, __ATOMIC_RELAXED);
     if (f->vector == VECTOR_SLOW)
         slow();
-    if (trap_hook)
-        trap_hook((unsigned int)f->vector);
     if (f->vector >= 32) {
         if (f->vector != no_eoi_vector &&
             (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000))

@@ -56,16 +56,11 @@ extern volatile unsigned int no_eoi_vector; /* one that wants none */
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
 void change_it(void);
 void hvm_bench(void);
-void changing_code_at(uint64_t device);
-/* modes.S: to real mode and back through every mode; what it found is in modes_* */
-void modes_round(void);
-void modes_random(uint32_t cr0, uint32_t cr4, uint32_t efer, uint32_t cr3);
 /* Wait with interrupts on until the counter is so high. */
 bool wait_for(volatile uint32_t *what, uint32_t n);
 
 extern volatile uint32_t count[256]; /* of each vector */
 extern volatile uint64_t last_error, last_cr2;
-extern void (*volatile trap_hook)(unsigned int vector);
 
 /* The vector that an instruction raises, -1: none. */
 #define VECTOR_OF(code)                                                                           \
