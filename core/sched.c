@@ -223,13 +223,18 @@ void vcpu_kick(struct vcpu *v)
         smp_kick(cpu);
 }
 
+bool vcpu_has_event(struct vcpu *v)
+{
+    return vcpu_event_deliverable(v) || read_once(v->nmi_pending) || read_once(v->mce_pending);
+}
+
 void vcpu_block(void)
 {
     struct vcpu *v = current;
 
     bit_test_and_set(&v->pause_flags, VPF_BLOCKED);
     /* Pairs with vcpu_unblock(): its caller marked the event before it looked at the flag. */
-    if (vcpu_event_deliverable(v) || read_once(v->nmi_pending) || read_once(v->mce_pending))
+    if (vcpu_has_event(v))
         bit_test_and_clear(&v->pause_flags, VPF_BLOCKED);
     else
         softirq_raise(SOFTIRQ_SCHEDULE);

@@ -56,8 +56,14 @@ void vcpu_sleep_nosync(struct vcpu *v); /* pause: take it off its cpu soon */
 void vcpu_sleep_sync(struct vcpu *v);   /* and wait until it is off */
 /* if running elsewhere: make that cpu come into the hypervisor */
 void vcpu_kick(struct vcpu *v);
-void vcpu_block(void);                  /* current: sleep until an event */
-/* an event came: clears VPF_BLOCKED and VPF_POLL as needed, wakes */
+/* v, current: what vcpu_block() sleeps for is there */
+bool vcpu_has_event(struct vcpu *v);
+/* current: sleep until an event. An event that it took already may end the sleep (vcpu_unblock). */
+void vcpu_block(void);
+/*
+ * an event came: clears VPF_BLOCKED and VPF_POLL as needed, wakes. Between the event's mark and
+ * this, v may have taken it and sleep again: it has to look.
+ */
 void vcpu_unblock(struct vcpu *v);
 long vcpu_yield(void);
 bool vcpu_runnable(const struct vcpu *v);

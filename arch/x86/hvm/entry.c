@@ -16,13 +16,26 @@
 #include <hv/softirq.h>
 #include <hv/vcpu.h>
 
-/* Each round ends a softirq, an answer or an INIT: there are only so many. */
+/* False: it sleeps on. What woke it was masked, or of an event that it took before (vcpu_block). */
+static bool is_awake(struct vcpu *v)
+{
+    struct hvm_vcpu *h = v->arch.hvm;
+
+    if (likely(!h->halted))
+        return true;
+    h->halted = !vcpu_has_event(v);
+    if (h->halted)
+        vcpu_block();
+    return !h->halted;
+}
+
+/* Each round ends a softirq, an answer, an INIT or a sleep: there are only so many. */
 void hvm_entry_work(struct vcpu *v)
 {
     do {
         if (softirq_pending())
             softirq_process(); /* may not return */
-    } while (!hvm_vcpu_apply_init(v) || !hvm_io_finish(v) || softirq_pending());
+    } while (!hvm_vcpu_apply_init(v) || !hvm_io_finish(v) || !is_awake(v) || softirq_pending());
     hvm_dm_event_sync(v);
     viridian_entry(v);
     hvm_tsc_follow(v);
@@ -35,7 +48,7 @@ void hvm_hlt(struct vcpu *v)
         vcpu_down(v); /* nothing but INIT gets it out of there */
         return;
     }
-    vcpu_block();
+    v->arch.hvm->halted = true; /* until is_awake() */
 }
 
 void hvm_triple_fault(struct vcpu *v)

@@ -334,6 +334,7 @@ int save_cpu_load(const struct save_rec *r, const void *in, size_t length)
     c->tsc_aux = h->msr_tsc_aux;
     c->tsc_offset = h->tsc - r->host_tsc + hvm_tsc_lag(r->v);
     c->event = event_of(h);
+    r->v->arch.hvm->halted = false; /* the format has no word for it: HLT ends early */
     load_state(r->v, h);
     for (unsigned int i = 0; i < ARRAY_SIZE(msrs); i++)
         (void)!hvm_ops->set_msr(r->v, msrs[i].msr, get64(h, msrs[i].at));

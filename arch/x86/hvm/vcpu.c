@@ -76,6 +76,7 @@ static void init_state(struct vcpu *v, uint16_t cs, uint64_t cs_base, uint64_t r
     c->dr7 = DR7_RESET;
     c->event.vector = -1;
     v->nmi_pending = false;
+    v->arch.hvm->halted = false;
     hvm_io_forget(v);
     emul_cancel(&v->arch.hvm->emul);
     reset_segments(v, cs, cs_base);

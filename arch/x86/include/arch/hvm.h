@@ -58,6 +58,7 @@ struct hvm_vcpu {
         uint8_t wide[32];    /* ... what was read there */
         uint64_t data;
     } io;
+    bool halted;             /* behind a HLT, which nothing has ended yet */
     bool init_pending;       /* INIT (and then SIPI) came: it takes its state before it enters */
     uint32_t sipi;           /* vector; above 0xff: none yet */
     struct emul emul;        /* of an instruction that waits for an answer, too */

@@ -513,6 +513,49 @@ void start_ap_for(void (*fn)(void))
     CHECK(wait_for_ap(), "another processor starts");
 }
 
+static volatile uint32_t ap_halts, ap_is_awake;
+
+/* What its priority masks is no end of HLT. */
+static void halt_masked(void)
+{
+    load_traps();
+    wrmsr(0x1b, rdmsr(0x1b) | 0xc00);
+    wrmsr(0x80f, 0x1ff);
+    wrmsr(0x808, VECTOR_SELF | 0xf);
+    ap_halts = 1;
+    __asm__ volatile("sti; hlt; cli");
+    ap_is_awake = 1 + taken(VECTOR_SELF);
+    wrmsr(0x808, 0);
+    __asm__ volatile("sti; nop; nop; cli");
+    ap_is_awake = 3 + taken(VECTOR_SELF);
+}
+
+static bool yield_until(volatile uint32_t *what, uint32_t n, uint64_t cycles)
+{
+    for (uint64_t end = rdtsc() + cycles; *what != n && rdtsc() < end;)
+        CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
+    return *what == n;
+}
+
+static void test_halt(void)
+{
+    const uint64_t icr_dest = 2UL << 32;
+    const uint32_t nmis = taken(2), before = taken(VECTOR_SELF);
+
+    ap_fn = halt_masked;
+    CHECK(yield_until(&ap_halts, 1, 4000000000UL), "it halts");
+    yield_until(&ap_halts, 0, 50000000);
+    wrmsr(0x830, icr_dest | VECTOR_SELF);
+    if (!mailbox.stock) /* where that ends it */
+        CHECK(!yield_until(&ap_is_awake, 1 + before, 50000000) && ap_is_awake == 0,
+              "... and an interrupt below its priority leaves it so");
+    wrmsr(0x830, icr_dest | 4U << 8);
+    CHECK(yield_until(&ap_is_awake, 4 + before, 4000000000UL),
+          "... an NMI does not, and then it takes the interrupt, when its priority lets it");
+    if (!mailbox.stock)
+        CHECK_EQ(taken(2), nmis + 1, "... one NMI");
+}
+
 static void test_smp(void)
 {
     const uint64_t icr_dest = 2UL << 32;
@@ -521,6 +564,7 @@ static void test_smp(void)
     wrmsr(0x830, icr_dest | 0x4600 | (uint64_t)start_ap >> 12);
     CHECK(wait_for_ap(), "another processor starts by INIT and SIPI");
     CHECK_EQ(ap_id, 2, "... and has the next APIC id");
+    test_halt();
 }
 
 /* --- runs ------------------------------------------------------------------------------------- */
