@@ -145,6 +145,8 @@ static void grant_rights(struct domain *d)
     deny_memory(d, IMAGE_PHYS_START, (uintptr_t)__image_end - IMAGE_VIRT_START - IMAGE_PHYS_START);
     deny_memory(d, trampoline_pa, PAGE_SIZE);
     deny_memory(d, crash_record_pa, PAGE_SIZE);
+    if (iommu_keep_registers(d->iomem_caps))
+        boot_fail("out of memory for dom0's rights");
     /* dom0's AML may read the HPET's registers; it is our clock, so nobody else writes them. */
     if ((acpi_info.have & ACPI_HAVE_HPET) &&
         rangeset_add(mmio_ro_ranges, acpi_info.hpet.base.addr >> PAGE_SHIFT,

@@ -14,6 +14,7 @@
 #include <hv/iommu.h>
 #include <hv/log.h>
 #include <hv/page.h>
+#include <hv/rangeset.h>
 
 static const struct iommu_ops *ops;
 static const struct iommu_domain *hardware; /* that of the first domain; NULL: it has none */
@@ -294,6 +295,16 @@ int iommu_assign_rest(struct domain *d)
     spin_lock(&assign_lock);
     rc = ops->attach_rest(d->iommu);
     spin_unlock(&assign_lock);
+    return rc;
+}
+
+int iommu_keep_registers(struct rangeset *frames)
+{
+    struct iommu_range r;
+    int rc = 0;
+
+    for (unsigned int i = 0; ops && !rc && ops->registers(i, &r); i++)
+        rc = rangeset_remove(frames, r.first, r.end - 1);
     return rc;
 }
 

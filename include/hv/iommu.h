@@ -45,6 +45,9 @@ int iommu_deassign(struct domain *d, uint32_t sbdf) must_check; /* it is blocked
 int iommu_may_assign(uint32_t sbdf) must_check; /* 0: it is nobody's or the hardware domain's */
 int iommu_set_aside(uint32_t sbdf) must_check;  /* the hardware domain's: it is blocked */
 int iommu_give_back(uint32_t sbdf) must_check;  /* nobody's: the hardware domain has it again */
+/* Takes the frames of the IOMMUs' registers out of a set of rights; -ENOMEM. */
+struct rangeset;
+int iommu_keep_registers(struct rangeset *frames) must_check;
 /* All that is not assigned, present or not: the hardware domain's start. */
 int iommu_assign_rest(struct domain *d) must_check;
 

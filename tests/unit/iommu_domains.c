@@ -18,6 +18,7 @@
 
 #include <hv/errno.h>
 #include <hv/iommu.h>
+#include <hv/rangeset.h>
 #include <lib/cmdline.h>
 
 #define E(rc) ((uint64_t)(int64_t)(rc))
@@ -66,7 +67,11 @@ static bool firmware_range(unsigned int nth, struct iommu_range *out)
     *out = (struct iommu_range){ .devid_first = FIRMWARES, .devid_last = FIRMWARES };
     return nth == 0;
 }
-static bool registers(unsigned int nth, struct iommu_range *out) { return false; }
+static bool registers(unsigned int nth, struct iommu_range *out)
+{
+    *out = (struct iommu_range){ .first = 0x100 * (nth + 1), .end = 0x100 * (nth + 1) + 4 };
+    return nth < 2;
+}
 
 static const struct iopt_kind *tables(unsigned int *levels)
 {
@@ -163,6 +168,18 @@ static void hands(void)
         CHECK_EQ(iommu_may_assign(DEVICES), E(-ENODEV));
         CHECK_EQ(tag[FIRMWARES], hw->iommu->tag);
         end();
+    }
+    TEST("the registers are nobody's") {
+        struct rangeset *r = rangeset_new();
+
+        CHECK_EQ(rangeset_add(r, 0, 0xfff), 0);
+        CHECK_EQ(iommu_keep_registers(r), 0);
+        for (unsigned int i = 0x100; i <= 0x200; i += 0x100) {
+            CHECK(rangeset_contains(r, i - 1, i - 1));
+            CHECK(!rangeset_intersects(r, i, i + 3));
+            CHECK(rangeset_contains(r, i + 4, i + 4));
+        }
+        rangeset_free(r);
     }
     TEST("a domain that ends leaves its devices to nobody") {
         begin();
