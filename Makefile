@@ -103,26 +103,35 @@ $(BUILD)/granta.elf: $(OBJ) $(BUILD)/build_info.o $(BUILD)/link.lds tools/symtab
 
 HOST_CPPFLAGS := -DHOST -I$(BUILD)/unit -Itests/host/include -Itests/unit -Iinclude -Iarch/x86/include -Iarch/x86
 # Their data is below 4 GiB, where a 32-bit guest of a test can point to.
-HOST_CFLAGS := -fno-pie -no-pie -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+HOST_CFLAGS := -fno-pie -std=gnu17 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
         -Wall -Wextra -Wno-unused-parameter -Wno-sign-compare
 links = $(shell sed -n 's,^.*links: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 host_libs = $(shell sed -n 's,^.*libs: *\(.*[^ ]\) *\*/.*,\1,p' $(1))
 
+# Each source is compiled once, not for each of the tests that link it.
 define unit_rule
-$(BUILD)/unit/$(1): tests/unit/$(1).c $(call links,tests/unit/$(1).c)
+$(BUILD)/unit/$(1): $(BUILD)/hostobj/tests/unit/$(1).o $(patsubst %.c,$(BUILD)/hostobj/%.o,$(wildcard $(call links,tests/unit/$(1).c)))
 	@mkdir -p $$(@D)
-	@echo "  HOSTCC  $$@"
-	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -MF $$@.d $$(filter %.c,$$^) -o $$@ $(call host_libs,tests/unit/$(1).c)
+	@echo "  HOSTLD  $$@"
+	@$(HOSTCC) -no-pie $(HOST_CFLAGS) $$(filter %.o,$$^) -o $$@ $(call host_libs,tests/unit/$(1).c)
 endef
 define fuzz_rule
-$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $(call links,tests/fuzz/$(1).c)
+$(BUILD)/fuzz/$(1): $(BUILD)/fuzzobj/tests/fuzz/$(1).o $(patsubst %.c,$(BUILD)/fuzzobj/%.o,$(wildcard $(call links,tests/fuzz/$(1).c)))
 	@mkdir -p $$(@D)
-	@echo "  FUZZCC  $$@"
-	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer $$(filter %.c,$$^) -o $$@ $(call host_libs,tests/fuzz/$(1).c)
+	@echo "  FUZZLD  $$@"
+	@clang -no-pie $(HOST_CFLAGS) -fsanitize=fuzzer $$(filter %.o,$$^) -o $$@ $(call host_libs,tests/fuzz/$(1).c)
 endef
+$(BUILD)/hostobj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  HOSTCC  $<"
+	@$(HOSTCC) $(HOST_CPPFLAGS) $(HOST_CFLAGS) -MMD -MP -c $< -o $@
+$(BUILD)/fuzzobj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  FUZZCC  $<"
+	@clang $(HOST_CPPFLAGS) $(HOST_CFLAGS) -fsanitize=fuzzer -MMD -MP -c $< -o $@
 $(foreach t,$(UNIT),$(eval $(call unit_rule,$(t))))
 $(foreach t,$(FUZZ),$(eval $(call fuzz_rule,$(t))))
--include $(UNIT:%=$(BUILD)/unit/%.d)
+-include $(shell find $(BUILD)/hostobj $(BUILD)/fuzzobj -name '*.d' 2>/dev/null)
 
 # --- housekeeping -----------------------------------------------------------------------------------------------------
 

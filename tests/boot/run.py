@@ -210,6 +210,19 @@ class Machine:
     def seconds(self):
         return time.monotonic() - self.begin
 
+    def cpu_seconds(self):
+        """What QEMU has taken so far; asked before its end, which a killed wrapper does not tell us of."""
+        ticks = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as f:
+                    fields = f.read().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[2]) == self.process.pid:
+                ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def stop(self):
         """Ends QEMU and its wrapper; returns the status QEMU ended with, if it did by itself."""
         status = self.process.poll()
@@ -326,11 +339,12 @@ def run_case(case, hv):
         else:
             machine.process.wait()
     finally:
-        seconds = machine.seconds()
+        seconds, cpu = machine.seconds(), machine.cpu_seconds()
         status = machine.stop()
     judge.machine_ended(status)
     with open(os.path.join(workdir, "marks"), "w", encoding="utf-8") as f:
         f.writelines(f"{t:7.1f} {what}\n" for t, what in judge.marks)
+        f.write(f"{seconds:7.1f} end; {cpu:.1f} s of processors\n")
     for leftover in ("boot.iso", "virtio.img", "ahci.img"):
         try:
             os.unlink(os.path.join(workdir, leftover))

@@ -13,7 +13,4 @@ $(BUILD)/unit/compat_i386.inc: tests/host/compat_i386.def.c include/hv/compat_fi
 	      name && /^ *[0-9]+ \|   [^ ]/ { printf "MEMBER(\"%s\", \"%s\", %s)\n", name, $$NF, $$1 }' $@.dump >> $@.tmp
 	@mv $@.tmp $@
 
-$(BUILD)/unit/compat: $(BUILD)/unit/compat_i386.inc
-
-# The same cases once more: they are included.
-$(BUILD)/unit/gnttab32: $(BUILD)/unit/gnttab
+$(BUILD)/hostobj/tests/unit/compat.o: $(BUILD)/unit/compat_i386.inc

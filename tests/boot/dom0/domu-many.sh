@@ -14,28 +14,13 @@
 
 grub=/usr/lib/grub-xen/grub-x86_64-xen.bin
 debians=${GRANTA_DEBIANS:-8} grubs=${GRANTA_GRUBS:-32}
-kernel=/run/vmlinux
 together=${GRANTA_TOGETHER:-4} # GRUBs that start at once
 window=${GRANTA_WINDOW:-8}     # seconds for which all 40 run
-
-# unpack FILE: the ELF inside Debian's bzImage; its header (boot protocol 2.08) says where. The packer has put four
-# bytes behind it, which are not its own. busybox's unxz does not know the filter for x86 code.
-unpack() {
-    python3 - /guest/vmlinuz "$1" <<'END'
-import lzma, struct, sys
-image = open(sys.argv[1], "rb").read()
-offset, length = struct.unpack_from("<II", image, 0x248)
-offset += (image[0x1f1] + 1) * 512
-elf = lzma.decompress(image[offset:offset + length - 4])
-assert elf[:4] == b"\x7fELF", "no ELF in it"
-open(sys.argv[2], "wb").write(elf)
-END
-}
 
 # Beside dom0 and the Debians, GRUB gets what they leave.
 config() {
     case $1 in
-        deb*) guest_kernel=$kernel guest_memory=96 guest_config "$1" 1 >/dev/null ;;
+        deb*) guest_memory=96 guest_config "$1" 1 >/dev/null ;;
         *) printf '%s\n' "name = '$1'" "type = 'pv'" "kernel = '$grub'" 'memory = 64' 'cpu_weight = 1' >"$guests/$1.cfg" ;;
     esac
 }
@@ -123,7 +108,6 @@ idle_for() {
 }
 
 check weight xl sched-credit2 -d Domain-0 -w 65535
-check unpacked unpack $kernel
 check first-debian start deb1
 check first-grub start grub1
 check first-answers eval 'answers deb1 && answers grub1'

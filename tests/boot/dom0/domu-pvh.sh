@@ -8,7 +8,7 @@
 . /tests/life.sh
 
 guest_type=pvh
-if life first 1 by_shutdown; then
+if guest_kernel=/guest/vmlinuz life first 1 by_shutdown; then
     free=$(free_memory)
     life second 2 by_reboot
     check memory-back memory_back "$free"

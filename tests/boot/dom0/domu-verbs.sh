@@ -84,7 +84,7 @@ lists() {
     uuid=$(xl vm-list | awk '$3 == "work" {print $1}')
     want vm-list "$uuid" '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'
     want list-v "$(xl list -v work | awk 'NR == 2 {print $7, $8, $9}')" "$uuid - -"
-    want list-long "$(xl list -l work | grep -cE '"domid": '"$work"',|"name": "work"|"uuid": "'"$uuid"'"|"kernel": "/guest/vmlinuz"|"max_memkb": 196608')" 5
+    want list-long "$(xl list -l work | grep -cE '"domid": '"$work"',|"name": "work"|"uuid": "'"$uuid"'"|"kernel": "/guest/vmlinux"|"max_memkb": 196608')" 5
     want list-numa "$(xl list -n work | awk 'NR == 2 {print $NF}')" all
     want list-pool "$(xl list -c work | awk 'NR == 2 {print $NF}')" Pool-0
     want uptime "$(xl uptime work | tail -n 1)" "work +$work +0:0[0-9]:[0-9]{2} *"

@@ -8,7 +8,7 @@
 . /tests/life.sh
 
 # The first one pays for what stays with dom0 for good, so the later ones are measured.
-if life first 1 by_shutdown; then
+if guest_kernel=/guest/vmlinuz life first 1 by_shutdown; then
     free=$(free_memory)
     life second 2 by_destroy
     check memory-after-destroy memory_back "$free"
