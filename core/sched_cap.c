@@ -52,6 +52,7 @@ void c2_cap_exit(struct c2_dom *cd)
 void c2_cap_set(struct c2_dom *cd, uint32_t percent)
 {
     spin_lock(&cd->lock);
+    write_once(cd->capped_at, time_now()); /* one that was alone is not yet charged with seconds */
     cd->cap = percent;
     cd->per_period = PERIOD * percent / 100;
     cd->budget = cd->per_period;
@@ -112,10 +113,10 @@ void c2_cap_return(struct c2_vcpu *cv)
     cv->quota = 0;
 }
 
-void c2_cap_burn(struct c2_vcpu *cv, ns_t run)
+void c2_cap_burn(struct c2_vcpu *cv, ns_t from, ns_t to)
 {
     if (read_once(cv->dom->cap))
-        cv->quota -= run;
+        cv->quota -= MAX(to - MAX(from, read_once(cv->dom->capped_at)), 0);
 }
 
 ns_t c2_cap_until(const struct c2_vcpu *cv, ns_t now)

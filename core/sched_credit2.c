@@ -91,13 +91,13 @@ static ns_t to_real(const struct c2_vcpu *cv, ns_t virtual)
 /* What a running vcpu used up since it was last asked. */
 static void burn(struct c2_vcpu *cv, ns_t now)
 {
-    ns_t run = now - cv->burned_at;
+    ns_t from = cv->burned_at;
 
-    if (run <= 0)
+    if (now <= from)
         return;
     cv->burned_at = now;
-    cv->vtime += to_virtual(cv, run);
-    c2_cap_burn(cv, run);
+    cv->vtime += to_virtual(cv, now - from);
+    c2_cap_burn(cv, from, now);
 }
 
 /* Virtual time as it counts on that cpu. */

@@ -38,6 +38,7 @@ struct c2_dom {
     ns_t budget;     /* of it, not handed out to vcpus */
     bool ticking, used;
     ns_t next_refill;
+    ns_t capped_at; /* what has run before is not on the cap's account */
     struct timer refill;
 };
 
@@ -81,7 +82,7 @@ uint32_t c2_cap_get(struct c2_dom *cd);
 /* may run: has quota left, or got some; always without a cap */
 bool c2_cap_take(struct c2_vcpu *cv);
 void c2_cap_return(struct c2_vcpu *cv);            /* does not run: give back what is left */
-void c2_cap_burn(struct c2_vcpu *cv, ns_t run);
+void c2_cap_burn(struct c2_vcpu *cv, ns_t from, ns_t to);
 /* when the quota ends; NS_NEVER without a cap */
 ns_t c2_cap_until(const struct c2_vcpu *cv, ns_t now);
 

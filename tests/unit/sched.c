@@ -212,6 +212,21 @@ static void cap_lifted(void)
     EXPECT(near(domain_time(d) - before, 1000000000, 2));
 }
 
+/* What ran before there was a cap, alone and so without an account in between, is not paid back. */
+static void cap_late(void)
+{
+    struct domain *d;
+    uint64_t before;
+
+    sim_start(1, "");
+    d = sim_domain(1);
+    sim_run(SECONDS(5));
+    put_params(d, 0, 50);
+    before = domain_time(d);
+    sim_run(SECONDS(1));
+    EXPECT(near(domain_time(d) - before, 500000000, 3));
+}
+
 static void pinning(void)
 {
     struct domain *d;
@@ -491,6 +506,7 @@ int main(void)
         { "a small cap holds for four vcpus", cap_small },
         { "a cap holds for vcpus that sleep between bursts", cap_bursts },
         { "a lifted cap frees parked vcpus", cap_lifted },
+        { "a cap does not count what ran before it", cap_late },
         { "pinned vcpus share their cpu and no other", pinning },
         { "soft affinity is followed where the cpu is idle", soft_affinity },
         { "a cpu that is better avoided is used by who is pinned to it", avoided_cpus },
