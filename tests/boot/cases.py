@@ -132,7 +132,7 @@ def toolstack(machine, cpus, path, **kw):
 
 def soak(name, what, **kw):
     return Case("soak-" + name, f"checksums in dom0 and guests beside a fork storm, {what}", "soak",
-                initrd="dom0-guest.cpio", threads=True, limit=230, **kw)
+                initrd="dom0-guest.cpio", limit=230, **kw)
 
 
 def bad(name, what, **kw):
@@ -193,7 +193,7 @@ CASES = [
     soak("stock-eager", "the same without its lazy FPU", cpu="stock", manual=True,
          params={"xsave": 1, "guests": "pv"}, hv_args=["spec-ctrl=eager-fpu"]),
     Case("hotplug", "dom0's vCPUs go offline and come back", "hotplug", cpus=4),
-    Case("toolstack-xpti", "dom0 to the toolstack, kept apart, on 2 CPUs", "toolstack", threads=True, limit=170,
+    Case("toolstack-xpti", "dom0 to the toolstack, kept apart, on 2 CPUs", "toolstack", limit=120,
          hv_args=["xpti=on"], skip={"xen": "the cases without are for comparing"}),
     Case("workload-xpti", "fork and mmap storm, file copies, threads on 2 CPUs, kept apart", "workload",
          cpu="max", threads=True, disks=True, limit=170, hv_args=["xpti=on"],

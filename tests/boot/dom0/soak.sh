@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Checksum loops in dom0 beside a fork storm, in a PV guest and in a PVH guest (GRANTA_GUESTS), all at
-# once for GRANTA_SECONDS (default 40) and more loops than processors: no wrong sum, and no fault of an
+# once for GRANTA_SECONDS (default 48) and more loops than processors: no wrong sum, and no fault of an
 # innocent program. Corrupted vector state shows as one or the other.
 
 . /tests/lib.sh
 . /tests/guest.sh
 
-seconds=${GRANTA_SECONDS:-40}
+seconds=${GRANTA_SECONDS:-48}
 right='iterations=[1-9][0-9]* wrong=0 -'
 echo "soak: $seconds s, CPU flags:" "$(grep -m1 '^flags' /proc/cpuinfo | grep -owE 'xsave|avx|avx2|avx512f|fxsr' | paste -sd ' ')"
 want xsave-as-planned "$(grep -m1 '^flags' /proc/cpuinfo | grep -cw xsave)" "${GRANTA_XSAVE:-[01]}"
