@@ -36,13 +36,14 @@
 #define EVENT 256
 
 struct frame {
+    uint32_t es, ds; /* the lower halves */
     uint32_t edi, esi, ebp, unused, ebx, edx, ecx, eax;
     uint32_t vector, error, eip, cs, eflags;
     uint32_t esp, ss; /* from ring 3 */
 };
 
 extern char start32[], trap_stubs32[], event32[], kernel_stack_top[];
-void run_user(uint32_t entry, uint32_t esp);
+void run_user(uint32_t entry, uint32_t esp, uint32_t ds);
 void leave_user(void) __attribute__((noreturn));
 void main32(void);
 void trap32(struct frame *f);
@@ -432,13 +433,15 @@ static USER void user_cli(void) { __asm__ volatile("cli"); }
 static USER void user_fast_call(void) { __asm__ volatile("syscall"); }
 static USER uint32_t user_plain(void) { return 99; }
 
-static int as_user(void (*fn)(void))
+static int as_user_with(void (*fn)(void), uint32_t ds)
 {
     raised = -1;
     in_user = true;
-    run_user((uint32_t)fn, (uint32_t)page_b + PAGE);
+    run_user((uint32_t)fn, (uint32_t)page_b + PAGE, ds);
     return raised;
 }
+
+static int as_user(void (*fn)(void)) { return as_user_with(fn, RING3_DS); }
 
 static void user_tests(void)
 {
@@ -453,6 +456,9 @@ static void user_tests(void)
     EQ(last.cs & 0xffff, RING3_CS, "... from ring 3");
     EQ(last.ss, RING3_DS, "... whose stack is in the frame");
     EQ(last.esp, (uint32_t)page_b + PAGE, "... where it was");
+    EQ(last.ds & 0xffff, RING3_DS, "... and whose data segment is still loaded");
+    EQ(as_user_with(user_syscall, RING1_DS), 0x80, "a system call, after the kernel left its own");
+    EQ(last.ds & 0xffff, 0, "... which the cpu took away");
     EQ(as_user(user_reads_kernel), 14, "the kernel's pages are not the user's");
     EQ(last.error, 5, "... but there");
     EQ(as_user(user_m2p), 14, "the M2P is not either");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Entry, trap stubs, and the way to ring 3 and back. */
 #define HYPERCALL_PAGE_IRET(page) (page + 23 * 32)
+#define RING1_DS 0xe021
 
         .code32
         .text
@@ -28,25 +29,36 @@ trap_stubs32:
 event32:
         push    $0
         push    $256
+/* From ring 3, DS and ES are the user's, or null: the cpu takes the kernel's on the way there. */
 trap_common:
         pusha
+        push    %ds
+        push    %es
+        mov     $RING1_DS, %eax
+        mov     %eax, %ds
+        mov     %eax, %es
         mov     %esp, %eax
         push    %eax
         call    trap32
         add     $4, %esp
+        pop     %es
+        pop     %ds
         popa
         add     $8, %esp
         push    %eax                    /* as the stub in the hypercall page would */
         mov     $23, %eax
         int     $0x82
 
-/* void run_user(entry, esp): until leave_user() */
+/* void run_user(entry, esp, ds): until leave_user() */
         .globl  run_user
 run_user:
         mov     4(%esp), %eax
         mov     8(%esp), %ecx
+        mov     12(%esp), %edx
         pusha
         mov     %esp, user_saved
+        mov     %edx, %ds
+        mov     %edx, %es
         push    $0xe033
         push    %ecx
         push    $0x202
