@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Any instruction bytes on any state: the emulator runs twice, once with all answers at once and
- * once where each access and port answers RETRY before it answers. Both must end alike, and what is
- * not done must have changed nothing.
+ * Any instruction bytes on any state, in three worlds: one with all answers at once, one where each
+ * access and port answers RETRY before it answers, and one where strings go element by element
+ * only. All must end alike, and what is not done must have changed nothing.
  */
-/* runs: 200000 */
+/* runs: 60000 */
 /* links: arch/x86/emul/[a-z]*.c */
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct world {
     bool retry, answered;
-    unsigned int asked, told;  /* accesses that were answered */
+    unsigned int told;         /* accesses that were answered */
+    uint32_t in, out;          /* what ports have given and got: elements, a checksum */
     uint8_t memory[MEMORY], vectors[16][32];
 };
 
@@ -50,6 +51,18 @@ static enum emul_result touch(struct emul *e, uint64_t linear, unsigned int size
     return EMUL_OK;
 }
 
+static void get(const struct world *w, uint64_t linear, void *buf, unsigned int size)
+{
+    for (unsigned int i = 0; i < size; i++)
+        ((uint8_t *)buf)[i] = w->memory[(linear + i) % MEMORY];
+}
+
+static void put(struct world *w, uint64_t linear, const void *buf, unsigned int size)
+{
+    for (unsigned int i = 0; i < size; i++)
+        w->memory[(linear + i) % MEMORY] = ((const uint8_t *)buf)[i];
+}
+
 static enum emul_result on_fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
                                  unsigned int *got)
 {
@@ -64,8 +77,8 @@ static enum emul_result on_read(struct emul *e, uint64_t linear, void *buf, unsi
     struct world *w = e->owner;
     const enum emul_result r = touch(e, linear, size, false);
 
-    for (unsigned int i = 0; r == EMUL_OK && i < size; i++)
-        ((uint8_t *)buf)[i] = w->memory[(linear + i) % MEMORY];
+    if (r == EMUL_OK)
+        get(w, linear, buf, size);
     return r;
 }
 
@@ -75,8 +88,8 @@ static enum emul_result on_write(struct emul *e, uint64_t linear, const void *bu
     struct world *w = e->owner;
     const enum emul_result r = touch(e, linear, size, true);
 
-    for (unsigned int i = 0; r == EMUL_OK && i < size; i++)
-        w->memory[(linear + i) % MEMORY] = ((const uint8_t *)buf)[i];
+    if (r == EMUL_OK)
+        put(w, linear, buf, size);
     return r;
 }
 
@@ -93,39 +106,102 @@ static enum emul_result on_cmpxchg(struct emul *e, uint64_t linear, const void *
     return on_write(e, linear, new, size, EMUL_DATA);
 }
 
-static enum emul_result on_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
+/* --- ports and blocks ------------------------------------------------------------------------- */
+
+static uint32_t port_gives(struct world *w, uint16_t port)
+{
+    return port * 0x01010101U + w->in++;
+}
+
+static void port_gets(struct world *w, uint16_t port, unsigned int size, uint32_t val)
+{
+    w->out = w->out * 31 + port + (size < 4 ? val & ((1U << 8 * size) - 1) : val);
+}
+
+static enum emul_result on_port(struct emul *e, uint16_t port, unsigned int size)
 {
     struct world *w = e->owner;
 
     require(size == 1 || size == 2 || size == 4);
     if (must_wait(w))
         return EMUL_RETRY;
-    *val = port * 0x01010101U + w->told++;
+    w->told++;
     return EMUL_OK;
+}
+
+static enum emul_result on_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
+{
+    const enum emul_result r = on_port(e, port, size);
+
+    if (r == EMUL_OK)
+        *val = port_gives(e->owner, port);
+    return r;
 }
 
 static enum emul_result on_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val)
 {
-    uint32_t old;
+    const enum emul_result r = on_port(e, port, size);
 
-    return on_in(e, port, size, &old);
+    if (r == EMUL_OK)
+        port_gets(e->owner, port, size, val);
+    return r;
 }
 
-/* As one access that tells one thing: the elements of both runs differ, and REP is not compared. */
-static enum emul_result on_block(struct emul *e, uint16_t port, unsigned int size,
-                                 unsigned int count, uint64_t linear, bool in)
+/* What every block has to be; `where`: its addresses, some of which answer element by element. */
+static enum emul_result on_any_block(struct emul *e, unsigned int size, unsigned int count,
+                                     uint64_t linear, uint64_t where)
 {
     struct world *w = e->owner;
 
-    require((size == 1 || size == 2 || size == 4) && count >= 2 && e->insn.rep);
+    require(count >= 2 && e->insn.rep && !(e->next.rflags & X86_EFLAGS_DF));
     require((linear & PAGE_OFFSET_MASK) + (uint64_t)count * size <= PAGE_SIZE);
-    if (port & 1 || linear & 0x8000)
+    if (where & 0xc000)
         return EMUL_UNHANDLED;
     if (must_wait(w))
         return EMUL_RETRY;
     w->told++;
     return EMUL_OK;
 }
+
+static enum emul_result on_block(struct emul *e, uint16_t port, unsigned int size,
+                                 unsigned int count, uint64_t linear, bool in)
+{
+    struct world *w = e->owner;
+    const enum emul_result r = port & 1 ? EMUL_UNHANDLED
+                                        : on_any_block(e, size, count, linear, linear);
+    uint32_t val = 0;
+
+    require(size == 1 || size == 2 || size == 4);
+    for (unsigned int i = 0; r == EMUL_OK && i < count; i++) {
+        if (in) {
+            val = port_gives(w, port);
+            put(w, linear + (uint64_t)i * size, &val, size);
+        } else {
+            get(w, linear + (uint64_t)i * size, &val, size);
+            port_gets(w, port, size, val);
+        }
+    }
+    return r;
+}
+
+/* An element after the other: where they overlap, what was written is read again. */
+static enum emul_result on_copy(struct emul *e, unsigned int size, unsigned int count,
+                                uint64_t from, uint64_t to)
+{
+    struct world *w = e->owner;
+    const enum emul_result r = on_any_block(e, size, count, from, from | to);
+    uint64_t val;
+
+    require(size == 1 || size == 2 || size == 4 || size == 8);
+    require((to & PAGE_OFFSET_MASK) + (uint64_t)count * size <= PAGE_SIZE);
+    for (unsigned int i = 0; r == EMUL_OK && i < count; i++) {
+        get(w, from + (uint64_t)i * size, &val, size);
+        put(w, to + (uint64_t)i * size, &val, size);
+    }
+    return r;
+}
+
+/* --- registers -------------------------------------------------------------------------------- */
 
 static enum emul_result on_read_register(struct emul *e, unsigned int nr, uint64_t *val)
 {
@@ -174,14 +250,16 @@ static enum emul_result on_write_vector(struct emul *e, enum emul_vector kind, u
     return EMUL_OK;
 }
 
-static const struct emul_ops ops = {
-    .fetch = on_fetch, .read = on_read, .write = on_write, .probe_write = on_probe,
-    .cmpxchg = on_cmpxchg, .port_in = on_in, .port_out = on_out, .port_block = on_block,
-    .read_cr = on_read_register, .write_cr = on_write_register,
-    .read_dr = on_read_register, .write_dr = on_write_register,
-    .read_msr = on_read_msr, .write_msr = on_write_msr, .cpuid = on_cpuid, .event = on_event,
-    .read_vector = on_read_vector, .write_vector = on_write_vector,
-};
+#define OPS \
+    .fetch = on_fetch, .read = on_read, .write = on_write, .probe_write = on_probe, \
+    .cmpxchg = on_cmpxchg, .port_in = on_in, .port_out = on_out, \
+    .read_cr = on_read_register, .write_cr = on_write_register, \
+    .read_dr = on_read_register, .write_dr = on_write_register, \
+    .read_msr = on_read_msr, .write_msr = on_write_msr, .cpuid = on_cpuid, .event = on_event, \
+    .read_vector = on_read_vector, .write_vector = on_write_vector
+
+static const struct emul_ops single_ops = { OPS };
+static const struct emul_ops ops = { OPS, .port_block = on_block, .copy_block = on_copy };
 
 /* Bytes of the input, then zeros. */
 struct source {
@@ -211,11 +289,11 @@ static void make_segments(struct emul *e, uint64_t what)
     e->state.seg[INSN_CS].limit = 0xffffffff;
 }
 
-static void make(struct emul *e, struct world *w, struct source s)
+static void make(struct emul *e, const struct emul_ops *o, struct world *w, struct source s)
 {
     const uint8_t how = (uint8_t)take(&s, 1);
 
-    emul_init(e, &ops, w);
+    emul_init(e, o, w);
     e->nr_bytes = INSN_LENGTH_MAX;
     for (unsigned int i = 0; i < INSN_LENGTH_MAX; i++)
         e->bytes[i] = (uint8_t)take(&s, 1);
@@ -235,10 +313,15 @@ static void make(struct emul *e, struct world *w, struct source s)
     memset(w->vectors, 0xa5, sizeof(w->vectors));
 }
 
+#define RUNS 400      /* of an instruction that waits, before it is not followed any further */
+#define PARTS_MAX 3   /* the same of a long REP, which has up to 256 elements in each */
+
 /* Runs that wait change nothing that was not committed by a whole iteration, which is progress. */
 static enum emul_result run(struct emul *e)
 {
-    for (unsigned int i = 0; i < 1000; i++) {
+    unsigned int parts = 0;
+
+    for (unsigned int i = 0; i < RUNS; i++) {
         const struct emul_state before = e->state;
         const struct world *w = e->owner;
         const unsigned int told = w->told;
@@ -249,29 +332,46 @@ static enum emul_result run(struct emul *e)
         require(!(r == EMUL_RETRY || r == EMUL_FAULT) || same || e->insn.rep);
         require(r != EMUL_RETRY || same || w->told > told);
         require(e->state.rip == before.rip || r == EMUL_OK);
-        if (r != EMUL_RETRY)
+        require(r != EMUL_PARTIAL || (!same && e->insn.rep));
+        if (r == EMUL_PARTIAL && ++parts < PARTS_MAX)
+            e->nr_bytes = INSN_LENGTH_MAX; /* it begins anew */
+        else if (r != EMUL_RETRY)
             return r;
     }
     return EMUL_RETRY;
 }
 
+static bool ended(enum emul_result r) { return r != EMUL_RETRY && r != EMUL_PARTIAL; }
+
+static void same_end(enum emul_result ra, const struct emul *a, enum emul_result rb,
+                     const struct emul *b)
+{
+    const struct world *v = a->owner, *w = b->owner;
+
+    if (!ended(ra) || !ended(rb))
+        return; /* a long REP: it was not followed to its end */
+    require(ra == rb && memcmp(&a->fault, &b->fault, sizeof(a->fault)) == 0);
+    require(memcmp(&a->state, &b->state, sizeof(a->state)) == 0);
+    require(memcmp(v->memory, w->memory, MEMORY) == 0);
+    require(memcmp(v->vectors, w->vectors, sizeof(v->vectors)) == 0);
+    require(v->in == w->in && v->out == w->out);
+    require(a->insn.rep || v->told == w->told);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct world at_once, waiting;
-    static struct emul a, b;
-    enum emul_result ra, rb;
+    static struct world at_once, waiting, single;
+    static struct emul a, b, c;
+    enum emul_result r;
 
     at_once = (struct world){ .retry = false };
     waiting = (struct world){ .retry = true };
-    make(&a, &at_once, (struct source){ data, size });
-    make(&b, &waiting, (struct source){ data, size });
-    ra = run(&a);
-    rb = run(&b);
-    if (rb == EMUL_RETRY || (ra == EMUL_PARTIAL) != (rb == EMUL_PARTIAL))
-        return 0; /* a long REP: it was not followed to its end */
-    require(ra == rb && memcmp(&a.fault, &b.fault, sizeof(a.fault)) == 0);
-    require(a.insn.rep || memcmp(&a.state, &b.state, sizeof(a.state)) == 0);
-    require(a.insn.rep || memcmp(at_once.memory, waiting.memory, MEMORY) == 0);
-    require(a.insn.rep || at_once.told == waiting.told);
+    single = (struct world){ .retry = false };
+    make(&a, &ops, &at_once, (struct source){ data, size });
+    make(&b, &ops, &waiting, (struct source){ data, size });
+    make(&c, &single_ops, &single, (struct source){ data, size });
+    r = run(&a);
+    same_end(r, &a, run(&b), &b);
+    same_end(r, &a, run(&c), &c);
     return 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/emul/[a-z]*.c */
 /*
- * REP INS and OUTS in blocks: how many elements the owner is asked for at once, where it stays at
- * one by one, and that an answer which comes later counts once.
+ * REP INS, OUTS and MOVS in blocks: how many elements the owner is asked for at once, where it
+ * stays at one by one, and that an answer which comes later counts once.
  */
 #include "check.h"
 
@@ -69,9 +69,27 @@ static enum emul_result on_block(struct emul *x, uint16_t port, unsigned int siz
     return answer;
 }
 
+static unsigned int copies, copy_size, copied;
+static uint64_t copied_from, copied_to;
+
+static enum emul_result on_copy(struct emul *x, unsigned int size, unsigned int count,
+                                uint64_t from, uint64_t to)
+{
+    CHECK((from & 0xfff) + count * size <= 0x1000 && (to & 0xfff) + count * size <= 0x1000);
+    copies++;
+    copy_size = size;
+    elements = count;
+    if (answer == EMUL_OK)
+        copied += count;
+    copied_from = from;
+    copied_to = to;
+    return answer;
+}
+
 static const struct emul_ops ops = {
     .fetch = on_fetch, .read = on_read, .write = on_write, .probe_write = on_probe,
     .port_in = on_in, .port_out = on_out, .port_block = on_block,
+    .copy_block = on_copy,
 };
 
 /* Flat 32-bit code at 0x1000 of ring 0: REP and this opcode. */
@@ -90,7 +108,7 @@ static void start(uint8_t opcode, uint64_t address, uint64_t count)
     e.state.gpr[RDX] = 0x511;
     e.state.gpr[RSI] = e.state.gpr[RDI] = address;
     e.state.gpr[RCX] = count;
-    blocks = singles = writes = elements = 0;
+    blocks = singles = writes = elements = copies = copied = 0;
     answer = EMUL_OK;
 }
 
@@ -137,7 +155,7 @@ static void test_one_by_one(void)
     start(0x6c, 0x2000, 4); /* the owner declines */
     answer = EMUL_UNHANDLED;
     CHECK(emul_run(&e) == EMUL_OK);
-    CHECK(singles == 4 && e.state.gpr[RCX] == 0);
+    CHECK(singles == 4 && blocks == 1 && e.state.gpr[RCX] == 0);
 
     start(0x6c, 0x2000, 4); /* no right to the port: nothing is asked */
     e.state.cpl = 3;
@@ -170,6 +188,168 @@ static void test_wait(void)
     CHECK(e.state.gpr[RCX] == 0 && e.state.gpr[RDI] == 0x2004);
 }
 
+/* MOVS: as many as both pages have; those over an edge go one by one. */
+static void test_copy(void)
+{
+    start(0xa5, 0x2000, 16);
+    e.state.gpr[RDI] = 0x5ff0;
+    CHECK(emul_run(&e) == EMUL_OK);
+    CHECK(copies == 2 && copy_size == 4 && elements == 12 && writes == 0);
+    CHECK(copied_from == 0x2010 && copied_to == 0x6000);
+    CHECK(e.state.gpr[RCX] == 0 && e.state.gpr[RSI] == 0x2040 && e.state.gpr[RDI] == 0x6030);
+    CHECK(e.state.rip == 0x1002);
+
+    start(0xa5, 0x2ffe, 3);
+    e.state.gpr[RDI] = 0x5000;
+    CHECK(emul_run(&e) == EMUL_OK);
+    CHECK(copies == 1 && writes == 1 && elements == 2 && copied_from == 0x3002);
+
+    start(0xa4, 0x2000, 3); /* downwards */
+    e.state.rflags |= X86_EFLAGS_DF;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 0 && writes == 3);
+
+    start(0xa4, 0x2000, 3); /* the owner declines */
+    answer = EMUL_UNHANDLED;
+    CHECK(emul_run(&e) == EMUL_OK && writes == 3 && copies == 1 && e.state.gpr[RCX] == 0);
+
+    start(0xa4, 0x2000, 4); /* beyond the destination's limit */
+    e.state.seg[INSN_ES].limit = 0x2001;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP);
+    CHECK(copies == 0 && writes == 2 && e.state.gpr[RCX] == 2);
+
+    start(0xa4, 0x2000, 4); /* an answer that comes later */
+    answer = EMUL_RETRY;
+    CHECK(emul_run(&e) == EMUL_RETRY && e.state.gpr[RCX] == 4 && e.state.gpr[RSI] == 0x2000);
+    answer = EMUL_OK;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 2 && writes == 0 && e.state.gpr[RCX] == 0);
+}
+
+/* Each page is asked for by itself: the registers lose no element between them. */
+static void test_copy_pages(void)
+{
+    start(0xa4, 0x2010, 0x3000); /* two ends in each round but one */
+    e.state.gpr[RDI] = 0x8020;
+    CHECK(emul_run(&e) == EMUL_OK && copied == 0x3000 && writes == 0);
+    CHECK(copies == 7 && e.state.gpr[RCX] == 0);
+    CHECK(e.state.gpr[RSI] == 0x5010 && e.state.gpr[RDI] == 0xb020);
+
+    start(0xa5, 0x2001, 0x801); /* an element over each page's end, and a last one alone */
+    e.state.gpr[RDI] = 0x8006;
+    CHECK(emul_run(&e) == EMUL_OK && copied == 0x801 - 5 && writes == 5);
+    CHECK(e.state.gpr[RCX] == 0 && e.state.gpr[RSI] == 0x4005 && e.state.gpr[RDI] == 0xa00a);
+
+    start(0xa4, 0x2000, 0xffffffff); /* so many that others have to have a turn */
+    e.state.gpr[RDI] = 0x80000000;
+    CHECK(emul_run(&e) == EMUL_PARTIAL && copies == 256 && copied == 256 * 4096);
+    CHECK(e.state.gpr[RCX] == 0xffffffff - 256 * 4096 && e.state.rip == 0x1000);
+
+    start(0xa4, 0x2000, 16); /* overlapping: the owner's, who goes upwards */
+    e.state.gpr[RDI] = 0x2001;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 1 && elements == 16);
+    CHECK(copied_from == 0x2000 && copied_to == 0x2001);
+
+    start(0xa4, 0x2000, 1);
+    CHECK(emul_run(&e) == EMUL_OK && copies == 0 && writes == 1);
+    start(0xa4, 0x2000, 0);
+    CHECK(emul_run(&e) == EMUL_OK && copies == 0 && writes == 0 && e.state.rip == 0x1002);
+}
+
+/* 64-bit code: elements of 8 bytes, and a count of 64 bits. */
+static void test_copy_long(void)
+{
+    start(0, 0x7fffffffe008, (1ULL << 40) + 600);
+    e.state.seg[INSN_CS].attr = 0xa9b;
+    e.efer = 1UL << 10;
+    code[1] = 0x48;
+    code[2] = 0xa5;
+    e.state.gpr[RDI] = 0x5008;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP); /* not canonical behind it */
+    CHECK(copy_size == 8 && copied == 1023 && copies == 2 && writes == 0);
+    CHECK(e.state.gpr[RCX] == (1ULL << 40) + 600 - 1023);
+    CHECK(e.state.gpr[RSI] == 0x800000000000 && e.state.gpr[RDI] == 0x5008 + 1023 * 8);
+}
+
+/* One segment or the other ends; then elements go by themselves, up to the one that faults. */
+static void test_copy_limits(void)
+{
+    start(0xa5, 0x2000, 4);
+    code[0] = 0x3e; /* DS, as it is */
+    code[1] = 0xf3;
+    code[2] = 0xa5;
+    e.state.seg[INSN_DS].limit = 0x2007;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP);
+    CHECK(copies == 0 && writes == 2 && e.state.gpr[RCX] == 2 && e.state.gpr[RSI] == 0x2008);
+
+    start(0xa5, 0x2000, 4); /* all of the segment */
+    e.state.seg[INSN_DS].limit = e.state.seg[INSN_ES].limit = 0x200f;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 1 && copied == 4);
+
+    start(0xa4, 0x2000, 4); /* nothing may be written there */
+    e.state.seg[INSN_ES].attr = 0xc91;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP);
+    CHECK(copies == 0 && writes == 0 && e.state.gpr[RCX] == 4);
+
+    start(0xa4, 0x2000, 4); /* expand-down: what is above the limit */
+    e.state.seg[INSN_ES].attr = 0xc97;
+    e.state.seg[INSN_ES].limit = 0x1fff;
+    CHECK(emul_run(&e) == EMUL_OK && copied == 4);
+    start(0xa4, 0x2000, 4);
+    e.state.seg[INSN_ES].attr = 0xc97;
+    e.state.seg[INSN_ES].limit = 0x2000;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP && copies == 0);
+}
+
+/* Alignment is the elements', not the block's; and who only asks leaves no fault behind. */
+static void test_alignment(void)
+{
+    start(0xa5, 0x2004, 5);
+    e.cr0 |= X86_CR0_AM;
+    e.state.cpl = 3;
+    e.state.rflags |= X86_EFLAGS_AC;
+    CHECK(emul_run(&e) == EMUL_OK && copied == 5 && e.fault.vector == 0);
+
+    start(0xa5, 0x2002, 5);
+    e.cr0 |= X86_CR0_AM;
+    e.state.cpl = 3;
+    e.state.rflags |= X86_EFLAGS_AC;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_AC && copies == 0 && writes == 0);
+
+    start(0xa4, 0x2000, 3); /* the last one is the segment's last */
+    e.state.seg[INSN_ES].limit = 0x2002;
+    CHECK(emul_run(&e) == EMUL_OK && copied == 3 && e.fault.vector == 0);
+}
+
+static void test_copy_wrap(void)
+{
+    start(0xa4, 0x2000, 8);
+    code[0] = 0x67;
+    code[1] = 0xf3;
+    code[2] = 0xa4;
+    e.state.seg[INSN_ES].base = 0x800;
+    e.state.gpr[RSI] = 0x12342000;
+    e.state.gpr[RDI] = 0xfffe;
+    e.state.gpr[RCX] = 0xabcd0008;
+    CHECK(emul_run(&e) == EMUL_OK && writes == 2 && copied == 6 && copied_to == 0x800);
+    CHECK(e.state.gpr[RSI] == 0x12342008 && e.state.gpr[RDI] == 6);
+    CHECK(e.state.gpr[RCX] == 0xabcd0000);
+}
+
+/* After a wait interrupts have a turn before the next page; an answer is not asked for again. */
+static void test_turns(void)
+{
+    start(0xa4, 0x2000, 0x1800);
+    e.state.gpr[RDI] = 0x8000;
+    answer = EMUL_RETRY;
+    CHECK(emul_run(&e) == EMUL_RETRY && elements == 0x1000);
+    answer = EMUL_OK;
+    CHECK(emul_run(&e) == EMUL_PARTIAL && copies == 2 && e.state.gpr[RCX] == 0x800);
+    CHECK(e.state.gpr[RSI] == 0x3000 && e.state.gpr[RDI] == 0x9000 && e.state.rip == 0x1000);
+    answer = EMUL_RETRY;
+    CHECK(emul_run(&e) == EMUL_RETRY && elements == 0x800 && copied_from == 0x3000);
+    answer = EMUL_OK;
+    CHECK(emul_run(&e) == EMUL_OK && e.state.gpr[RCX] == 0 && e.state.rip == 0x1002);
+}
+
 int main(void)
 {
     TEST("all at once, both ways") test_whole();
@@ -177,5 +357,12 @@ int main(void)
     TEST("one by one where it has to be") test_one_by_one();
     TEST("addresses of 16 bits") test_wrap();
     TEST("an answer that comes later") test_wait();
+    TEST("MOVS, as far as both pages go") test_copy();
+    TEST("... over many pages") test_copy_pages();
+    TEST("... of 64 bits") test_copy_long();
+    TEST("... up to a segment's end") test_copy_limits();
+    TEST("... with offsets that wrap") test_copy_wrap();
+    TEST("alignment checks are of elements") test_alignment();
+    TEST("others have a turn after a wait") test_turns();
     return check_exit();
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* links: arch/x86/hvm/io.c */
 /*
- * Blocks of port I/O: which go to a device model as one request, and whose an answer is: a block's
- * or a single access's. Memory accesses of vector instructions, in parts.
+ * Blocks of port I/O and of device memory: which go to a device model as one request, what becomes
+ * of the RAM behind it, and whose an answer is: a block's or a single access's. Memory accesses of
+ * vector instructions, in parts.
  */
 #include "check.h"
 
@@ -20,6 +21,8 @@
 #define OURS 0x70
 #define RAM 0x5010U
 #define ROM 0x6000U
+#define OUR_PAGE 0xfec00000U
+#define DEVICE 0xf0000010U
 
 static struct cpu_user_regs regs;
 static struct hvm_domain hvm_dom;
@@ -35,6 +38,7 @@ void spin_unlock(spinlock_t *l) {}
 void guest_log(enum log_level level, const char *fmt, ...) {}
 struct cpu_user_regs *hvm_regs(struct vcpu *v) { return &regs; }
 bool hvm_port_is_ours(struct vcpu *v, unsigned int port) { return port == OURS; }
+bool hvm_mmio_is_ours(struct vcpu *v, uint64_t gpa) { return gpa >> 12 == OUR_PAGE >> 12; }
 bool hvm_port_io(struct vcpu *v, unsigned int port, unsigned int size, bool write, uint32_t *val)
 {
     return false;
@@ -54,9 +58,22 @@ void hvm_emulate(struct vcpu *v) { nr_emulated++; }
 
 static uint64_t answer_data = 0x5a;
 
+static enum p2m_type ram_type = P2M_RAM, device_type = P2M_NONE;
+static unsigned int nr_lookups, nr_marked;
+static uint64_t marked;
+
 struct p2m_entry p2m_lookup(struct domain *d, gfn_t gfn)
 {
-    return (struct p2m_entry){ .type = gfn.n == RAM >> 12 ? P2M_RAM : P2M_RAM_RO };
+    nr_lookups++;
+    return (struct p2m_entry){ .type = gfn.n == RAM >> 12   ? ram_type
+                                       : gfn.n == ROM >> 12 ? P2M_RAM_RO
+                                                            : device_type };
+}
+
+void p2m_mark_dirty(struct domain *d, gfn_t gfn)
+{
+    nr_marked++;
+    marked = gfn.n;
 }
 
 enum ioreq_result hvm_ioreq_send(struct vcpu *v, const struct ioreq_access *a)
@@ -95,7 +112,9 @@ static void start(enum ioreq_result a)
 {
     memset(&hvm_cpu, 0, sizeof(hvm_cpu));
     memset(&sent, 0, sizeof(sent));
-    nr_sent = nr_emulated = 0;
+    nr_sent = nr_emulated = nr_lookups = nr_marked = 0;
+    ram_type = P2M_RAM;
+    device_type = P2M_NONE;
     answer = a;
 }
 
@@ -165,6 +184,87 @@ static void test_forget(void)
     CHECK(nr_emulated == 0 && hvm_cpu.io.state == HVM_IO_NONE);
 }
 
+static enum emul_result from_device(void) { return hvm_copy_block(&vcpu, 4, 50, DEVICE, RAM); }
+static enum emul_result to_device(void) { return hvm_copy_block(&vcpu, 4, 50, RAM, DEVICE); }
+
+/* A device model writes to a page by its number: what that stands for decides. */
+static void test_types(void)
+{
+    for (enum p2m_type t = 0; t < P2M_NR_TYPES; t++) {
+        const bool ram = t == P2M_RAM || t == P2M_LOGDIRTY;
+        const bool device = t == P2M_NONE || t == P2M_MMIO_DM;
+
+        start(IOREQ_WAIT);
+        ram_type = t;
+        CHECK(from_device() == (ram ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == ram);
+        CHECK_EQ(nr_lookups, 2);
+        start(IOREQ_WAIT);
+        ram_type = t;
+        CHECK(to_device() == (ram ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == ram);
+        start(IOREQ_WAIT);
+        ram_type = t;
+        CHECK(block(PORT, RAM) == (ram ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == ram);
+        start(IOREQ_WAIT);
+        device_type = t;
+        CHECK(from_device() == (device ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == device);
+        start(IOREQ_WAIT);
+        device_type = t;
+        CHECK(to_device() == (device ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == device);
+    }
+    start(IOREQ_NONE); /* nobody claims all of it: each element finds its own */
+    CHECK(from_device() == EMUL_UNHANDLED && hvm_cpu.io.state == HVM_IO_NONE);
+    answered();
+    CHECK(nr_marked == 0 && !hvm_block_done(&vcpu));
+}
+
+/* What a device model has filled is dirty, once it has, whoever still waits for it. */
+static void test_dirty(void)
+{
+    uint32_t val = 0;
+
+    start(IOREQ_WAIT);
+    ram_type = P2M_LOGDIRTY;
+    CHECK(from_device() == EMUL_RETRY && nr_marked == 0);
+    answered();
+    CHECK(nr_marked == 1 && marked == RAM >> 12 && hvm_block_done(&vcpu));
+    CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY);
+    answered();
+    CHECK_EQ(nr_marked, 1);
+
+    start(IOREQ_WAIT);
+    CHECK(block(PORT, RAM) == EMUL_RETRY);
+    answered();
+    CHECK(nr_marked == 1 && marked == RAM >> 12);
+
+    start(IOREQ_WAIT); /* it only reads there */
+    CHECK(to_device() == EMUL_RETRY);
+    answered();
+    CHECK(nr_marked == 0 && hvm_block_done(&vcpu));
+    start(IOREQ_WAIT);
+    CHECK(hvm_port_block(&vcpu, PORT, 2, 100, RAM, false) == EMUL_RETRY);
+    answered();
+    CHECK_EQ(nr_marked, 0);
+
+    start(IOREQ_WAIT); /* INIT: the vcpu does not want it any more */
+    CHECK(from_device() == EMUL_RETRY);
+    hvm_io_forget(&vcpu);
+    hvm_io_finish(&vcpu);
+    CHECK(nr_marked == 1 && nr_emulated == 0 && !hvm_block_done(&vcpu));
+}
+
+/* Nothing of the page is held or looked up again: it may be gone when the answer comes. */
+static void test_page_goes(void)
+{
+    for (unsigned int i = 0; i < 2; i++) {
+        start(IOREQ_WAIT);
+        CHECK((i ? to_device() : from_device()) == EMUL_RETRY && nr_lookups == 2);
+        ram_type = P2M_NONE;
+        answered();
+        CHECK(hvm_block_done(&vcpu) && nr_lookups == 2 && hvm_cpu.io.state == HVM_IO_NONE);
+        CHECK((i ? to_device() : from_device()) == EMUL_UNHANDLED && nr_sent == 1);
+    }
+}
+
 int main(void)
 {
     uint32_t val = 0;
@@ -174,10 +274,10 @@ int main(void)
         CHECK(block(PORT, RAM) == EMUL_RETRY && nr_sent == 1);
         CHECK(sent.type == IOREQ_TYPE_PIO && sent.addr == PORT && sent.size == 2);
         CHECK(sent.count == 100 && sent.data_is_ptr && sent.data == RAM && !sent.write && !sent.df);
-        CHECK(!hvm_port_block_done(&vcpu));
+        CHECK(!hvm_block_done(&vcpu));
         answered();
-        CHECK(nr_emulated == 1 && hvm_port_block_done(&vcpu));
-        CHECK(!hvm_port_block_done(&vcpu) && hvm_cpu.io.state == HVM_IO_NONE);
+        CHECK(nr_emulated == 1 && hvm_block_done(&vcpu));
+        CHECK(!hvm_block_done(&vcpu) && hvm_cpu.io.state == HVM_IO_NONE);
     }
     TEST("what goes one by one") {
         start(IOREQ_WAIT);
@@ -188,6 +288,31 @@ int main(void)
         start(IOREQ_NONE); /* nobody there */
         CHECK(block(PORT, RAM) == EMUL_UNHANDLED && hvm_cpu.io.state == HVM_IO_NONE);
     }
+    TEST("one request between a device model's memory and RAM, both ways") {
+        start(IOREQ_WAIT);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, DEVICE, RAM) == EMUL_RETRY && nr_sent == 1);
+        CHECK(sent.type == IOREQ_TYPE_COPY && sent.addr == DEVICE && sent.size == 4 && !sent.df);
+        CHECK(sent.count == 50 && sent.data_is_ptr && sent.data == RAM && !sent.write);
+        answered();
+        CHECK(hvm_block_done(&vcpu));
+        start(IOREQ_WAIT);
+        CHECK(hvm_copy_block(&vcpu, 8, 2, RAM, DEVICE) == EMUL_RETRY && nr_sent == 1);
+        CHECK(sent.addr == DEVICE && sent.data == RAM && sent.write && sent.size == 8);
+    }
+    TEST("... but not where RAM is on both sides or on none, read-only, or the device is ours") {
+        start(IOREQ_WAIT);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, RAM, RAM) == EMUL_UNHANDLED);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, DEVICE, DEVICE) == EMUL_UNHANDLED);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, DEVICE, ROM) == EMUL_UNHANDLED);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, ROM, DEVICE) == EMUL_UNHANDLED);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, OUR_PAGE, RAM) == EMUL_UNHANDLED);
+        CHECK(hvm_copy_block(&vcpu, 4, 50, RAM, OUR_PAGE) == EMUL_UNHANDLED);
+        CHECK_EQ(nr_sent, 0);
+    }
+    TEST("RAM that may be read and written is one side, a device model's memory the other")
+        test_types();
+    TEST("what a device model has filled is marked as written to, once") test_dirty();
+    TEST("the page may go while its request is out") test_page_goes();
     TEST("a single access's answer is no block's") {
         start(IOREQ_WAIT);
         CHECK(block(PORT, RAM) == EMUL_RETRY); /* forgotten: INIT came */
@@ -195,7 +320,7 @@ int main(void)
         hvm_io_finish(&vcpu);
         CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY && nr_sent == 2);
         answered();
-        CHECK(!hvm_port_block_done(&vcpu));
+        CHECK(!hvm_block_done(&vcpu));
         CHECK(block(PORT, RAM) == EMUL_UNHANDLED && nr_sent == 2);
         CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_OK && val == 0x5a);
     }

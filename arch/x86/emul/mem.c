@@ -99,34 +99,34 @@ static bool right_type(const struct emul_segment *s, bool write)
     return !write || s->attr & EMUL_ATTR_WRITABLE;
 }
 
-static enum emul_result check_alignment(struct emul *e, uint64_t linear, unsigned int size)
+bool emul_misaligned(const struct emul *e, uint64_t linear, unsigned int size)
 {
     const unsigned int natural = size > 8 ? 8 : size;
     const bool wanted = e->state.cpl == 3 && e->cr0 & X86_CR0_AM && e->cr0 & X86_CR0_PE &&
                         e->state.rflags & X86_EFLAGS_AC;
 
-    if (!wanted || natural & (natural - 1) || !(linear & (natural - 1)))
-        return EMUL_OK;
-    return emul_raise(e, TRAP_AC, 0);
+    return wanted && !(natural & (natural - 1)) && linear & (natural - 1);
 }
 
-enum emul_result emul_check(struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
-                            bool write, uint64_t *linear)
+bool emul_in_segment(const struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
+                     bool write, uint64_t *linear)
 {
     const struct emul_segment *s = &e->next.seg[seg];
 
     if (emul_long64(e)) {
         *linear = offset + (seg >= INSN_FS ? s->base : 0);
-        if (!emul_canonical(e, *linear) || !emul_canonical(e, *linear + size - 1))
-            return segment_fault(e, seg);
-    } else {
-        if (emul_protected(e) && !right_type(s, write))
-            return segment_fault(e, seg);
-        if (!within_limit(s, offset, size))
-            return segment_fault(e, seg);
-        *linear = (uint32_t)(s->base + offset);
+        return emul_canonical(e, *linear) && emul_canonical(e, *linear + size - 1);
     }
-    return check_alignment(e, *linear, size);
+    *linear = (uint32_t)(s->base + offset);
+    return (!emul_protected(e) || right_type(s, write)) && within_limit(s, offset, size);
+}
+
+enum emul_result emul_check(struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
+                            bool write, uint64_t *linear)
+{
+    if (!emul_in_segment(e, seg, offset, size, write, linear))
+        return segment_fault(e, seg);
+    return emul_misaligned(e, *linear, size) ? emul_raise(e, TRAP_AC, 0) : EMUL_OK;
 }
 
 /* By the code segment that a branch is about to load, if it is a far one. */

@@ -92,6 +92,10 @@ enum emul_result emul_store_operand(struct emul *e, const struct row *row, uint6
 uint64_t emul_effective_address(const struct emul *e);
 enum emul_result emul_check(struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
                             bool write, uint64_t *linear);
+/* The parts of it, for who only asks: nothing is raised. */
+bool emul_in_segment(const struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
+                     bool write, uint64_t *linear);
+bool emul_misaligned(const struct emul *e, uint64_t linear, unsigned int size);
 enum emul_result emul_read(struct emul *e, unsigned int seg, uint64_t offset, void *buf,
                            unsigned int size);
 enum emul_result emul_write(struct emul *e, unsigned int seg, uint64_t offset, const void *buf,

@@ -152,32 +152,79 @@ static bool compared_out(const struct emul *e, unsigned int op)
 
 static bool may_block(const struct emul *e, unsigned int op)
 {
-    return (op == STR_INS || op == STR_OUTS) && e->ops->port_block && e->replay.accesses == 0 &&
-           !(e->next.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF));
+    const bool can = op == STR_MOVS ? !!e->ops->copy_block
+                                    : (op == STR_INS || op == STR_OUTS) && e->ops->port_block;
+
+    return can && e->replay.accesses == 0 && !(e->next.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF));
 }
 
-/* Many elements of INS or OUTS, *done of them. EMUL_UNHANDLED: one by one. */
-static enum emul_result block(struct emul *e, unsigned int op, uint64_t count, unsigned int *done)
+/*
+ * Elements from seg:offset on that are within its page and do not wrap, if the first may be used.
+ * Nothing is raised here: a fault is found again by the element that has it.
+ */
+static uint64_t room(const struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
+                     bool write)
+{
+    uint64_t linear;
+
+    if (!emul_in_segment(e, seg, offset, size, write, &linear) || emul_misaligned(e, linear, size))
+        return 0;
+    return MIN((PAGE_SIZE - (linear & PAGE_OFFSET_MASK)) / size,
+               (emul_mask(e->insn.adsize) - offset) / size);
+}
+
+/*
+ * Many elements of INS or OUTS, *done of them. EMUL_UNHANDLED: one by one; then *done is 0 if the
+ * owner was asked.
+ */
+static enum emul_result port_block(struct emul *e, unsigned int op, uint64_t count,
+                                   unsigned int *done)
 {
     const bool in = op == STR_INS;
     const unsigned int size = element_size(e, op), reg = in ? RDI : RSI;
     const unsigned int seg = in ? INSN_ES : e->insn.segment;
     const uint64_t offset = string_offset(e, reg);
+    const unsigned int n = (unsigned int)MIN(count, room(e, seg, offset, size, in));
     enum emul_result r;
-    uint64_t linear, n;
+    uint64_t linear;
 
-    if (!may_block(e, op) || emul_check(e, seg, offset, size, in, &linear) != EMUL_OK)
+    if (n < 2 || !emul_in_segment(e, seg, offset, n * size, in, &linear))
         return EMUL_UNHANDLED;
-    n = MIN(count, (PAGE_SIZE - (linear & PAGE_OFFSET_MASK)) / size);
-    n = MIN(n, (emul_mask(e->insn.adsize) - offset) / size); /* the offset does not wrap */
-    if (n < 2 || emul_check(e, seg, offset, (unsigned int)n * size, in, &linear) != EMUL_OK)
+    r = emul_port_block(e, (uint16_t)e->next.gpr[RDX], size, n, linear, in);
+    *done = r == EMUL_OK ? n : 0;
+    if (r == EMUL_OK)
+        emul_write_reg(e, reg, e->insn.adsize, offset + (uint64_t)n * size);
+    return r;
+}
+
+/* The same of MOVS. */
+static enum emul_result copy_block(struct emul *e, uint64_t count, unsigned int *done)
+{
+    const unsigned int size = element_size(e, STR_MOVS), seg = e->insn.segment;
+    const uint64_t source = string_offset(e, RSI), destination = string_offset(e, RDI);
+    const uint64_t both = MIN(room(e, seg, source, size, false),
+                              room(e, INSN_ES, destination, size, true));
+    const unsigned int n = (unsigned int)MIN(count, both);
+    uint64_t from, to;
+    enum emul_result r;
+
+    if (n < 2 || !emul_in_segment(e, seg, source, n * size, false, &from) ||
+        !emul_in_segment(e, INSN_ES, destination, n * size, true, &to))
         return EMUL_UNHANDLED;
-    r = emul_port_block(e, (uint16_t)e->next.gpr[RDX], size, (unsigned int)n, linear, in);
-    if (r != EMUL_OK)
-        return r;
-    emul_write_reg(e, reg, e->insn.adsize, offset + n * size);
-    *done = (unsigned int)n;
-    return EMUL_OK;
+    r = e->ops->copy_block(e, size, n, from, to);
+    *done = r == EMUL_OK ? n : 0;
+    if (r == EMUL_OK) {
+        emul_write_reg(e, RSI, e->insn.adsize, source + (uint64_t)n * size);
+        emul_write_reg(e, RDI, e->insn.adsize, destination + (uint64_t)n * size);
+    }
+    return r;
+}
+
+static enum emul_result block(struct emul *e, unsigned int op, uint64_t count, unsigned int *done)
+{
+    if (!may_block(e, op))
+        return EMUL_UNHANDLED;
+    return op == STR_MOVS ? copy_block(e, count, done) : port_block(e, op, count, done);
 }
 
 static enum emul_result repeat(struct emul *e, unsigned int op)
@@ -185,6 +232,8 @@ static enum emul_result repeat(struct emul *e, unsigned int op)
     const uint64_t rip = e->next.rip;
     const unsigned int adsize = e->insn.adsize;
     const unsigned int max = e->state.rflags & X86_EFLAGS_TF ? 1 : ITERATIONS_MAX;
+    const bool waited = e->replay.active;
+    bool singly = false; /* the owner has declined a block: it is not asked for each element */
 
     for (unsigned int i = 0; i < max; i++) {
         const uint64_t count = emul_read_reg(e, RCX, adsize);
@@ -194,9 +243,12 @@ static enum emul_result repeat(struct emul *e, unsigned int op)
         if (count == 0)
             return EMUL_OK;
         e->next.rip = e->state.rip;
-        r = block(e, op, count, &done);
-        if (r == EMUL_UNHANDLED)
+        r = singly ? EMUL_UNHANDLED : block(e, op, count, &done);
+        if (r == EMUL_UNHANDLED) {
+            singly |= done == 0;
+            done = 1;
             r = iterate(e, op);
+        }
         if (r != EMUL_OK)
             return r;
         emul_write_reg(e, RCX, adsize, count - done);
@@ -205,6 +257,8 @@ static enum emul_result repeat(struct emul *e, unsigned int op)
             return EMUL_OK;
         }
         emul_commit(e);
+        if (waited && done > 1)
+            break; /* as long as a page takes: interrupts come before the next one */
         e->next.rip = rip;
     }
     return EMUL_PARTIAL;

@@ -120,7 +120,7 @@ static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old
     return write(e, linear, new, size, EMUL_DATA);
 }
 
-/* --- ports ------------------------------------------------------------------------------------ */
+/* --- ports, and blocks ------------------------------------------------------------------------ */
 
 /*
  * The bitmap of the TSS, as the processor reads it: AMD APM vol. 2 §12.2.4 "I/O-Permission Bitmap".
@@ -166,11 +166,26 @@ static enum emul_result port_block(struct emul *e, uint16_t port, unsigned int s
     struct hvm_fault f;
     uint64_t gpa;
 
-    if (hvm_port_block_done(owner(e)))
+    if (hvm_block_done(owner(e)))
         return EMUL_OK;
     if (hvm_translate(owner(e), linear, access, &gpa, &f) != HVM_COPY_OK)
         return EMUL_UNHANDLED;
     return hvm_port_block(owner(e), port, size, count, gpa, in);
+}
+
+static enum emul_result copy_block(struct emul *e, unsigned int size, unsigned int count,
+                                   uint64_t from, uint64_t to)
+{
+    const uint32_t user = rights(e, EMUL_DATA);
+    struct hvm_fault f;
+    uint64_t from_gpa, to_gpa;
+
+    if (hvm_block_done(owner(e)))
+        return EMUL_OK;
+    if (hvm_translate(owner(e), from, user, &from_gpa, &f) != HVM_COPY_OK ||
+        hvm_translate(owner(e), to, PFEC_WRITE | user, &to_gpa, &f) != HVM_COPY_OK)
+        return EMUL_UNHANDLED;
+    return hvm_copy_block(owner(e), size, count, from_gpa, to_gpa);
 }
 
 /* --- registers -------------------------------------------------------------------------------- */
@@ -305,6 +320,7 @@ static const struct emul_ops ops = {
     .port_in = port_in,
     .port_out = port_out,
     .port_block = port_block,
+    .copy_block = copy_block,
     .read_cr = read_cr,
     .write_cr = write_cr,
     .read_msr = read_msr,

@@ -85,7 +85,7 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
     return r;
 }
 
-bool hvm_port_block_done(struct vcpu *v)
+bool hvm_block_done(struct vcpu *v)
 {
     struct hvm_io *io = &v->arch.hvm->io;
 
@@ -95,26 +95,70 @@ bool hvm_port_block_done(struct vcpu *v)
     return true;
 }
 
-/* Where the device model may write, and says so itself (XEN_DMOP_modified_memory). */
+/* Where a device model may write; block_answered() says that it has. */
 static bool is_plain_ram(enum p2m_type t) { return t == P2M_RAM || t == P2M_LOGDIRTY; }
 
+static enum p2m_type type_at(struct vcpu *v, uint64_t gpa)
+{
+    return p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT)).type;
+}
+
 /* The device model copies by itself. */
+static enum emul_result ask_for_block(struct vcpu *v, const struct ioreq_access *a)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+
+    if (io->state != HVM_IO_NONE || hvm_ioreq_send(v, a) != IOREQ_WAIT)
+        return EMUL_UNHANDLED;
+    io->state = HVM_IO_SENT;
+    io->block = true;
+    io->fills = !a->write;
+    io->ram = a->data;
+    return EMUL_RETRY;
+}
+
+/* It was written to for us: the page is dirty, whether the device model reports that or not. */
+static void block_answered(struct vcpu *v)
+{
+    struct hvm_io *io = &v->arch.hvm->io;
+
+    if (io->fills)
+        p2m_mark_dirty(v->domain, _gfn(io->ram >> PAGE_SHIFT));
+    io->fills = false;
+}
+
 enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
                                 unsigned int count, uint64_t gpa, bool in)
 {
-    struct hvm_io *io = &v->arch.hvm->io;
     const struct ioreq_access a = {
         .type = IOREQ_TYPE_PIO, .addr = port, .size = size, .count = count, .write = !in,
         .data = gpa, .data_is_ptr = true,
     };
 
-    if (io->state != HVM_IO_NONE || port == DEBUG_PORT || hvm_port_is_ours(v, port) ||
-        !is_plain_ram(p2m_lookup(v->domain, _gfn(gpa >> PAGE_SHIFT)).type) ||
-        hvm_ioreq_send(v, &a) != IOREQ_WAIT)
+    if (port == DEBUG_PORT || hvm_port_is_ours(v, port) || !is_plain_ram(type_at(v, gpa)))
         return EMUL_UNHANDLED;
-    io->state = HVM_IO_SENT;
-    io->block = true;
-    return EMUL_RETRY;
+    return ask_for_block(v, &a);
+}
+
+static bool is_device_model(struct vcpu *v, uint64_t gpa, enum p2m_type t)
+{
+    return (t == P2M_NONE || t == P2M_MMIO_DM) && !hvm_mmio_is_ours(v, gpa);
+}
+
+enum emul_result hvm_copy_block(struct vcpu *v, unsigned int size, unsigned int count,
+                                uint64_t from, uint64_t to)
+{
+    const enum p2m_type source = type_at(v, from), destination = type_at(v, to);
+    const bool write = is_plain_ram(source);
+    const struct ioreq_access a = {
+        .type = IOREQ_TYPE_COPY, .addr = write ? to : from, .size = size, .count = count,
+        .write = write, .data = write ? from : to, .data_is_ptr = true,
+    };
+
+    if (!is_device_model(v, a.addr, write ? destination : source) ||
+        !is_plain_ram(write ? source : destination))
+        return EMUL_UNHANDLED;
+    return ask_for_block(v, &a);
 }
 
 /* Size 1, 2, 4 or 8. */
@@ -215,6 +259,7 @@ static bool finish_access(struct vcpu *v)
     while (io->state == HVM_IO_SENT) {
         if (!hvm_ioreq_complete(v, &io->data))
             return false;
+        block_answered(v);
         io->state = HVM_IO_ANSWERED;
         if (io->emulating) {
             hvm_emulate(v); /* takes the answer; may ask again */

@@ -220,6 +220,15 @@ static void ioapic_mmio(struct domain *d, unsigned int offset, unsigned int size
         hwdom_ioapic_written(d);
 }
 
+bool hvm_mmio_is_ours(struct vcpu *v, uint64_t gpa)
+{
+    const struct hvm_domain *h = v->domain->arch.hvm;
+
+    return vlapic_claims(v, gpa) ||
+           ((h->emulation & XEN_X86_EMU_IOAPIC) && gpa - VIOAPIC_BASE < PAGE_SIZE) ||
+           ((h->emulation & XEN_X86_EMU_HPET) && h->hpet_enabled && gpa - VHPET_BASE < PAGE_SIZE);
+}
+
 bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
     struct domain *d = v->domain;

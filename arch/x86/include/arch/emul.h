@@ -114,6 +114,12 @@ struct emul_ops {
      */
     enum emul_result (*port_block)(struct emul *e, uint16_t port, unsigned int size,
                                    unsigned int count, uint64_t linear, bool in);
+    /*
+     * The same of REP MOVS: from and to are linear addresses, each with all within its page. They
+     * may overlap; an element is written before the next one is read.
+     */
+    enum emul_result (*copy_block)(struct emul *e, unsigned int size, unsigned int count,
+                                   uint64_t from, uint64_t to);
 
     /*
      * Privilege and the register's existence are checked; the value is not. Writing may change

@@ -53,10 +53,11 @@ struct hvm_vcpu {
         uint8_t state;       /* HVM_IO_* */
         bool emulating;      /* the emulator waits for the answer; else an IN of in_size bytes */
         uint8_t in_size;     /* 0: an OUT */
-        bool block;          /* many elements were asked for: hvm_port_block() */
+        bool block;          /* many elements were asked for: hvm_port_block(), hvm_copy_block() */
+        bool fills;          /* ... and the device model writes them to RAM, in the page at ram */
         uint8_t done;        /* bytes of a memory access in parts that have their answers */
         uint8_t wide[32];    /* ... what was read there */
-        uint64_t data;
+        uint64_t data, ram;
     } io;
     bool halted;             /* behind a HLT, which nothing has ended yet */
     bool init_pending;       /* INIT (and then SIPI) came: it takes its state before it enters */
@@ -85,6 +86,8 @@ void hvm_devices_stop(struct domain *d);
 bool hvm_port_io(struct vcpu *v, unsigned int port, unsigned int size, bool write, uint32_t *val);
 bool hvm_port_is_ours(struct vcpu *v, unsigned int port);
 bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val);
+/* One of the hypervisor's devices is in the page. */
+bool hvm_mmio_is_ours(struct vcpu *v, uint64_t gpa);
 
 /* HVM_PARAM_TIMER_MODE, before any timer runs: 0 to 3, else -EINVAL. */
 int hvm_timer_mode_set(struct domain *d, uint64_t mode) must_check;

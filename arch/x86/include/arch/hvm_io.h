@@ -19,11 +19,14 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
                                  uint32_t *val);
 /*
  * count elements between a device model's port and RAM at gpa, within a page. EMUL_RETRY: asked,
- * and hvm_port_block_done() says so when v runs again. EMUL_UNHANDLED: not at once.
+ * and hvm_block_done() says so when v runs again. EMUL_UNHANDLED: not at once.
  */
 enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
                                 unsigned int count, uint64_t gpa, bool in);
-bool hvm_port_block_done(struct vcpu *v);
+/* The same between a device model's memory and RAM, whichever way, each within a page. */
+enum emul_result hvm_copy_block(struct vcpu *v, unsigned int size, unsigned int count,
+                                uint64_t from, uint64_t to);
+bool hvm_block_done(struct vcpu *v);
 /* Up to 32 bytes: more than 8 go in parts, each asked for once. */
 enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
                                  void *data);
