@@ -448,6 +448,11 @@ static void test_selection(void)
         CHECK_EQ(slot->addr, (3ULL << 3) << 32 | 0x46);
         CHECK_EQ(slot->size, 2);
         answer(slot, 0);
+        struct ioreq_access many = in(0xcfc, 4); /* REP: one by one */
+        many.count = 2;
+        many.data_is_ptr = true;
+        CHECK_EQ(send(many), IOREQ_NONE);
+        CHECK_EQ(slot->state, STATE_IOREQ_NONE);
         CHECK_EQ(send(out(0xcf8, 4, 0x80002044)), IOREQ_NONE); /* another function */
         CHECK_EQ(send(in(0xcfc, 4)), IOREQ_NONE);
         CHECK_EQ(send(out(0xcf8, 4, 0x80001844)), IOREQ_NONE);

@@ -140,7 +140,7 @@ static bool find_target(const struct domain *d, const struct ioreq_access *a, st
         return false;
     if ((a->addr & ~3ULL) == CFC_PORT && (cf8 & CF8_ENABLED)) {
         pci_target(cf8, a, t, req);
-        return true;
+        return a->count == 1; /* QEMU gives up at more */
     }
     t->type = XEN_DMOP_IO_RANGE_PORT;
     t->first = a->addr;
