@@ -217,6 +217,7 @@ static struct domain *alloc_struct(domid_t id, uint32_t max_vcpus)
     d->shutdown_code = ~0U;
     d->max_pages = UINT32_MAX;
     spin_init(&d->life_lock, RANK_DOMAIN);
+    spin_init(&d->down_lock, RANK_DOWN);
     spin_init(&d->page_lock, RANK_PAGE_LIST);
     spin_init(&d->evtchn.lock, RANK_EVENT);
     page_list_init(&d->page_list);

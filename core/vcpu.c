@@ -164,16 +164,11 @@ void vcpu_destroy(struct vcpu *v)
     object_free(v, sizeof(*v));
 }
 
-int vcpu_up(struct vcpu *v)
-{
-    if (!v->is_initialised)
-        return -EINVAL;
-    if (bit_test_and_clear(&v->pause_flags, VPF_DOWN))
-        vcpu_wake(v);
-    return 0;
-}
-
-static bool any_up(const struct domain *d)
+/*
+ * Who is down changes under a lock: whoever goes down, and whoever brings up another one with
+ * VCPUOP_up, SIPI or an NMI, see what the other did, and "the last one" is exact.
+ */
+static bool any_up(const struct domain *d) REQUIRES(d->down_lock)
 {
     const struct vcpu *v;
 
@@ -183,12 +178,72 @@ static bool any_up(const struct domain *d)
     return false;
 }
 
-void vcpu_down(struct vcpu *v)
+/* To VPF_DOWN alone, with VPF_HALTED, or neither. Returns what there was. */
+static uint32_t set_down(struct vcpu *v, uint32_t flags) REQUIRES(v->domain->down_lock)
 {
-    if (!bit_test_and_set(&v->pause_flags, VPF_DOWN))
-        vcpu_sleep_nosync(v);
-    if (!any_up(v->domain))
+    const uint32_t both = BIT(VPF_DOWN) | BIT(VPF_HALTED);
+    const uint32_t old = bits_fetch_clear(&v->pause_flags, both & ~flags);
+
+    return old | __atomic_fetch_or(&v->pause_flags, flags, __ATOMIC_SEQ_CST);
+}
+
+int vcpu_up(struct vcpu *v)
+{
+    uint32_t old;
+
+    if (!v->is_initialised)
+        return -EINVAL;
+    spin_lock(&v->domain->down_lock);
+    old = set_down(v, 0);
+    spin_unlock(&v->domain->down_lock);
+    if (old & BIT(VPF_DOWN))
+        vcpu_wake(v);
+    return 0;
+}
+
+static void go_down(struct vcpu *v, uint32_t flags)
+{
+    bool last;
+
+    spin_lock(&v->domain->down_lock);
+    if ((flags & BIT(VPF_HALTED)) && read_once(v->nmi_pending)) {
+        spin_unlock(&v->domain->down_lock);
+        return;
+    }
+    set_down(v, flags);
+    last = !any_up(v->domain);
+    spin_unlock(&v->domain->down_lock);
+    vcpu_sleep_nosync(v);
+    if (last)
         domain_shutdown(v->domain, SHUTDOWN_poweroff);
+}
+
+void vcpu_down(struct vcpu *v) { go_down(v, BIT(VPF_DOWN)); }
+void vcpu_halt(struct vcpu *v) { go_down(v, BIT(VPF_DOWN) | BIT(VPF_HALTED)); }
+
+void vcpu_park(struct vcpu *v)
+{
+    spin_lock(&v->domain->down_lock);
+    set_down(v, BIT(VPF_DOWN));
+    spin_unlock(&v->domain->down_lock);
+    vcpu_sleep_nosync(v);
+}
+
+void vcpu_send_nmi(struct vcpu *v)
+{
+    bool halted;
+
+    write_once(v->nmi_pending, true);
+    spin_lock(&v->domain->down_lock);
+    halted = bit_test(&v->pause_flags, VPF_HALTED);
+    if (halted)
+        set_down(v, 0);
+    spin_unlock(&v->domain->down_lock);
+    smp_mb(); /* pairs with the one in blocking: the flag, then who waits for it */
+    if (halted)
+        vcpu_wake(v);
+    vcpu_kick(v);
+    vcpu_unblock(v);
 }
 
 /* --- areas that the guest registers ----------------------------------------------------------- */

@@ -135,13 +135,6 @@ static long op_register_time(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
-void vcpu_send_nmi(struct vcpu *v)
-{
-    __atomic_store_n(&v->nmi_pending, true, __ATOMIC_SEQ_CST);
-    vcpu_kick(v);
-    vcpu_unblock(v);
-}
-
 static long op_send_nmi(struct vcpu *v, uint64_t arg)
 {
     vcpu_send_nmi(v);

@@ -48,6 +48,8 @@ struct domain {
 
     spinlock_t life_lock; /* RANK_DOMAIN: state, pause, shutdown */
 
+    spinlock_t down_lock; /* RANK_DOWN: VPF_DOWN and VPF_HALTED of its vcpus */
+
     uint32_t max_vcpus;
     struct vcpu **vcpu; /* [max_vcpus], an entry is NULL until created, then stays */
 

@@ -38,6 +38,7 @@ enum lock_rank {
     RANK_HVM_IRQ,    /* interrupt wires, PICs and IO-APIC of an HVM domain */
     RANK_VLAPIC,
     RANK_HVM_TICK,   /* one platform timer's ticks */
+    RANK_DOWN,       /* which vcpus of a domain are down */
     RANK_POLL,
     RANK_SCHED,      /* one runqueue */
     RANK_BUDGET,     /* a capped domain's remaining cpu time */

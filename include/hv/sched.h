@@ -28,6 +28,7 @@ struct xen_domctl_schedparam_vcpu;
 #define VPF_IOREQ 2      /* an access waits for a device model's answer (arch/ioreq.h) */
 #define VPF_POLL 3      /* SCHEDOP_poll */
 #define VPF_INITIALISING 4 /* VCPUOP_initialise is reading its context */
+#define VPF_HALTED 5     /* beside VPF_DOWN: HLT with interrupts off, which an NMI ends */
 
 /* Part of struct vcpu. */
 struct sched_vcpu {

@@ -14,6 +14,12 @@ void vcpu_stop_timers(struct vcpu *v); /* wait for their callbacks; v does not r
 /* Up and down, as VCPUOP_up/down and setvcpucontext do it. */
 int vcpu_up(struct vcpu *v);   /* -EINVAL: has no context */
 void vcpu_down(struct vcpu *v); /* the last one that goes down powers the domain off */
+/*
+ * HLT with interrupts off: it is down then, and the last one powers the domain off, as on Xen; but
+ * as on a processor an NMI ends it. INIT (vcpu_park) leaves nothing that an NMI could wake.
+ */
+void vcpu_halt(struct vcpu *v); /* current */
+void vcpu_park(struct vcpu *v); /* down, until vcpu_up(); powers nothing off */
 /* An NMI made by software: v wakes up and takes it before anything else. */
 void vcpu_send_nmi(struct vcpu *v);
 bool vcpu_info_is_dummy(const struct vcpu *v);

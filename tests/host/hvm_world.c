@@ -71,6 +71,11 @@ void smp_kick(unsigned int cpu) {}
 void cpu_wait(void) { panic("waits, and nobody else moves"); }
 void vcpu_kick(struct vcpu *v) { hw.kicks[v->id]++; }
 void vcpu_unblock(struct vcpu *v) {}
+void vcpu_send_nmi(struct vcpu *v)
+{
+    v->nmi_pending = true;
+    vcpu_kick(v);
+}
 uint64_t hvm_guest_tsc(const struct vcpu *v)
 {
     return hvm_tsc_at(v, (uint64_t)hw_now * 2, hw_now);

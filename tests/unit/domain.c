@@ -455,6 +455,60 @@ static void life(void)
     }
 }
 
+/* HLT with interrupts off; v is up, w is down. */
+static void halted(struct vcpu *v, struct vcpu *w)
+{
+    struct domain *d = v->domain;
+    const uint32_t both = 1U << VPF_DOWN | 1U << VPF_HALTED;
+
+    TEST("a halted vcpu is down until an NMI, one that is down by other means stays")
+    {
+        vcpu_send_nmi(w);
+        CHECK_EQ(w->pause_flags, 1U << VPF_DOWN);
+        w->nmi_pending = false;
+        CHECK_EQ(vcpu_up(w), 0);
+        vcpu_halt(w);
+        CHECK(w->pause_flags == both && !d->is_shut_down);
+        wakes = 0;
+        vcpu_send_nmi(w);
+        CHECK(w->pause_flags == 0 && w->nmi_pending && wakes == 1);
+    }
+    TEST("with an NMI pending nobody halts, and the last one powers nothing off")
+    {
+        vcpu_halt(w);
+        CHECK_EQ(w->pause_flags, 0);
+        vcpu_halt(v);
+        CHECK(v->pause_flags == both && !d->is_shut_down);
+        vcpu_send_nmi(v);
+        v->nmi_pending = w->nmi_pending = false;
+        CHECK_EQ(v->pause_flags, 0);
+    }
+    TEST("a halted vcpu that is parked, as by INIT, takes no NMI; SIPI ends a halt")
+    {
+        vcpu_halt(w);
+        vcpu_park(w);
+        vcpu_send_nmi(w);
+        CHECK_EQ(w->pause_flags, 1U << VPF_DOWN);
+        w->nmi_pending = false;
+        CHECK_EQ(vcpu_up(w), 0);
+        vcpu_halt(w);
+        CHECK_EQ(vcpu_up(w), 0);
+        CHECK_EQ(w->pause_flags, 0);
+    }
+    TEST("the last one that halts powers the domain off")
+    {
+        vcpu_halt(w);
+        CHECK(!d->is_shut_down);
+        vcpu_halt(v);
+        CHECK(d->is_shut_down && d->shutdown_code == SHUTDOWN_poweroff);
+        softirq_process();
+        domain_resume(d);
+        CHECK_EQ(vcpu_up(v), 0);
+        vcpu_down(w);
+        CHECK(w->pause_flags == 1U << VPF_DOWN && v->pause_flags == 0);
+    }
+}
+
 static void vcpu_ops(void)
 {
     struct domain *d = make(3, 34);
@@ -497,6 +551,7 @@ static void vcpu_ops(void)
         domain_resume(d);
         CHECK_EQ(op(v, VCPUOP_up, 0, NULL), 0);
     }
+    halted(v, w);
     TEST("vcpu_op: single-shot timer")
     {
         struct vcpu_set_singleshot_timer t = { .timeout_abs_ns = (uint64_t)now + 1000 };

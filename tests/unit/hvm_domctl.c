@@ -32,7 +32,6 @@ static struct domain caller;
 static struct vcpu caller_vcpu = { .domain = &caller };
 static int pauses;
 static uint64_t dirty; /* the last frame that was logged */
-static unsigned int nmis;
 static uint64_t pool_asked;
 static uint8_t page[PAGE_SIZE];
 static uint8_t buffer[65536] __attribute__((aligned(8)));
@@ -58,7 +57,6 @@ int guest_write(uint64_t addr, const void *src, size_t n)
 void domain_pause(struct domain *d) { pauses++; }
 void domain_unpause(struct domain *d) { pauses--; }
 void arch_sync_vcpu(struct vcpu *v) {}
-void vcpu_send_nmi(struct vcpu *v) { nmis++; }
 int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t val) { return val > 7 ? -1 : 0; }
 long pv_get_page_info(struct domain *d, const struct xen_domctl *op) { return 0; }
 void *page_map(mfn_t mfn) { return page; }
@@ -268,7 +266,7 @@ static void test_domain(void)
     {
         start(HW_HVM);
         CHECK_EQ(call(XEN_DOMCTL_sendtrigger), 0);
-        CHECK_EQ(nmis, 1);
+        CHECK(hw_dom->vcpu[0]->nmi_pending);
         op.u.sendtrigger.vcpu = 2;
         CHECK_EQ(call(XEN_DOMCTL_sendtrigger), -ESRCH);
         op.u.sendtrigger.trigger = XEN_DOMCTL_SENDTRIGGER_POWER;

@@ -44,11 +44,10 @@ void hvm_entry_work(struct vcpu *v)
 
 void hvm_hlt(struct vcpu *v)
 {
-    if (!(hvm_regs(v)->rflags & X86_EFLAGS_IF) && !v->nmi_pending) {
-        vcpu_down(v); /* nothing but INIT gets it out of there */
-        return;
-    }
-    v->arch.hvm->halted = true; /* until is_awake() */
+    if (hvm_regs(v)->rflags & X86_EFLAGS_IF)
+        v->arch.hvm->halted = true; /* until is_awake() */
+    else
+        vcpu_halt(v);
 }
 
 void hvm_triple_fault(struct vcpu *v)

@@ -102,8 +102,7 @@ void hvm_vcpu_reset(struct vcpu *v)
         vcpu_unblock(v);
         return;
     }
-    bit_test_and_set(&v->pause_flags, VPF_DOWN);
-    vcpu_sleep_nosync(v);
+    vcpu_park(v);
 }
 
 void hvm_vcpu_sipi(struct vcpu *v, uint8_t vector)

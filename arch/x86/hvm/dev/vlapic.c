@@ -256,13 +256,6 @@ void vlapic_dump(struct vcpu *v)
              vector_highest(&l->reg[R_ISR]), vector_highest(&l->reg[R_IRR]), l->reg[R_LVTT]);
 }
 
-void vlapic_nmi(struct vcpu *v)
-{
-    write_once(v->nmi_pending, true);
-    smp_mb(); /* pairs with the one in blocking: the flag, then who waits for it */
-    notify(v);
-}
-
 bool vlapic_takes_extint(const struct vcpu *v)
 {
     const uint32_t lvt0 = read_once(lapic_of(v)->reg[R_LVT0]);

@@ -5,6 +5,7 @@
  * "Determining IPI Destination (Cluster)".
  */
 #include <hv/sched.h>
+#include <hv/vcpu.h>
 
 #include "vlapic_priv.h"
 
@@ -96,7 +97,7 @@ static bool take(struct vcpu *v, const struct lapic_msg *m)
     case LAPIC_LOWEST:
         return take_fixed(v, m);
     case LAPIC_NMI:
-        vlapic_nmi(v);
+        vcpu_send_nmi(v);
         return true;
     case LAPIC_INIT:
         take_init(v);

@@ -83,7 +83,6 @@ void vlapic_dump(struct vcpu *v); /* a line for the log */
  * is switched off keeps it.
  */
 void vlapic_set_vector(struct vcpu *v, unsigned int vector);
-void vlapic_nmi(struct vcpu *v);
 /* Does v take the PICs' interrupts: by LINT0 as ExtINT, or having no LAPIC? Lock-free. */
 bool vlapic_takes_extint(const struct vcpu *v);
 /* Would the LAPIC of v be addressed? Lock-free. */
