@@ -15,8 +15,8 @@ void vcpu_stop_timers(struct vcpu *v); /* wait for their callbacks; v does not r
 int vcpu_up(struct vcpu *v);   /* -EINVAL: has no context */
 void vcpu_down(struct vcpu *v); /* the last one that goes down powers the domain off */
 /*
- * HLT with interrupts off: it is down then, and the last one powers the domain off, as on Xen; but
- * as on a processor an NMI ends it. INIT (vcpu_park) leaves nothing that an NMI could wake.
+ * HLT with interrupts off: it is down then, and the last one powers the domain off; an NMI ends it.
+ * Xen does the same. INIT (vcpu_park) leaves nothing that an NMI could wake.
  */
 void vcpu_halt(struct vcpu *v); /* current */
 void vcpu_park(struct vcpu *v); /* down, until vcpu_up(); powers nothing off */

@@ -223,6 +223,8 @@ CASES = [
     # By name only: three minutes each where the machine has other work.
     Case("domu-hvm-plain", "an HVM guest without PV drivers: emulated disk, network and power button",
          "domu-hvm-plain", initrd="dom0-hvm.cpio", limit=330, manual=True),
+    Case("domu-hvm-smp", "an HVM guest of Debian's kernel on three processors", "domu-hvm-smp",
+         initrd="dom0-hvm.cpio", cpus=3, limit=330, manual=True),
     Case("domu-memtest", "memtest86+ on two processors of an HVM guest, 64-bit and 32-bit", "domu-memtest",
          initrd="dom0-hvm.cpio", cpus=3, limit=300, manual=True),
     Case("domu-hvm-kill", "HVM guests come and go, xl and device models are killed: nothing leaks", "domu-hvm-kill",
