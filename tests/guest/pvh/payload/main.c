@@ -567,32 +567,6 @@ static void test_smp(void)
     test_halt();
 }
 
-static volatile uint32_t naps;
-
-/* In the other processor. */
-static void nap(void)
-{
-    load_traps();
-    for (;; naps++)
-        __asm__ volatile("cli; hlt" : : : "memory");
-}
-
-/* An NMI that comes before HLT ends nothing, so one more is sent then. */
-static void test_naps(void)
-{
-    const uint64_t end = rdtsc() + 20000000000UL;
-
-    ap_fn = nap;
-    while (naps < 3 && rdtsc() < end) {
-        const uint32_t before = naps;
-
-        wrmsr(0x830, 2UL << 32 | 0x4400);
-        for (uint64_t soon = rdtsc() + 500000000UL; naps == before && rdtsc() < soon;)
-            CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
-    }
-    CHECK(naps >= 3, "HLT with interrupts off ends by an NMI, again and again");
-}
-
 /* --- runs ------------------------------------------------------------------------------------- */
 
 static void run_all(void)
@@ -609,7 +583,6 @@ static void run_all(void)
     test_x2apic();
     test_events();
     test_smp();
-    test_naps();
     say("the end");
 }
 
