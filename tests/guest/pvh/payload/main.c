@@ -476,6 +476,8 @@ static void test_calls(void)
 static volatile uint32_t ap_is_up, ap_id;
 static void (*volatile ap_fn)(void);
 
+static volatile uint32_t ap_naps;
+
 void main_ap(void);
 void main_ap(void)
 {
@@ -487,7 +489,7 @@ void main_ap(void)
     while (!ap_fn)
         __asm__ volatile("pause");
     ap_fn();
-    for (;;)
+    for (;; ap_naps++)
         __asm__ volatile("cli; hlt");
 }
 
@@ -554,6 +556,14 @@ static void test_halt(void)
           "... an NMI does not, and then it takes the interrupt, when its priority lets it");
     if (!mailbox.stock)
         CHECK_EQ(taken(2), nmis + 1, "... one NMI");
+    /* One that comes before HLT ends none. */
+    for (unsigned int i = 0; ap_naps < 3 && i < 30; i++) {
+        const uint32_t next = ap_naps + 1;
+
+        wrmsr(0x830, icr_dest | 4U << 8);
+        yield_until(&ap_naps, next, 500000000);
+    }
+    CHECK(ap_naps >= 3, "HLT with interrupts off ends by an NMI as well, each time");
 }
 
 static void test_smp(void)
