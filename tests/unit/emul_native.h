@@ -15,6 +15,7 @@
 #include <ucontext.h>
 
 #include "check.h"
+#include "emul_cases.h"
 #include <arch/emul.h>
 #include <arch/regs.h>
 
@@ -22,7 +23,6 @@
 #define DATA_SIZE 0x2000U
 #define CODE (DATA + 0x10000)
 #define CODE_SIZE 0x1000U
-#define ARITH 0x8d5UL
 #define XSTATE_BV 512
 #define XSTATE_YMM 576
 
@@ -43,25 +43,6 @@ static uint64_t first_rip;
 static ucontext_t outer;
 static uint8_t *const data = (uint8_t *)DATA, *const code = (uint8_t *)CODE;
 static uint8_t shadow[DATA_SIZE];
-static uint64_t seed = 12345;
-
-static uint64_t rnd(void)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return seed * 0x2545f4914f6cdd1dULL;
-}
-
-static uint64_t value(void)
-{
-    static const uint64_t edge[] = { 0, 1, 2, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0x7fffffff,
-                                     0x80000000, 0xffffffff, 1ULL << 63, ~0ULL, ~0ULL >> 1 };
-    const uint64_t v = rnd();
-
-    return v & 0x300 ? rnd() >> (v & 63) : edge[(v >> 16) % ARRAY_SIZE(edge)];
-}
-
 /* --- the processor ---------------------------------------------------------------------------- */
 
 /* A frame has CS, GS, FS and SS in one word. */
@@ -286,12 +267,6 @@ static enum emul_result run_both(struct emul *e, const struct insn *i, bool rep)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static bool is_string(const struct insn *i)
-{
-    return i->map == MAP_ONE && i->opcode >= 0xa4 && i->opcode <= 0xaf && i->opcode != 0xa8 &&
-           i->opcode != 0xa9;
-}
-
 static bool same_fault(const struct emul *e)
 {
     if (e->fault.vector != trap.vector || (trap.vector == TRAP_PF && e->fault.cr2 != trap.cr2))
@@ -353,34 +328,6 @@ static void show(const struct emul *e, enum emul_result r, const struct native *
             printf("   memory %x: %02x, cpu %02x\n", i, shadow[i], data[i]);
             break;
         }
-}
-
-/* Opcodes, with 0x0f00 and 0x0f3800 for the maps; flags that the manual leaves undefined. */
-struct form {
-    uint32_t first, last;
-    uint16_t undefined;
-};
-
-static uint32_t pick_opcode(const struct form *f)
-{
-    return f->first + (uint32_t)(rnd() % (f->last - f->first + 1));
-}
-
-static uint64_t undefined_flags(const struct form *f, const struct insn *i)
-{
-    const bool shifts = i->map == MAP_ONE && (i->opcode & 0xfe) == 0xd0;
-
-    if (f->undefined == 0xffff) /* F6, F7 */
-        return (i->reg & 7) < 2 ? 0x10 : (i->reg & 7) < 4 ? 0 : (i->reg & 7) < 6 ? 0xd4 : ARITH;
-    if (shifts && (i->reg & 7) < 4)
-        return 0;
-    if (i->map == MAP_ONE && (i->opcode & 0xfc) == 0x80)
-        return (i->reg & 7) == 1 || (i->reg & 7) == 4 || (i->reg & 7) == 6 ? 0x10 : 0;
-    if (i->map == MAP_0F && (i->opcode & 0xfe) == 0xbc && i->rep == 0xf3)
-        return 0x894;
-    if (i->map == MAP_0F && (i->opcode & 0xfe) == 0xbc)
-        return 0x895;
-    return f->undefined;
 }
 
 /* One form many times; how often the emulator was wrong, up to 3. */
