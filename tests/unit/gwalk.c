@@ -177,7 +177,7 @@ static const struct {
     { "PAE PDPTE: US", MPAE, 0, U, true },
     { "PAE PDPTE: PWT", MPAE, 0, PTE_PWT, false },
     { "PAE PDPTE: PCD", MPAE, 0, PTE_PCD, false },
-    { "PAE PDPTE: bit 5", MPAE, 0, BIT(5), true },
+    { "PAE PDPTE: bit 5, which QEMU sets", MPAE, 0, BIT(5), false },
     { "PAE PDPTE: bit 6", MPAE, 0, BIT(6), true },
     { "PAE PDPTE: bit 7", MPAE, 0, BIT(7), true },
     { "PAE PDPTE: bit 8", MPAE, 0, BIT(8), true },

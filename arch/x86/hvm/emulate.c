@@ -57,6 +57,19 @@ static enum emul_result fetch(struct emul *e, uint64_t linear, void *buf, unsign
     return r == HVM_COPY_OK ? EMUL_OK : failed(e, r, &f);
 }
 
+/* A device on the first page hides what the second would raise. */
+static enum emul_result second_page(struct emul *e, uint64_t linear, unsigned int size,
+                                    uint32_t how, enum hvm_copy r)
+{
+    const uint64_t last = (linear + size - 1) & ~PAGE_OFFSET_MASK;
+    struct hvm_fault f;
+    uint64_t gpa;
+
+    if (hvm_translate(owner(e), last, how, &gpa, &f) == HVM_COPY_FAULT)
+        r = HVM_COPY_FAULT;
+    return failed(e, r, &f);
+}
+
 static enum emul_result read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
                              enum emul_access access)
 {
@@ -66,9 +79,11 @@ static enum emul_result read(struct emul *e, uint64_t linear, void *buf, unsigne
 
     if (r == HVM_COPY_OK)
         return EMUL_OK;
-    if (r == HVM_COPY_MMIO && one_page(linear, size))
-        return hvm_mmio_access(owner(e), f.gpa, size, false, buf);
-    return failed(e, r, &f);
+    if (r != HVM_COPY_MMIO)
+        return failed(e, r, &f);
+    if (!one_page(linear, size))
+        return second_page(e, linear, size, rights(e, access), r);
+    return hvm_mmio_access(owner(e), f.gpa, size, false, buf);
 }
 
 static enum emul_result write(struct emul *e, uint64_t linear, const void *buf, unsigned int size,

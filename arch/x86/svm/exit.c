@@ -270,6 +270,7 @@ void svm_exit(struct vcpu *v, struct vmcb *b)
 {
     const uint64_t code = b->exit_code;
 
+    hvm_callback_sync(v); /* before the end of an interrupt asks whether its wire is still up */
     if (code == (uint64_t)SVM_EXIT_INVALID)
         exit_invalid(v, b);
     else if (code < ARRAY_SIZE(exits) && exits[code])
