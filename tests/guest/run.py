@@ -23,12 +23,12 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
 LIMIT = 60
-LIMITS = {"pvh": 150}     # a hundred lives, and 256 vcpus
+LIMITS = {"pvh": 150, "hvm": 100}     # a hundred lives, and 256 vcpus
 EDU = ("-device", "edu,dma_mask=0xffffffffff")
 AMD_VI = ("-device", "amd-iommu", *EDU)
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
 MACHINE = {
-    "smp": (2, ""), "pvh": (3, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (3, ""), "pvh_fpu": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
+    "smp": (2, ""), "pvh": (3, ""), "pv32": (2, ""), "top_level": (2, ""), "races": (2, ""), "grants2": (2, ""), "pvhmem": (3, ""), "hvm": (3, ""), "pvh_fpu": (2, ""), "pvh_once": (2, "", "-accel", "tcg,thread=single"), "fifo": (2, ""),
     "events": (1, "dom0_max_vcpus=2"), "registers": (1, "dom0_max_vcpus=2"),
     "timers": (1, "dom0_max_vcpus=2"), "callbacks": (1, "dom0_max_vcpus=2"),
     # counted in instructions: a busy host does not matter

@@ -255,6 +255,14 @@ long hvm_prepare(struct domu *d, const char *image, unsigned long size, uint32_t
     return pvh_set_real_context(d, (uint16_t)((const struct mailbox *)image)->entry_real);
 }
 
+uint64_t free_pages(void)
+{
+    struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo,
+                             .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+
+    return hypercall(__HYPERVISOR_sysctl, &op) ? 0 : op.u.physinfo.free_pages;
+}
+
 void pvh_report(const struct domu *d)
 {
     static struct mailbox box;

@@ -33,6 +33,7 @@ long pvh_set_real_context(const struct domu *d, uint16_t entry); /* everything b
 long pvh_start(struct domu *d, const char *image, unsigned long size, uint32_t run);
 /* An HVM guest that is ready to be let go, so that it can be given a device model before. */
 long hvm_prepare(struct domu *d, const char *image, unsigned long size, uint32_t run);
+uint64_t free_pages(void); /* of the machine; 0: that cannot be told */
 void pvh_report(const struct domu *d); /* print what the payload has checked */
 void pvh_write_payload(const struct domu *d, const char *image, unsigned long size, uint32_t run);
 

@@ -165,16 +165,6 @@ static void test_many(void)
 
 #define LIVES 100
 
-static uint64_t free_pages(void)
-{
-    struct xen_sysctl op = { .cmd = XEN_SYSCTL_physinfo,
-                             .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
-
-    if (hypercall(__HYPERVISOR_sysctl, &op))
-        return 0;
-    return op.u.physinfo.free_pages;
-}
-
 /* Empty, with memory, with a context, started, and running while it is destroyed. */
 static bool live(unsigned int stage)
 {

@@ -13,7 +13,9 @@
 
 static uint64_t state = 0x9e3779b97f4a7c15;
 
-static uint64_t rnd(void)
+void rnd_from(uint64_t seed) { state = seed * 0x9e3779b97f4a7c15 + 1; }
+
+uint64_t rnd(void)
 {
     state ^= state << 13;
     state ^= state >> 7;
@@ -75,7 +77,7 @@ static bool spared(uint32_t msr)
            msr == 0x830 || msr == 0x832;
 }
 
-static uint64_t msrs(void)
+uint64_t all_msrs(void)
 {
     static const struct { uint32_t first, n; } ranges[] = {
         { 0, 0x1000 }, { 0x40000000, 0x200 }, { 0xc0000000, 0x200 }, { 0xc0010000, 0x1200 }
@@ -129,7 +131,7 @@ static void control_registers(void)
 
 /* --- local APIC ------------------------------------------------------------------------------- */
 
-static void apic_storm(void)
+void apic_storm(void)
 {
     for (unsigned int i = 0; i < 3000; i++) {
         const uint64_t r = rnd();
@@ -159,9 +161,10 @@ static void apic_storm(void)
 /* --- code that changes ------------------------------------------------------------------------ */
 
 static volatile uint8_t *const code = (volatile uint8_t *)SCRATCH;
-volatile uint32_t change_code; /* 1: the other processor changes it, until 2 */
+static volatile uint32_t change_code; /* the other processor changes it */
+static volatile uint32_t changes;
 
-void change_it(void)
+static void change_it(void)
 {
     static const uint32_t bodies[] = {
         0x9090078b, /* mov (%rdi), %eax; nop; nop */
@@ -171,8 +174,8 @@ void change_it(void)
         0x07c60f90, /* nop; a beginning of something else */
     };
 
-    for (unsigned int i = 0; change_code == 1; i++)
-        *(volatile uint32_t *)code = bodies[i % 5];
+    for (changes = 0; change_code; changes++)
+        *(volatile uint32_t *)code = bodies[changes % 5];
 }
 
 /* A fault in there leaves the return address on the stack. */
@@ -186,14 +189,19 @@ static void run_code(uint64_t device)
                      : "rax", "rbx", "rcx", "rdx", "rdi", "r11", "r12", "memory");
 }
 
-static void changing_code(void)
+bool changing_code_at(uint64_t device, unsigned int times)
 {
     *(volatile uint32_t *)code = 0x90909090;
     *(volatile uint32_t *)(code + 4) = 0xc3c3c3c3; /* ret */
+    changes = 0;
     change_code = 1;
-    for (unsigned int i = 0; i < 5000; i++)
-        run_code(HOLE);
-    change_code = 2;
+    start_ap_again(change_it);
+    for (uint64_t end = rdtsc() + 4000000000UL; changes < 5 && rdtsc() < end;)
+        vmmcall(__HYPERVISOR_sched_op, 0 /* yield */, 0, 0);
+    for (unsigned int i = 0; i < times; i++)
+        run_code(device);
+    change_code = 0;
+    return changes >= 5;
 }
 
 /* --- INIT and SIPI ---------------------------------------------------------------------------- */
@@ -248,7 +256,7 @@ static void hypercalls(void)
 
 void hostile(void)
 {
-    uint64_t n = msrs();
+    uint64_t n = all_msrs();
 
     CHECK(n > 20, "hostile: it has looked at every MSR, and some are there");
     ports();
@@ -259,9 +267,7 @@ void hostile(void)
     CHECK(true, "hostile: a storm of interrupts");
     hypercalls();
     CHECK(true, "hostile: hypercalls at random");
-    start_ap_for(change_it);
-    changing_code();
-    CHECK(true, "hostile: code that changes while it is emulated");
+    CHECK(changing_code_at(HOLE, 5000), "hostile: code that changes while it is emulated");
     init_storm();
     CHECK(restarts > 20, "hostile: a processor that is started again and again");
 }

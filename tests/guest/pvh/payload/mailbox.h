@@ -17,15 +17,25 @@
 #define PVH_VCPUS 256U
 
 enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE,
-       RUN_PAGES, RUN_LEAVE, RUN_VIRIDIAN, RUN_FIVE_LEVELS, RUN_TSC, RUN_HVM_BENCH };
+       RUN_PAGES, RUN_LEAVE, RUN_VIRIDIAN, RUN_FIVE_LEVELS, RUN_TSC, RUN_HVM, RUN_HVM_HOSTILE,
+       RUN_HVM_TABLES, RUN_HVM_STUCK, RUN_HVM_ASK, RUN_HVM_BENCH };
 
 /*
  * The device model that an HVM guest has: ports and memory that keep what is written, and a port
  * for orders.
  */
+#define DM_PORTS 0x40U
+#define DM_LAST_PORT 0x20U /* here and there the guest writes in turns, this often */
+#define DM_LAST_WORD 0x1ff0UL
+#define DM_TURNS 200U
 #define DM_ORDER 0x380U
 #define DM_MEMORY_SIZE 0x2000UL
-#define DM_LOG 1U /* order: keep a log of the guest's writes from now on */
+#define DM_VGA 0xa0000UL /* ... of 0x1000 */
+enum { DM_ISA = 1, DM_INTX_ON, DM_INTX_OFF, DM_MSI, DM_DEAF, DM_LOG };
+#define DM_ISA_IRQ 11U
+#define DM_INTX_DEVICE 4U
+#define DM_INTX_GSI 32U
+#define DM_MSI_VECTOR 0x48U
 #define ON_DEMAND_GFN 0x1000U /* RUN_HVM_BENCH: pages that are populated on demand */
 #define ON_DEMAND_PAGES 128U
 
@@ -55,6 +65,7 @@ struct mailbox {
     /* RUN_PAGES: `add` to a word of each page from first on, all of them to sum; order counts up */
     uint32_t order, done, first, nr;
     uint64_t add, sum;
+    uint64_t seed;         /* RUN_HVM_HOSTILE */
     uint32_t nr_notes, nr_figures;
     struct pvh_note note[PVH_NOTES];
     struct pvh_figure figure[PVH_FIGURES];

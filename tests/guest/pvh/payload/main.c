@@ -72,6 +72,7 @@ static struct {
 
 volatile uint32_t count[256];
 volatile uint64_t last_error, last_cr2;
+void (*volatile trap_hook)(unsigned int vector);
 volatile uint64_t skip_to;
 
 bool x2apic;
@@ -110,6 +111,8 @@ void trap(struct frame *f)
     __atomic_fetch_add(&count[f->vector], 1, __ATOMIC_RELAXED);
     if (f->vector == VECTOR_SLOW)
         slow();
+    if (trap_hook)
+        trap_hook((unsigned int)f->vector);
     if (f->vector >= 32) {
         if (f->vector != no_eoi_vector &&
             (f->vector != VECTOR_EVENT || count[VECTOR_EVENT] < 1000))
@@ -613,6 +616,15 @@ void main64(void)
     case RUN_BENCH:
         bench();
         break;
+    case RUN_HVM:
+        hvm();
+        break;
+    case RUN_HVM_HOSTILE:
+        hvm_hostile();
+        break;
+    case RUN_HVM_TABLES:
+        hvm_tables();
+        break;
     case RUN_HVM_BENCH:
         hvm_bench();
         break;
@@ -636,6 +648,10 @@ void main64(void)
     case RUN_HALT:
         __asm__ volatile("cli; hlt");
         break;
+    case RUN_HVM_ASK:
+        hvm_ask();
+    case RUN_HVM_STUCK:
+        hvm_stuck();
     case RUN_SPIN:
         for (;;)
             ((volatile struct mailbox *)&mailbox)->alive++;

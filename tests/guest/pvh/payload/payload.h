@@ -34,6 +34,10 @@ void start_ap_for(void (*fn)(void)); /* start the other processor, to run this *
 void start_ap_again(void (*fn)(void)); /* ... whatever it is doing */
 void load_traps(void);
 void hostile(void);
+uint64_t all_msrs(void); /* of hostile guests; how many are there */
+void apic_storm(void);
+uint64_t rnd(void);
+void rnd_from(uint64_t seed);
 void many(void);
 void vectors(void);
 void bench(void);
@@ -54,13 +58,23 @@ extern volatile uint32_t *eoi_assist; /* Hyper-V's page: an EOI may be left out 
 extern volatile uint32_t eois_left_out;
 extern volatile unsigned int no_eoi_vector; /* one that wants none */
 extern bool x2apic; /* the local APIC's mode, for the end of interrupts */
-void change_it(void);
+void hvm(void);
+void hvm_hostile(void);
+void hvm_tables(void);
 void hvm_bench(void);
+void hvm_ask(void) __attribute__((noreturn));
+void hvm_stuck(void) __attribute__((noreturn));
+/* The other processor changes what this one runs, which is about the device. False: it does not. */
+bool changing_code_at(uint64_t device, unsigned int times);
+/* modes.S: to real mode and back through every mode; what it found is in modes_* */
+void modes_round(void);
+void modes_random(uint32_t cr0, uint32_t cr4, uint32_t efer, uint32_t cr3);
 /* Wait with interrupts on until the counter is so high. */
 bool wait_for(volatile uint32_t *what, uint32_t n);
 
 extern volatile uint32_t count[256]; /* of each vector */
 extern volatile uint64_t last_error, last_cr2;
+extern void (*volatile trap_hook)(unsigned int vector);
 
 /* The vector that an instruction raises, -1: none. */
 #define VECTOR_OF(code)                                                                           \

@@ -159,6 +159,8 @@ gdt:    .quad   0
         .quad   0x00af9b000000ffff      /* CODE64 */
         .quad   0x00cf93000000ffff      /* DATA */
         .quad   0x00cf9b000000ffff      /* CODE32 */
+        .quad   0x00009b000000ffff      /* CODE16: modes.S */
+        .quad   0x000093000000ffff      /* DATA16 */
 gdt_end:
         .globl  gdtr
 gdtr:   .word   gdt_end - gdt - 1
@@ -171,6 +173,7 @@ l4:     .quad   l3 + 3
         .globl  l5
 l5:     .quad   l4 + 7
         .fill   511, 8, 0
+        .globl  l3
 l3:     .quad   l2 + 0x0003
         .quad   l2 + 0x1003
         .quad   l2 + 0x2003
