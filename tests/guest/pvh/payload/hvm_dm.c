@@ -184,7 +184,7 @@ void real_mode(void)
     CHECK_EQ(real_ints, 1, "... and a software interrupt came");
 }
 
-#define ROUNDS 100U
+#define ROUNDS 20U
 #define MODES 5U /* that take interrupts: three of 32 bits, two of 16 */
 
 static void test_modes(void)
@@ -205,7 +205,7 @@ static void test_modes(void)
             wrong += visit_saw[k] != 0x1000 + 3 * i + k;
         wrong += !real_mode_is_right();
     }
-    CHECK_EQ(wrong, 0, "100 rounds through all modes: the device model answers in each");
+    CHECK_EQ(wrong, 0, "rounds through all modes: the device model answers in each");
     CHECK_EQ(inl(DM_PORT + 8), 500 + ROUNDS, "... once");
     CHECK_EQ(real_runs, 1 + ROUNDS, "... real mode each time");
     CHECK_EQ(real_ints, 1 + ROUNDS, "... with a software interrupt");
