@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
-"""Run test kernels as the first domain in Bochs: bochs.py [--results FILE] [NAME ...]
+"""Run test kernels as the first domain in Bochs: bochs.py [--results FILE] [--cpu MODEL] [NAME ...]
 
 Bochs has what QEMU 7.2's TCG lacks: x2APIC, the TSC deadline timer, SYSENTER of an Intel cpu, and an SMAP that a PV
 guest can live with. Each kernel boots from a GRUB disk on two cpus; besides its own checks, the hypervisor's log has to
 say that it uses these, and the machine has to switch off at the end. Two run at a time. The serial line, Bochs's own log
 and its rc file of a test are in build/logs/bochs/NAME/.
+
+--cpu ryzen has AMD-V, with the next RIP and the PAUSE filter that QEMU's lacks: `bochs.py --cpu ryzen pvh` takes some
+minutes, so it is by name only.
 
 Environment: QEMU_WRAPPER (words put before Bochs's command line), TIME_SCALE (multiplies the time limit).
 """
@@ -26,24 +29,29 @@ from run import BUILD, TOP, judge, report
 sys.path.insert(0, os.path.join(TOP, "tests", "boot"))
 import grub_iso  # noqa: E402
 
+MODEL = "corei7_skylake_x"
 LIMIT = 120
+LIMITS = {"pvh": 1200}
+CPUS = {"pvh": 3}
 VGA_BIOS = "/usr/share/seabios/vgabios-stdvga.bin"      # the link that Bochs's package brings leads nowhere
 OPTIONS = "com1=115200,8n1 dom0_mem=128M loglvl=all guest_loglvl=all noreboot dom0_max_vcpus=2"
 # Those that meet the hardware: its entries, interrupts, time, and segments, whose limits and null selectors QEMU's TCG
 # does not check (pv32). What is left checks tables in memory only.
 DEFAULT = ["hello", "exceptions", "usermode", "fastcall", "registers", "events", "timers", "smp", "pv32"]
-LOG = [
+LOG = {MODEL: [
     ("the local APIC is an x2APIC", r"\(granta\) time: .* of the x2APIC"),
     ("the timer is the TSC deadline", r"\(granta\) time: .* timer: TSC deadline"),
     ("SMAP is on", r"\(granta\) cpu: .* using.* SMAP\b"),
     ("AVX-512 is on", r"\(granta\) cpu: XCR0 0xe7\b"),
     ("both cpus are online", r"\(granta\) smp: 2 of 2 cpus online"),
-]
+], "ryzen": [
+    ("AMD-V is in use", r"\(granta\) SVM: nested paging .*, next RIP, pause filter"),
+]}
 
 # `clock` none: the machine's time is counted in instructions, so a busy host changes nothing. The debugger is compiled
 # in and waits for commands (`c` in a file, and an input that stays open).
 RC = """\
-cpu: model=corei7_skylake_x, count=2, ips={ips}, reset_on_triple_fault=0
+cpu: model={model}, count={cpus}, ips={ips}, reset_on_triple_fault=0
 memory: guest=512, host=512
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
 vgaromimage: file={vga}
@@ -66,15 +74,15 @@ def strip(source, target):
     return target
 
 
-def prepare(name, workdir):
+def prepare(name, model, workdir):
     shutil.rmtree(workdir, ignore_errors=True)
     os.makedirs(workdir)
     files = {"hypervisor": strip(f"{BUILD}/granta.elf", f"{workdir}/hypervisor"),
              "kernel": strip(f"{BUILD}/guest/{name}.elf", f"{workdir}/kernel")}
     grub_iso.make(f"{workdir}/boot.iso", files, [f"multiboot2 /boot/hypervisor placeholder {OPTIONS}",
-                                                 f"module2 /boot/kernel placeholder {name}"])
+                                                 f"module2 /boot/kernel placeholder {name} bochs"])
     with open(f"{workdir}/rc", "w") as f:
-        f.write(RC.format(dir=workdir, vga=VGA_BIOS, ips=IPS))
+        f.write(RC.format(dir=workdir, vga=VGA_BIOS, ips=IPS, model=model, cpus=CPUS.get(name, 2)))
     with open(f"{workdir}/debugger", "w") as f:
         f.write("c\n")
 
@@ -112,9 +120,9 @@ def has_display(workdir):
         return False
 
 
-def boot(workdir):
+def boot(name, workdir):
     """The lines of the serial port, and Bochs's status: None if it had to be stopped."""
-    limit = LIMIT * float(os.environ.get("TIME_SCALE", "1"))
+    limit = LIMITS.get(name, LIMIT) * float(os.environ.get("TIME_SCALE", "1"))
     wrapper = shlex.split(os.environ.get("QEMU_WRAPPER", ""))
     cmd = [*wrapper, "timeout", "--foreground", str(limit), "bochs-bin", "-q", "-f", f"{workdir}/rc",
            "-rc", f"{workdir}/debugger"]
@@ -131,15 +139,15 @@ def boot(workdir):
     return serial(workdir), status
 
 
-def run(name):
+def run(name, model):
     begin = time.monotonic()
     workdir = f"{BUILD}/logs/bochs/{name}"
     try:
-        prepare(name, workdir)
-        lines, status = boot(workdir)
+        prepare(name, model, workdir)
+        lines, status = boot(name, workdir)
     except (grub_iso.IsoError, subprocess.CalledProcessError, FileNotFoundError) as e:
         return [f"FAIL guest/{name}[bochs]: {e}"]
-    facts = [(what, any(re.search(pattern, l) for l in lines)) for what, pattern in LOG]
+    facts = [(what, any(re.search(pattern, l) for l in lines)) for what, pattern in LOG.get(model, [])]
     facts.append(("the machine switches itself off at the end", status is not None and status != 124))
     results = [f"{'ok' if good else 'FAIL'} guest/{name}[bochs]: {what}" for what, good in facts]
     os.unlink(f"{workdir}/boot.iso")
@@ -150,10 +158,11 @@ def run(name):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--results")
+    ap.add_argument("--cpu", default=MODEL)
     ap.add_argument("name", nargs="*")
     args = ap.parse_args()
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return report(pool.map(run, args.name or DEFAULT), args.results, args.name) > 0
+        return report(pool.map(lambda name: run(name, args.cpu), args.name or DEFAULT), args.results, args.name) > 0
 
 
 if __name__ == "__main__":

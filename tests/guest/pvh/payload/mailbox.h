@@ -59,6 +59,7 @@ struct mailbox {
      * exit, which QEMU 7.2 does not survive while an interrupt is pending.
      */
     uint32_t stock;
+    uint32_t bochs;        /* of the maker: the emulator is Bochs */
     uint32_t alive;        /* RUN_SPIN, RUN_LEAVE: counts */
     uint32_t vcpus;        /* RUN_MANY */
     uint32_t five_levels;  /* of page tables, not four */

@@ -276,6 +276,8 @@ static void test_debug(void)
     cpuid(0, 0, r); /* an exit, and back */
     __asm__ volatile("mov %%db3, %0" : "=r"(got));
     CHECK_EQ(got, dr, "a debug register keeps what is written");
+    if (mailbox.bochs) /* 2.7 raises the guest's #DB in the hypervisor, right behind the exit */
+        return;
     count[1] = 0;
     __asm__ volatile("pushfq; orl $0x100, (%%rsp); popfq; cpuid; nop"
                      :
