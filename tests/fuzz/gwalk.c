@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     c.rflags = data[1] & 8 ? X86_EFLAGS_AC : 0;
     c.amd = data[1] & 16;
     c.page1gb = data[1] & 32;
+    c.pdpte_accessed = data[0] & 32;
     c.phys_bits = widths[data[1] >> 6];
     c.cr3 = (uint64_t)(data[2] & 7) << 12 | (data[2] & 0xf8);
     memcpy(&c.pkru, data + 12, 4);

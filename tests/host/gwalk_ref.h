@@ -158,11 +158,12 @@ static inline void ref_walk_pd(struct ref *r, uint64_t pd, uint64_t la)
 
 static inline void ref_walk_pae(struct ref *r, uint32_t la)
 {
+    const uint64_t reserved = r->c->pdpte_accessed ? 0x80000000000001c6 : 0x80000000000001e6;
     uint64_t pdpte;
 
     if (!ref_entry(r, (r->c->cr3 & 0xffffffe0) + REF_BITS(la, 31, 30) * 8, &pdpte))
         return;
-    if (ref_bad(r, (pdpte & 0x80000000000001e6) || ref_high(r, pdpte)))
+    if (ref_bad(r, (pdpte & reserved) || ref_high(r, pdpte)))
         return;
     ref_walk_pd(r, REF_BITS(pdpte, 51, 12) << 12, la);
 }

@@ -177,7 +177,7 @@ static const struct {
     { "PAE PDPTE: US", MPAE, 0, U, true },
     { "PAE PDPTE: PWT", MPAE, 0, PTE_PWT, false },
     { "PAE PDPTE: PCD", MPAE, 0, PTE_PCD, false },
-    { "PAE PDPTE: bit 5, which QEMU sets", MPAE, 0, BIT(5), false },
+    { "PAE PDPTE: bit 5", MPAE, 0, BIT(5), true },
     { "PAE PDPTE: bit 6", MPAE, 0, BIT(6), true },
     { "PAE PDPTE: bit 7", MPAE, 0, BIT(7), true },
     { "PAE PDPTE: bit 8", MPAE, 0, BIT(8), true },
@@ -247,6 +247,11 @@ static void test_reserved(void)
         put(MLONG, 1, 0x40000000 | P | W | PS);
         c.page1gb = false;
         CHECK_EQ(try(&c, la_of(MLONG), 0, &gpa), PFEC_PRESENT | PFEC_RESERVED);
+        c = cpu_of(MPAE);
+        c.pdpte_accessed = true;
+        build(MPAE, W | U);
+        put(MPAE, 0, get(MPAE, 0) | BIT(5));
+        CHECK_EQ(try(&c, la_of(MPAE), 0, &gpa), ~0U);
         c = cpu_of(M32);
         c.phys_bits = 36;
         build(M32, W);

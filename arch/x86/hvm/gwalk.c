@@ -95,9 +95,8 @@ static uint64_t reserved_pae(const struct walk *w, bool leaf, unsigned int shift
 {
     const uint64_t high = bits(w->cpu->phys_bits, 62);
 
-    /* Bit 5 is, too, but QEMU sets it as the accessed bit; a processor has faulted before us. */
     if (shift == L3_SHIFT)
-        return bits(1, 2) | bits(6, 8) | high | PTE_NX;
+        return bits(1, 2) | bits(w->cpu->pdpte_accessed ? 6 : 5, 8) | high | PTE_NX;
     return high | (w->nx ? 0 : PTE_NX) | (leaf ? bits(13, shift - 1) : 0);
 }
 

@@ -26,5 +26,6 @@ void gwalk_cpu_of(struct vcpu *v, struct gwalk_cpu *out)
         .phys_bits = cpu_features.phys_bits,
         .page1gb = cpu_features.page1gb,
         .amd = cpu_features.vendor == VENDOR_AMD || cpu_features.vendor == VENDOR_HYGON,
+        .pdpte_accessed = cpu_features.hypervisor_tcg,
     };
 }

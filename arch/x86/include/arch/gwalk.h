@@ -23,6 +23,7 @@ struct gwalk_cpu {
     uint8_t phys_bits;     /* address bits of table entries; those above are reserved */
     bool page1gb;          /* 1 GiB pages exist; else the bit is reserved */
     bool amd;              /* reserved bits differ */
+    bool pdpte_accessed;   /* QEMU's: it sets the accessed bit of PAE's PDPTEs, which is reserved */
 };
 
 enum gwalk_cas { GWALK_CAS_DONE, GWALK_CAS_LOST };
