@@ -338,6 +338,10 @@ void test_main(void)
     }
     CHECK_EQ(domu_destroy(&d), 0, "destroy an empty domain");
     test_devices();
+    if (!on_granta()) {
+        skip("stock Xen: modes and hostile guests, as the first that crashes ends the run");
+        return;
+    }
     test_triple_fault();
     test_tables();
     test_mad();
