@@ -225,6 +225,8 @@ CASES = [
          "domu-hvm-plain", initrd="dom0-hvm.cpio", limit=330, manual=True),
     Case("domu-hvm-smp", "an HVM guest of Debian's kernel on three processors", "domu-hvm-smp",
          initrd="dom0-hvm.cpio", cpus=3, limit=330, manual=True),
+    Case("domu-hvm-32", "Debian's 32-bit kernel on two processors of an HVM guest (make images-i386)", "domu-hvm-32",
+         initrd="dom0-hvm-32.cpio", cpus=3, limit=330, manual=True),
     Case("domu-memtest", "memtest86+ on two processors of an HVM guest, 64-bit and 32-bit", "domu-memtest",
          initrd="dom0-hvm.cpio", cpus=3, limit=300, manual=True),
     Case("domu-hvm-kill", "HVM guests come and go, xl and device models are killed: nothing leaks", "domu-hvm-kill",

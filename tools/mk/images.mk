@@ -83,3 +83,11 @@ $(DOM0_HVM_CPIO): $(DOM0_EXTRA_CPIO) $(IMAGES)/hvm-root.cpio $(IMAGES)/hvm-guest
 	@cat $(IMAGES)/guest.cpio $(IMAGES)/hvm-guest.cpio >$(IMAGES)/hvm-initrd
 	@tools/cpio.py $(IMAGES)/hvm-files.cpio hvm/initrd=$(IMAGES)/hvm-initrd
 	@cat $(DOM0_EXTRA_CPIO) $(IMAGES)/hvm-root.cpio $(IMAGES)/hvm-files.cpio >$@.new && mv $@.new $@
+
+# Debian's 32-bit kernel for an HVM guest: packages of another architecture, so only when asked for.
+.PHONY: images-i386
+images-i386: images ## The same with a 32-bit kernel for an HVM guest (boot case domu-hvm-32)
+	@tools/i386-image $(IMAGES)
+	@cat $(IMAGES)/i386-guest.cpio $(IMAGES)/guest-init.cpio >$(IMAGES)/hvm-initrd32
+	@tools/cpio.py $(IMAGES)/i386-files.cpio hvm/initrd32=$(IMAGES)/hvm-initrd32
+	@cat $(DOM0_HVM_CPIO) $(IMAGES)/i386-kernel.cpio $(IMAGES)/i386-files.cpio >$(IMAGES)/dom0-hvm-32.cpio
