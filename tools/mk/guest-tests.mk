@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Test kernels: one folder under tests/guest with a main.c each; linked with tests/guest/lib.
-GUESTS := $(filter-out lib,$(notdir $(patsubst %/,%,$(wildcard tests/guest/*/))))
+GUESTS := $(patsubst tests/guest/%/main.c,%,$(wildcard tests/guest/*/main.c))
 GUEST_CFLAGS := -std=gnu17 -O1 -g -ffreestanding -fno-stack-protector -fno-pie -mno-red-zone -mgeneral-regs-only \
         -mcmodel=kernel -fcf-protection=none -fno-asynchronous-unwind-tables -Wall -Wextra -Itests/guest/lib
 

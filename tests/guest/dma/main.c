@@ -167,24 +167,12 @@ static void became_ours(void)
 
 /* --- the test --------------------------------------------------------------------------------- */
 
-static bool told(const char *word)
-{
-    for (const char *s = command_line; *s; s++) {
-        unsigned int n = 0;
-
-        while (word[n] && s[n] == word[n])
-            n++;
-        if (!word[n])
-            return true;
-    }
-    return false;
-}
-
 void test_main(void)
 {
     hypercall(__HYPERVISOR_xen_version, XENVER_commandline, command_line);
-    reaches_all = told(" iommu=off") || told("dom0-iommu=passthrough");
-    reaches_us = reaches_all || !told("dom0-iommu=none");
+    reaches_all = has_word(command_line, " iommu=off") ||
+                  has_word(command_line, "dom0-iommu=passthrough");
+    reaches_us = reaches_all || !has_word(command_line, "dom0-iommu=none");
     page = alloc_page();
     if (!edu_find()) {
         skip("QEMU's edu device is not there");

@@ -208,7 +208,7 @@ static void test_hostile(void)
 
     if (!start(RUN_HVM_HOSTILE, 0))
         return;
-    reason = serve_until_end(30000);
+    reason = serve_until_end(60000); /* on a busy host */
     pvh_report(&d);
     CHECK(reason >= 0, "a hostile guest comes to an end");
     CHECK(end(), "... and nothing of it is left");

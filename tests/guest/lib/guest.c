@@ -125,12 +125,12 @@ void skip(const char *what)
         print("skip %s: %s\n", test_name, what);
 }
 
-bool told(const char *word)
+bool has_word(const char *text, const char *word)
 {
-    for (const char *at = (const char *)start_info->cmd_line; *at; at++) {
+    for (; *text; text++) {
         unsigned int n = 0;
 
-        while (word[n] && at[n] == word[n])
+        while (word[n] && text[n] == word[n])
             n++;
         if (!word[n])
             return true;

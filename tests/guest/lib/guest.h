@@ -79,7 +79,7 @@ void check_(bool ok, const char *what, const char *file, int line, long got, lon
 void skip(const char *what); /* a check that cannot be made here: `what` says why */
 /* for defects of the stock hypervisor only: checks are the same for both */
 bool on_granta(void);
-bool told(const char *word); /* it is in the command line */
+bool has_word(const char *text, const char *word); /* it occurs there */
 void __attribute__((noreturn)) poweroff(void);
 /* How a copy of this kernel keeps its checks until they are read: domu.c. */
 enum note_kind { NOTE_FAIL, NOTE_OK, NOTE_SKIP };

@@ -156,7 +156,7 @@ void pvh_write_payload(const struct domu *d, const char *image, unsigned long si
     box = pvh_page(d, 0);
     box->run = run;
     box->stock = !on_granta();
-    box->bochs = told("bochs");
+    box->bochs = has_word((const char *)start_info->cmd_line, "bochs");
     box->vcpus = pvh_vcpus;
     box->five_levels = pvh_five_levels;
     pvh_close_page();

@@ -59,7 +59,6 @@ struct mailbox {
      * exit, which QEMU 7.2 does not survive while an interrupt is pending.
      */
     uint32_t stock;
-    uint32_t bochs;        /* of the maker: the emulator is Bochs */
     uint32_t alive;        /* RUN_SPIN, RUN_LEAVE: counts */
     uint32_t vcpus;        /* RUN_MANY */
     uint32_t five_levels;  /* of page tables, not four */
@@ -67,6 +66,7 @@ struct mailbox {
     uint32_t order, done, first, nr;
     uint64_t add, sum;
     uint64_t seed;         /* RUN_HVM_HOSTILE */
+    uint32_t bochs;        /* of the maker: the emulator is Bochs */
     uint32_t nr_notes, nr_figures;
     struct pvh_note note[PVH_NOTES];
     struct pvh_figure figure[PVH_FIGURES];
