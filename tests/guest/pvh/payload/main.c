@@ -498,12 +498,14 @@ void main_ap(void)
         __asm__ volatile("cli; hlt");
 }
 
-static bool wait_for_ap(void)
+bool yield_until(volatile uint32_t *what, uint32_t n, uint64_t cycles)
 {
-    for (uint64_t end = rdtsc() + 4000000000UL; !ap_is_up && rdtsc() < end;)
+    for (uint64_t end = rdtsc() + cycles; *what != n && rdtsc() < end;)
         CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
-    return ap_is_up;
+    return *what == n;
 }
+
+static bool wait_for_ap(void) { return yield_until(&ap_is_up, 1, 4000000000UL); }
 
 void start_ap_again(void (*fn)(void))
 {
@@ -535,13 +537,6 @@ static void halt_masked(void)
     wrmsr(0x808, 0);
     __asm__ volatile("sti; nop; nop; cli");
     ap_is_awake = 3 + taken(VECTOR_SELF);
-}
-
-static bool yield_until(volatile uint32_t *what, uint32_t n, uint64_t cycles)
-{
-    for (uint64_t end = rdtsc() + cycles; *what != n && rdtsc() < end;)
-        CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
-    return *what == n;
 }
 
 static void test_halt(void)

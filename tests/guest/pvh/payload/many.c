@@ -74,9 +74,7 @@ static void send(uint64_t dest, uint32_t command) { wrmsr(0x830, dest << 32 | co
 
 static bool becomes(volatile uint32_t *what, uint32_t n)
 {
-    for (uint64_t end = rdtsc() + 40000000000UL; *what != n && rdtsc() < end;)
-        CALL(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0);
-    return *what == n;
+    return yield_until(what, n, 40000000000UL);
 }
 
 static bool start_one(unsigned int i)

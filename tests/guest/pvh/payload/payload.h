@@ -69,6 +69,8 @@ bool changing_code_at(uint64_t device, unsigned int times);
 /* modes.S: to real mode and back through every mode; what it found is in modes_* */
 void modes_round(void);
 void modes_random(uint32_t cr0, uint32_t cr4, uint32_t efer, uint32_t cr3);
+/* Let others run until it is n. */
+bool yield_until(volatile uint32_t *what, uint32_t n, uint64_t cycles);
 /* Wait with interrupts on until the counter is so high. */
 bool wait_for(volatile uint32_t *what, uint32_t n);
 
