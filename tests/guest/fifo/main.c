@@ -192,7 +192,7 @@ static void forged_tail(void)
     words[0][a] = words[0][b] = 0;
 }
 
-static volatile bool quit, writing;
+static volatile bool quit, writing, written;
 static volatile unsigned int writes;
 
 /* The other vcpu: any word and any head, at any time; and requests of its own. */
@@ -201,8 +201,11 @@ static void writer(void)
     unsigned int n = 1;
 
     while (!quit) {
+        const bool idle = !writing;
+
         n = n * 1664525 + 1013904223;
-        if (!writing) {
+        written = idle;
+        if (idle) {
             hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
             continue;
         }
@@ -219,6 +222,14 @@ static void writer(void)
     hypercall(__HYPERVISOR_vcpu_op, VCPUOP_down, 1, 0);
     for (;;)
         ;
+}
+
+/* Until the other vcpu is not in the middle of it any more: its pages are about to change. */
+static void stop_writing(void)
+{
+    writing = written = false;
+    while (!written)
+        hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
 }
 
 static void one_request(unsigned int port)
@@ -265,7 +276,7 @@ static void storm(void)
         if (n % 1000 == 0)
             hypercall(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
     }
-    writing = false;
+    stop_writing();
     CHECK(writes > 100, "words were forged meanwhile");
     CHECK(slowest < SLOW * 1000000UL, "no request took long");
 }
@@ -285,7 +296,7 @@ static void resets(void)
             expand(va_to_mfn(words[0]));
         }
     }
-    writing = false;
+    stop_writing();
     CHECK_EQ(failed, 0, "a reset under fire");
     CHECK(back > 100, "... after which the queues can be made anew");
 }
