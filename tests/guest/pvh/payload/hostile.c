@@ -192,7 +192,9 @@ static void run_code(uint64_t device)
 bool changing_code_at(uint64_t device, unsigned int times)
 {
     *(volatile uint32_t *)code = 0x90909090;
-    *(volatile uint32_t *)(code + 4) = 0xc3c3c3c3; /* ret */
+    /* whatever half of one and half of another make, a RET or a fault comes next */
+    for (unsigned int i = 4; i < PAGE; i++)
+        code[i] = 0xc3;
     changes = 0;
     change_code = 1;
     start_ap_again(change_it);
