@@ -12,21 +12,34 @@
 #include <hv/errno.h>
 #include <lib/string.h>
 
-static void end_release(struct copy_end *e)
-{
-    uint64_t pin;
+static grant_ref_t end_ref(const struct copy_end *e) { return (grant_ref_t)e->where; }
 
-    if (!e->d) /* then nothing else means anything */
+static uint64_t end_pin(const struct copy_end *e)
+{
+    return e->write ? PIN_HOST_WRITE : PIN_HOST_READ;
+}
+
+/* Its frame; the domain stays, as the next element's is mostly the same. */
+static void end_drop(struct copy_end *e)
+{
+    if (!e->held)
         return;
-    pin = e->write ? PIN_HOST_WRITE : PIN_HOST_READ;
+    e->held = false;
     if (e->hold.pg)
         arch_page_put(e->hold.pg, e->write);
-    if (e->transit) {
-        gnttab_unpin(e->transit, e->transit_ref, pin);
+    if (unlikely(e->transit)) {
+        gnttab_unpin(e->transit, e->transit_ref, end_pin(e));
         domain_put(e->transit);
     }
     if (e->is_ref)
-        gnttab_unpin(e->d, e->ref, pin);
+        gnttab_unpin(e->d, end_ref(e), end_pin(e));
+}
+
+static void end_release(struct copy_end *e)
+{
+    if (!e->d)
+        return;
+    end_drop(e);
     domain_put(e->d);
     e->d = NULL;
 }
@@ -38,10 +51,10 @@ void gnttab_finish_copies(struct batch *b)
 }
 
 /* The entry lends out another domain's grant to e->d. */
-static int16_t pin_transitive(struct copy_end *e, uint64_t pin)
+static int16_t pin_transitive(struct copy_end *e)
 {
     const struct grant_request r = {
-        .domid = e->d->id, .add = pin, .copy = true, .no_transitive = true
+        .domid = e->d->id, .add = end_pin(e), .copy = true, .no_transitive = true
     };
     struct active via = e->hold.entry;
     int16_t status;
@@ -60,71 +73,71 @@ static int16_t pin_transitive(struct copy_end *e, uint64_t pin)
     return status;
 }
 
-static int16_t pin_ref(struct domain *caller, struct copy_end *e)
+static int16_t pin_ref(const struct domain *caller, struct copy_end *e)
 {
-    uint64_t pin = e->write ? PIN_HOST_WRITE : PIN_HOST_READ;
-    const struct grant_request r = { .domid = caller->id, .add = pin, .copy = true };
-    int16_t status = gnttab_pin(e->d, e->ref, &r, &e->hold);
+    const struct grant_request r = { .domid = caller->id, .add = end_pin(e), .copy = true };
+    int16_t status = gnttab_pin(e->d, end_ref(e), &r, &e->hold);
 
-    if (status != GNTST_okay || e->hold.entry.kind != GRANT_TRANSITIVE)
+    if (status != GNTST_okay || likely(e->hold.entry.kind != GRANT_TRANSITIVE))
         return status;
-    status = pin_transitive(e, pin);
+    status = pin_transitive(e);
     if (status != GNTST_okay)
-        gnttab_unpin(e->d, e->ref, pin);
+        gnttab_unpin(e->d, end_ref(e), end_pin(e));
     return status;
 }
 
 static int16_t get_frame(struct copy_end *e)
 {
-    e->hold.entry = (struct active){ .length = PAGE_SIZE };
+    e->hold.entry.start = 0;
+    e->hold.entry.length = PAGE_SIZE;
     e->hold.pg = arch_gfn_to_page_get(e->d, _gfn(e->where), e->write);
-    if (e->hold.pg)
+    if (likely(e->hold.pg))
         return GNTST_okay;
     e->hold.pg = arch_gfn_to_page_get(e->d, _gfn(e->where), false);
     if (!e->hold.pg)
         return GNTST_bad_page;
     arch_page_put(e->hold.pg, false); /* there, but it cannot be writable */
-    e->hold.pg = NULL;
     return GNTST_general_error;
 }
 
-static int16_t end_take(struct domain *caller, struct copy_end *e, const struct gnttab_copy_ptr *p,
-                        bool is_ref)
+/* e->d becomes the domain of this name. */
+static bool end_enter(struct domain *caller, struct copy_end *e, domid_t name)
 {
-    bool write = e->write;
-    int16_t status;
-
-    if (p->domid != DOMID_SELF && !is_ref)
-        return GNTST_permission_denied; /* with e->d NULL, as end_release() left it */
-    *e = (struct copy_end){ .where = is_ref ? p->u.ref : p->u.gmfn, .ref = is_ref ? p->u.ref : 0,
-                            .domid = p->domid,
-                            .is_ref = is_ref, .write = write };
-    if (p->domid == DOMID_SELF) {
+    end_release(e);
+    e->domid = name;
+    e->held = false;
+    if (name == DOMID_SELF) {
         e->d = caller;
         domain_get(caller);
     } else {
-        e->d = domain_get_by_id(p->domid);
+        e->d = domain_get_by_id(name);
     }
-    if (!e->d)
-        return GNTST_bad_domain;
-    status = is_ref ? pin_ref(caller, e) : get_frame(e);
-    if (status != GNTST_okay) {
-        domain_put(e->d);
-        e->d = NULL;
-    }
-    return status;
+    return e->d;
 }
 
-/* What e holds from the element before may be just it. */
+/* The end holds what p names: the frame of the element before may be just it, or its domain. */
 static int16_t end_want(struct domain *caller, struct copy_end *e, const struct gnttab_copy_ptr *p,
                         bool is_ref, bool write)
 {
-    if (e->d && e->is_ref == is_ref && e->domid == p->domid &&
-        e->where == (is_ref ? p->u.ref : p->u.gmfn))
-        return GNTST_okay;
-    end_release(e);
+    const uint64_t where = is_ref ? p->u.ref : p->u.gmfn;
+    int16_t status;
+
+    if (!is_ref && p->domid != DOMID_SELF)
+        return GNTST_permission_denied;
+    if (e->d && e->domid == p->domid) {
+        if (e->held && e->where == where && e->is_ref == is_ref)
+            return GNTST_okay;
+        end_drop(e);
+    } else if (!end_enter(caller, e, p->domid)) {
+        return GNTST_bad_domain;
+    }
+    e->where = where;
+    e->is_ref = is_ref;
     e->write = write;
-    return end_take(caller, e, p, is_ref);
+    e->transit = NULL;
+    status = is_ref ? pin_ref(caller, e) : get_frame(e);
+    e->held = status == GNTST_okay;
+    return status;
 }
 
 static bool end_covers(const struct copy_end *e, uint32_t offset, uint32_t len)

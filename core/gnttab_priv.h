@@ -125,13 +125,14 @@ struct unmap {
 };
 
 struct copy_end {
-    struct domain *d; /* with reference, NULL: nothing is held */
-    struct domain *transit;
-    struct grant_hold hold; /* pg is set for frames without a grant too */
-    uint64_t where;         /* reference or frame */
-    grant_ref_t ref, transit_ref;
-    domid_t domid;
+    struct domain *d; /* with reference; NULL: the rest means nothing */
+    domid_t domid;    /* as it was named: d's or DOMID_SELF */
+    bool held;        /* the frame, by what follows */
     bool is_ref, write;
+    uint64_t where;   /* reference or frame */
+    struct grant_hold hold; /* pg is set for frames without a grant too */
+    struct domain *transit;
+    grant_ref_t transit_ref;
 };
 
 struct batch {
