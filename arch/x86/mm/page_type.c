@@ -28,6 +28,8 @@
 #define L1_SCAN 16
 #define FREE_COST 8
 
+#define LINE_ENTRIES 8U /* of a line of the cache */
+
 union use_word { uint64_t word; struct page_use use; };
 
 static bool use_swap(struct page *pg, struct page_use from, struct page_use to)
@@ -185,11 +187,38 @@ void page_put_type(struct page *pg)
 
 /* --- what a table refers to ------------------------------------------------------------------- */
 
+/* Most tables are nearly empty: entries are skipped by the cache line. */
+static bool line_empty(const pte_t *line)
+{
+    uint64_t any = 0;
+
+    for (unsigned int i = 0; i < LINE_ENTRIES; i++)
+        any |= line[i].v;
+    return !(any & PTE_PRESENT);
+}
+
+/* The first present entry from i on; PT_ENTRIES: none. */
+static unsigned int next_present(const pte_t *table, unsigned int i)
+{
+    while (i < PT_ENTRIES && !pte_present(table[i]))
+        i += i % LINE_ENTRIES == 0 && line_empty(table + i) ? LINE_ENTRIES : 1;
+    return i;
+}
+
+/* One more than the last present entry below n; 0: none. */
+static unsigned int present_below(const pte_t *table, unsigned int n)
+{
+    while (n > 0 && !pte_present(table[n - 1]))
+        n -= n % LINE_ENTRIES == 0 && line_empty(table + n - LINE_ENTRIES) ? LINE_ENTRIES : 1;
+    return n;
+}
+
 static int l1_check(struct page *pg, pte_t *table, struct domain *d, struct pt_work *w)
     REQUIRES(d->arch.pt_lock)
 {
     w->budget -= L1_SCAN;
-    for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
+    for (unsigned int i = next_present(table, pg->partial); i < PT_ENTRIES;
+         i = next_present(table, i + 1)) {
         pte_t e = { read_once(table[i].v) };
         int rc;
 
@@ -230,7 +259,8 @@ static int upper_check(struct page *pg, enum page_type type, pte_t *table, struc
 
     if (type == PT_L4 && domain_is_32bit(d))
         return -EINVAL;
-    for (unsigned int i = pg->partial; i < PT_ENTRIES; i++) {
+    for (unsigned int i = next_present(table, pg->partial); i < PT_ENTRIES;
+         i = next_present(table, i + 1)) {
         pte_t e = { read_once(table[i].v) };
         int rc = 0;
 
@@ -313,7 +343,7 @@ static bool undo_entries(struct page *pg, enum page_type type, pte_t *table, str
         return false;
     if (type == PT_L1)
         w->budget -= L1_SCAN;
-    while (pg->partial > 0) {
+    while ((pg->partial = present_below(table, pg->partial)) > 0) {
         unsigned int i = --pg->partial;
 
         if (!undo_entry(type, i, (pte_t){ table[i].v }, d, w))
