@@ -34,10 +34,10 @@ static inline void access_end(void)
 }
 
 /*
- * Bytes that were not copied. Whole words first; the rest, or what is left at a fault, byte by
- * byte.
+ * Bytes that were not copied, from where *dst and *src point then. Whole words first; the rest, or
+ * what is left at a fault, byte by byte.
  */
-static inline size_t copy(void *dst, const void *src, size_t n)
+static inline size_t copy(void **dst, const void **src, size_t n)
 {
     size_t tail = n & 7, words = n >> 3;
 
@@ -48,24 +48,27 @@ static inline size_t copy(void *dst, const void *src, size_t n)
                      "jmp 4f\n"
                      "3: lea (%[tail], %[n], 8), %[n]\n" /* words left and the tail */
                      "4:\n\t" EX_TABLE("1b", "3b") EX_TABLE("2b", "4b")
-                     : [n] "+c"(words), "+D"(dst), "+S"(src)
+                     : [n] "+c"(words), "+D"(*dst), "+S"(*src)
                      : [tail] "r"(tail)
                      : "memory");
     access_end();
     return words;
 }
 
+static __attribute__((noinline, cold)) int copy_rest(void *dst, const void *src, size_t n)
+{
+    return copy(&dst, &src, n) ? -EFAULT : 0;
+}
+
 /*
  * A fault may be spurious: the guest has raised the rights of an entry without a flush, and the TLB
  * had the old one, which the fault has removed. So the second one counts.
  */
-static inline size_t copy_twice(void *dst, const void *src, size_t n)
+static inline int copy_twice(void *dst, const void *src, size_t n)
 {
-    size_t left = copy(dst, src, n);
+    const size_t left = copy(&dst, &src, n);
 
-    if (unlikely(left > 0))
-        left = copy((char *)dst + (n - left), (const char *)src + (n - left), left);
-    return left;
+    return unlikely(left) ? copy_rest(dst, src, left) : 0;
 }
 
 bool guest_range_ok(uint64_t addr, size_t n)
@@ -77,18 +80,14 @@ int guest_read(void *dst, uint64_t addr, size_t n)
 {
     if (caller_is_hvm())
         return hvm_guest_read(dst, addr, n);
-    if (!range_ok(addr, n) || copy_twice(dst, (const void *)addr, n) > 0)
-        return -EFAULT;
-    return 0;
+    return range_ok(addr, n) ? copy_twice(dst, (const void *)addr, n) : -EFAULT;
 }
 
 int guest_write(uint64_t addr, const void *src, size_t n)
 {
     if (caller_is_hvm())
         return hvm_guest_write(addr, src, n);
-    if (!range_ok(addr, n) || copy_twice((void *)addr, src, n) > 0)
-        return -EFAULT;
-    return 0;
+    return range_ok(addr, n) ? copy_twice((void *)addr, src, n) : -EFAULT;
 }
 
 int guest_clear(uint64_t addr, size_t n)
@@ -102,7 +101,7 @@ int guest_clear(uint64_t addr, size_t n)
     while (n > 0) {
         const size_t part = MIN(n, sizeof(zeros));
 
-        if (copy_twice((void *)addr, zeros, part) > 0)
+        if (copy_twice((void *)addr, zeros, part))
             return -EFAULT;
         addr += part;
         n -= part;

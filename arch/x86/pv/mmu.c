@@ -5,6 +5,7 @@
  * owner: first the references of the new entry are taken, then the entry is written, then those of
  * the old one are given back.
  */
+#include <arch/direct.h>
 #include <arch/p2m.h>
 #include <arch/paging.h>
 #include <arch/pv32.h>
@@ -49,6 +50,18 @@ static bool guest_address_ok(const struct domain *d, uint64_t va)
                               : is_canonical(va) && !pv_hv_slot(pt_index(va, 4));
 }
 
+static pte_t entry_of(mfn_t table, unsigned int i)
+{
+    pte_t *p, e;
+
+    if (likely(direct_covers(table))) /* page_map() would say so, too, but every walk is here */
+        return (pte_t){ read_once(((pte_t *)direct_va(mfn_to_paddr(table)))[i].v) };
+    p = page_map(table);
+    e.v = read_once(p[i].v);
+    page_unmap(p);
+    return e;
+}
+
 pte_t *pv_l1_entry(struct domain *d, mfn_t top, uint64_t va)
 {
     mfn_t t = top;
@@ -56,9 +69,8 @@ pte_t *pv_l1_entry(struct domain *d, mfn_t top, uint64_t va)
     if (!guest_address_ok(d, va) || mfn_eq(top, INVALID_MFN))
         return NULL;
     for (unsigned int level = pv_top_type(d); level > 1; level--) {
-        pte_t *table = page_map(t), e = { read_once(table[pt_index(va, level)].v) };
+        const pte_t e = entry_of(t, pt_index(va, level));
 
-        page_unmap(table);
         if (!pte_present(e) || (e.v & PTE_PSE))
             return NULL;
         t = pte_mfn(e);
