@@ -24,7 +24,13 @@ bool hvm_guest_range_ok(uint64_t addr, size_t n)
            (int64_t)(addr ^ last) >= 0;
 }
 
-int hvm_guest_read(void *dst, uint64_t addr, size_t n)
+/*
+ * These stay calls: inlined into guest_read() and its like they would make the short copy of a PV
+ * guest's argument save registers that it does not use.
+ */
+#define OUT_OF_LINE __attribute__((noinline))
+
+OUT_OF_LINE int hvm_guest_read(void *dst, uint64_t addr, size_t n)
 {
     struct hvm_fault f;
 
@@ -34,7 +40,7 @@ int hvm_guest_read(void *dst, uint64_t addr, size_t n)
     return 0;
 }
 
-int hvm_guest_write(uint64_t addr, const void *src, size_t n)
+OUT_OF_LINE int hvm_guest_write(uint64_t addr, const void *src, size_t n)
 {
     struct hvm_fault f;
 
@@ -44,7 +50,7 @@ int hvm_guest_write(uint64_t addr, const void *src, size_t n)
     return 0;
 }
 
-int hvm_guest_clear(uint64_t addr, size_t n)
+OUT_OF_LINE int hvm_guest_clear(uint64_t addr, size_t n)
 {
     static const uint64_t zeros[64];
     size_t part;
