@@ -200,6 +200,8 @@ static int op_bind_pirq(struct domain *d, void *arg)
 
     if (!v)
         return -ENOENT;
+    if (is_hvm(d))
+        return -EINVAL; /* its pirqs are bound by bind_pt_irq, to what is no event channel */
     spin_lock(&d->evtchn.lock);
     rc = bind_pirq(d, v, op, &op->port);
     spin_unlock(&d->evtchn.lock);

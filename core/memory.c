@@ -275,6 +275,8 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
         return claim_pages(v, arg);
     case XENMEM_acquire_resource:
         return memory_acquire_resource(v, op, arg, start);
+    case XENMEM_reserved_device_memory_map:
+        return memory_map_of_firmware(v, arg);
     case XENMEM_set_pod_target:
     case XENMEM_get_pod_target:
         return pod_target(v, op, arg);

@@ -9,6 +9,7 @@
 #include <hv/gnttab.h>
 #include <hv/guest.h>
 #include <hv/hypercall.h>
+#include <hv/iommu.h>
 #include <hv/memory.h>
 #include <hv/page.h>
 #include <hv/softirq.h>
@@ -99,6 +100,44 @@ long memory_map_set(struct vcpu *v, uint64_t arg)
     rc = set_map(d, &fm);
     domain_put(d);
     return rc;
+}
+
+/* --- what the firmware uses through devices --------------------------------------------------- */
+
+static int put_reserved(const struct xen_reserved_device_memory_map *m, unsigned int i,
+                        uint64_t first, uint64_t nr)
+{
+    const struct xen_reserved_device_memory r = { .start_pfn = first, .nr_pages = nr };
+
+    return i < m->nr_entries
+               ? guest_write(guest_elem(handle_addr(m->buffer), i, sizeof(r)), &r, sizeof(r)) : 0;
+}
+
+/* Builders of guests keep memory away from there. -ENOBUFS: so many there are. */
+long memory_map_of_firmware(struct vcpu *v, uint64_t arg)
+{
+    struct xen_reserved_device_memory_map m;
+    const struct physdev_pci_device *dev = &m.dev.pci;
+    uint64_t first, nr;
+    unsigned int i;
+    bool fits;
+
+    if (!v->domain->is_privileged || caller_is_32bit())
+        return -EPERM;
+    if (guest_read(&m, arg, sizeof(m)))
+        return -EFAULT;
+    if (m.flags & ~(uint32_t)XENMEM_RDM_ALL)
+        return -EINVAL;
+    for (i = 0; iommu_firmware_memory(i, m.flags & XENMEM_RDM_ALL,
+                                      (uint32_t)dev->seg << 16 | (uint32_t)dev->bus << 8 |
+                                          dev->devfn, &first, &nr); i++)
+        if (put_reserved(&m, i, first, nr))
+            return -EFAULT;
+    fits = i <= m.nr_entries;
+    m.nr_entries = i;
+    if (guest_write(arg, &m, sizeof(m)))
+        return -EFAULT;
+    return fits ? 0 : -ENOBUFS;
 }
 
 /* --- resources -------------------------------------------------------------------------------- */

@@ -157,6 +157,8 @@ static int map_gsi(struct vcpu *v, struct domain *d, struct physdev_map_pirq *m)
         m->pirq = pirq;
         return 0;
     }
+    if (is_hvm(d) && m->pirq < 0 && t->entry[m->index].kind == PIRQ_FREE)
+        m->pirq = m->index; /* the toolstack asks for it by that number, later */
     pirq = choose_pirq(t, m->pirq, 16, 1);
     if (pirq < 0)
         return pirq;
@@ -223,8 +225,8 @@ static int target_of(struct vcpu *v, domid_t id, struct domain **d)
 
 static int map_for(struct vcpu *v, struct domain *d, struct physdev_map_pirq *m) REQUIRES(pci_lock)
 {
-    /* Emulated interrupts of HVM domains have no pirqs here (XENFEAT_hvm_pirqs is not offered). */
-    if (d->state != DOM_ALIVE || is_hvm(d))
+    /* of a PVH dom0: they are not pirqs */
+    if (d->state != DOM_ALIVE || (is_hvm(d) && d->is_hardware))
         return -EINVAL;
     switch (m->type) {
     case MAP_PIRQ_TYPE_GSI:

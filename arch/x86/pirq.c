@@ -4,6 +4,7 @@
  * domain's EOI; edges and messages need none, which irq_status_query and the EOI page tell the
  * guest, so that it saves the hypercall.
  */
+#include <arch/hvm_pt.h>
 #include <arch/pirq.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -118,6 +119,8 @@ static void drop_entry(struct domain *d, unsigned int pirq)
 
     spin_lock(&d->evtchn.lock);
     pirq_guest_unbind(d, pirq);
+    if (is_hvm(d))
+        hvm_pt_forget(d, pirq);
     *p = (struct pirq){ .kind = PIRQ_FREE };
     spin_unlock(&d->evtchn.lock);
 }

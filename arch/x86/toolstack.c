@@ -10,6 +10,7 @@
 #include <arch/direct.h>
 #include <arch/hvm_save.h>
 #include <arch/hvm.h>
+#include <arch/hvm_pt.h>
 #include <arch/numa.h>
 #include <arch/policy.h>
 #include <arch/pv.h>
@@ -204,6 +205,18 @@ long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back)
     default:
         return is_pv(d) ? pv_domctl(d, op, copy_back) : hvm_domctl(d, op, copy_back);
     }
+}
+
+/* A PV guest's mappings stay until it removes them. */
+int arch_deny_memory(struct domain *d, uint64_t first, uint64_t last)
+{
+    return is_hvm(d) ? hvm_pt_deny_memory(d, first, last) : 0;
+}
+
+void arch_deny_ports(struct domain *d, uint64_t first, uint64_t last)
+{
+    if (is_hvm(d))
+        hvm_pt_deny_ports(d, first, last);
 }
 
 long arch_sysctl(struct xen_sysctl *op, bool *copy_back)

@@ -293,17 +293,28 @@ long domctl_irq_permission(struct domain *d, struct xen_domctl *op, uint64_t arg
                   op->u.irq_permission.allow_access);
 }
 
+/* What is mapped goes before the right to it. */
 long domctl_iomem_permission(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
-    return permit(d->iomem_caps, current->domain->iomem_caps, op->u.iomem_permission.first_mfn,
-                  op->u.iomem_permission.nr_mfns, op->u.iomem_permission.allow_access);
+    const uint64_t first = op->u.iomem_permission.first_mfn;
+    const uint64_t nr = op->u.iomem_permission.nr_mfns;
+    int rc = 0;
+
+    if (!op->u.iomem_permission.allow_access && nr && first + nr - 1 >= first)
+        rc = arch_deny_memory(d, first, first + nr - 1);
+    return rc ? rc : permit(d->iomem_caps, current->domain->iomem_caps, first, nr,
+                            op->u.iomem_permission.allow_access);
 }
 
 long domctl_ioport_permission(struct domain *d, struct xen_domctl *op, uint64_t arg)
 {
-    if (op->u.ioport_permission.first_port + op->u.ioport_permission.nr_ports > 0x10000)
+    const uint64_t first = op->u.ioport_permission.first_port;
+    const uint64_t nr = op->u.ioport_permission.nr_ports;
+
+    if (first + nr > 0x10000)
         return -EINVAL;
-    return permit(d->arch.ioport_caps, current->domain->arch.ioport_caps,
-                  op->u.ioport_permission.first_port, op->u.ioport_permission.nr_ports,
+    if (!op->u.ioport_permission.allow_access && nr)
+        arch_deny_ports(d, first, first + nr - 1);
+    return permit(d->arch.ioport_caps, current->domain->arch.ioport_caps, first, nr,
                   op->u.ioport_permission.allow_access);
 }

@@ -55,6 +55,12 @@ sysctl_fn sysctl_readconsole, sysctl_physinfo, sysctl_sched_id, sysctl_getdomain
  */
 long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copy_back);
 long arch_sysctl(struct xen_sysctl *op, bool *copy_back);
+/*
+ * d is about to lose the right to frames, or ports: what it has mapped of them goes. -ENOMEM,
+ * -ERESTART.
+ */
+int arch_deny_memory(struct domain *d, uint64_t first, uint64_t last) must_check;
+void arch_deny_ports(struct domain *d, uint64_t first, uint64_t last);
 void arch_physinfo(struct xen_sysctl_physinfo *pi);
 /* Place of a cpu: false if it is not there. */
 bool arch_cpu_topology(unsigned int cpu, struct xen_sysctl_cputopo *t);

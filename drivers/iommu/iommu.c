@@ -206,6 +206,22 @@ static bool firmware_uses(uint32_t sbdf)
     return false;
 }
 
+bool iommu_firmware_memory(unsigned int nth, bool all, uint32_t sbdf, uint64_t *first, uint64_t *nr)
+{
+    struct iommu_range r;
+
+    for (unsigned int i = 0; ops && ops->firmware_range(i, &r); i++) {
+        if (!all && ((uint16_t)sbdf < r.devid_first || (uint16_t)sbdf > r.devid_last))
+            continue;
+        if (nth-- == 0) {
+            *first = r.first;
+            *nr = r.end - r.first;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Nobody's or the hardware domain's: -EBUSY if not. */
 static int may_take(uint32_t sbdf) REQUIRES(assign_lock)
 {

@@ -45,6 +45,12 @@ int iommu_deassign(struct domain *d, uint32_t sbdf) must_check; /* it is blocked
 int iommu_may_assign(uint32_t sbdf) must_check; /* 0: it is nobody's or the hardware domain's */
 int iommu_set_aside(uint32_t sbdf) must_check;  /* the hardware domain's: it is blocked */
 int iommu_give_back(uint32_t sbdf) must_check;  /* nobody's: the hardware domain has it again */
+/*
+ * The nth range that the firmware uses through a device, or (all) through any: such a device cannot
+ * be a guest's. False: there are no more.
+ */
+bool iommu_firmware_memory(unsigned int nth, bool all, uint32_t sbdf, uint64_t *first,
+                           uint64_t *nr);
 /* Takes the frames of the IOMMUs' registers out of a set of rights; -ENOMEM. */
 struct rangeset;
 int iommu_keep_registers(struct rangeset *frames) must_check;

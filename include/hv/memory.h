@@ -31,6 +31,8 @@ _Static_assert(sizeof(struct e820entry) == 20, "ACPI specification, INT 15h E820
 long memory_exchange(struct vcpu *v, uint64_t arg);
 long memory_map_get(struct vcpu *v, uint64_t arg);
 long memory_map_get_machine(struct vcpu *v, uint64_t arg);
+/* XENMEM_reserved_device_memory_map */
+long memory_map_of_firmware(struct vcpu *v, uint64_t arg);
 long memory_map_set(struct vcpu *v, uint64_t arg);
 /* start: frames that are done */
 long memory_acquire_resource(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t start);

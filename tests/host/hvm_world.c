@@ -99,6 +99,12 @@ __attribute__((weak)) const struct hvm_ops *hvm_ops = &none;
 void hwdom_line_done(struct domain *d, unsigned int gsi) { panic("a line of the machine's"); }
 void hwdom_ioapic_written(struct domain *d) { panic("dom0's IO-APIC"); }
 
+/* Devices of the machine's: for tests without them. */
+__attribute__((weak)) void pt_pin_done(struct domain *d, unsigned int pin) {}
+__attribute__((weak)) void pt_isa_done(struct domain *d, unsigned int irq) {}
+__attribute__((weak)) void hvm_pt_stop(struct domain *d) {}
+__attribute__((weak)) void hvm_pt_free(struct domain *d) {}
+
 void hvm_vcpu_reset(struct vcpu *v)
 {
     no_locks("reset");

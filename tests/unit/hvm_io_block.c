@@ -9,8 +9,10 @@
 
 #include <arch/hvm.h>
 #include <arch/hvm_io.h>
+#include <arch/hvm_pt.h>
 #include <arch/hwdom.h>
 #include <arch/ioreq.h>
+#include <arch/pv.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/lock.h>
@@ -19,6 +21,7 @@
 
 #define PORT 0x511
 #define OURS 0x70
+#define THROUGH 0xe000
 #define RAM 0x5010U
 #define ROM 0x6000U
 #define OUR_PAGE 0xfec00000U
@@ -54,6 +57,23 @@ bool hwdom_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uin
 void hwdom_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint32_t *val)
 {
 }
+
+/* A device of the machine's, with a port, and an MSI-X entry in a page of the device model's. */
+static uint32_t machine_port;
+static uint64_t entry_written;
+
+bool hvm_pt_port(const struct domain *d, uint32_t port, unsigned int size, uint16_t *machine)
+{
+    *machine = 0xc000;
+    return port == THROUGH;
+}
+uint32_t hw_port_read(uint16_t port, unsigned int size) { return port << 8 | size; }
+void hw_port_write(uint16_t port, unsigned int size, uint32_t val) { machine_port = val; }
+void hvm_pt_written(struct domain *d, uint64_t gpa, unsigned int size, uint64_t val)
+{
+    entry_written = gpa;
+}
+
 void hvm_emulate(struct vcpu *v) { nr_emulated++; }
 
 static uint64_t answer_data = 0x5a;
@@ -287,6 +307,31 @@ int main(void)
         CHECK_EQ(nr_sent, 0);
         start(IOREQ_NONE); /* nobody there */
         CHECK(block(PORT, RAM) == EMUL_UNHANDLED && hvm_cpu.io.state == HVM_IO_NONE);
+    }
+    TEST("ports of the machine's: not the device model's, neither one by one nor as a block") {
+        uint32_t val = 0;
+
+        start(IOREQ_WAIT);
+        CHECK(hvm_port_access(&vcpu, THROUGH, 2, false, &val) == EMUL_OK);
+        CHECK_EQ(val, 0xc00002);
+        val = 7;
+        CHECK(hvm_port_access(&vcpu, THROUGH, 1, true, &val) == EMUL_OK);
+        CHECK_EQ(machine_port, 7);
+        CHECK(block(THROUGH, RAM) == EMUL_UNHANDLED && nr_sent == 0);
+    }
+    TEST("a write is looked at for an MSI-X entry's mask once the device model has done it") {
+        uint32_t val = 1;
+
+        start(IOREQ_WAIT);
+        CHECK(hvm_mmio_access(&vcpu, 0xf000000c, 4, true, &val) == EMUL_RETRY);
+        CHECK_EQ(entry_written, 0);
+        answered();
+        CHECK(hvm_mmio_access(&vcpu, 0xf000000c, 4, true, &val) == EMUL_OK);
+        CHECK_EQ(entry_written, 0xf000000c);
+        entry_written = 0;
+        start(IOREQ_DONE);
+        CHECK(hvm_mmio_access(&vcpu, 0xf000000c, 4, false, &val) == EMUL_OK);
+        CHECK_EQ(entry_written, 0);
     }
     TEST("one request between a device model's memory and RAM, both ways") {
         start(IOREQ_WAIT);

@@ -169,6 +169,15 @@ static void hands(void)
         CHECK_EQ(tag[FIRMWARES], hw->iommu->tag);
         end();
     }
+    TEST("what the firmware uses: through any device, or through one") {
+        uint64_t first = 1, nr = 1;
+
+        CHECK(iommu_firmware_memory(0, true, 0, &first, &nr));
+        CHECK(first == 0 && nr == 0); /* as the played table has it */
+        CHECK(!iommu_firmware_memory(1, true, 0, &first, &nr));
+        CHECK(iommu_firmware_memory(0, false, FIRMWARES, &first, &nr));
+        CHECK(!iommu_firmware_memory(0, false, FIRMWARES + 1, &first, &nr));
+    }
     TEST("the registers are nobody's") {
         struct rangeset *r = rangeset_new();
 

@@ -14,7 +14,16 @@
 
 #include <hv/errno.h>
 #include <hv/gnttab.h>
+#include <hv/iommu.h>
 #include <hv/memory.h>
+
+/* What the firmware uses through devices: one range through 00:02.0, two in all. */
+bool iommu_firmware_memory(unsigned int nth, bool all, uint32_t sbdf, uint64_t *first, uint64_t *nr)
+{
+    *first = 0x1000 * (nth + 1);
+    *nr = 4 + nth;
+    return nth < (all ? 2 : sbdf == 0x10 ? 1 : 0);
+}
 
 #define E(rc) ((uint64_t)(int64_t)(rc))
 #define MB2 512ULL
@@ -38,6 +47,8 @@ static struct {
     struct xen_foreign_memory_map fm;
     struct xen_mem_acquire_resource res;
     struct xen_pod_target pod;
+    struct xen_reserved_device_memory_map rdm;
+    struct xen_reserved_device_memory range[2];
     struct xen_machphys_mfn_list mp;
     struct e820entry e820[2];
 } g;
@@ -388,6 +399,35 @@ static long acquire(unsigned int who, unsigned int id, uint64_t frame, uint32_t 
     return memory_op(who, XENMEM_acquire_resource, &g.res);
 }
 
+static long reserved(unsigned int who, uint32_t flags, uint32_t devfn, unsigned int room)
+{
+    g.rdm = (struct xen_reserved_device_memory_map){ .flags = flags, .nr_entries = room };
+    g.rdm.dev.pci.devfn = (uint8_t)devfn;
+    g.rdm.buffer.p = g.range;
+    memset(g.range, 0, sizeof(g.range));
+    return memory_op(who, XENMEM_reserved_device_memory_map, &g.rdm);
+}
+
+static void firmware(void)
+{
+    TEST("what the firmware uses through devices, for who builds guests") {
+        begin();
+        CHECK_EQ(reserved(PRIV, 0, 0x18, 0), 0);
+        CHECK_EQ(g.rdm.nr_entries, 0);
+        CHECK_EQ(reserved(PRIV, 0, 0x10, 0), E(-ENOBUFS));
+        CHECK_EQ(g.rdm.nr_entries, 1);
+        CHECK_EQ(reserved(PRIV, 0, 0x10, 1), 0);
+        CHECK(g.range[0].start_pfn == 0x1000 && g.range[0].nr_pages == 4);
+        CHECK_EQ(reserved(PRIV, XENMEM_RDM_ALL, 0, 1), E(-ENOBUFS));
+        CHECK_EQ(g.range[1].nr_pages, 0);
+        CHECK_EQ(reserved(PRIV, XENMEM_RDM_ALL, 0, 2), 0);
+        CHECK(g.rdm.nr_entries == 2 && g.range[1].start_pfn == 0x2000);
+        CHECK_EQ(reserved(PRIV, 2, 0, 2), E(-EINVAL));
+        CHECK_EQ(reserved(HVM, XENMEM_RDM_ALL, 0, 2), E(-EPERM));
+        end();
+    }
+}
+
 static void resources(void)
 {
     TEST("frames of a device model's server: how many, and which") {
@@ -546,7 +586,7 @@ static const struct { uint32_t op; int64_t rc; } answers[] = {
     { XENMEM_paging_op, -ENOSYS }, { XENMEM_access_op, -ENOSYS }, { XENMEM_sharing_op, -ENOSYS },
     { XENMEM_add_to_physmap_batch, -EFAULT }, { XENMEM_claim_pages, -EPERM },
     { XENMEM_machphys_compat_mfn_list, -ENOSYS }, { XENMEM_get_vnumainfo, -EOPNOTSUPP },
-    { XENMEM_reserved_device_memory_map, -ENOSYS }, { XENMEM_acquire_resource, -EPERM },
+    { XENMEM_reserved_device_memory_map, -EPERM }, { XENMEM_acquire_resource, -EPERM },
     { 29, -ENOSYS }, { 63, -ENOSYS },
 };
 
@@ -725,6 +765,7 @@ int main(void)
     arena_guest_buffer(&g, sizeof(g));
     reservations();
     special();
+    firmware();
     resources();
     resources_placed();
     on_demand();

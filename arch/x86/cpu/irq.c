@@ -9,6 +9,7 @@
  * on a copy of the guests, each with a reference.
  */
 #include <arch/apic.h>
+#include <arch/hvm_pt.h>
 #include <arch/hwdom.h>
 #include <arch/irq.h>
 #include <arch/percpu.h>
@@ -503,8 +504,10 @@ static void dispatch_device(struct irq_desc *desc, uint8_t vector)
         fn(data);
     apic_eoi();
     for (unsigned int i = 0; i < nr; i++) {
-        if (is_hvm(to[i].d))
+        if (to[i].d->is_hardware && is_hvm(to[i].d))
             hwdom_interrupt(to[i].d, to[i].pirq);
+        else if (is_hvm(to[i].d))
+            hvm_pt_interrupt(to[i].d, to[i].pirq);
         else
             evtchn_send_pirq(to[i].d, to[i].pirq);
         domain_put(to[i].d);

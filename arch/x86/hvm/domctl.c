@@ -3,12 +3,13 @@
  * domctl: what only HVM domains have, and what they have in another form than PV ones. public
  * domctl.h. The domain is paused meanwhile, and a vcpu whose state a cpu still has lets go of it.
  *
- * Not here, and -ENOSYS: passthrough, altp2m, memory sharing, vm_event, debugging by gdbsx.
+ * Not here, and -ENOSYS: altp2m, memory sharing, vm_event, debugging by gdbsx.
  */
 #include <abi.h>
 #include <arch/cpu.h>
 #include <arch/fpu.h>
 #include <arch/hvm.h>
+#include <arch/hvm_pt.h>
 #include <arch/hvm_save.h>
 #include <arch/hypercall_page.h>
 #include <arch/msr.h>
@@ -220,6 +221,28 @@ static long get_page_info(struct domain *d, struct xen_domctl *op)
     return pv_get_page_info(d, op);
 }
 
+/* --- devices of the machine's ----------------------------------------------------------------- */
+
+static long memory_mapping(struct domain *d, struct xen_domctl *op)
+{
+    return hvm_pt_map_memory(d, &op->u.memory_mapping);
+}
+
+static long ioport_mapping(struct domain *d, struct xen_domctl *op)
+{
+    return hvm_pt_map_ports(d, &op->u.ioport_mapping);
+}
+
+static long bind_pt_irq(struct domain *d, struct xen_domctl *op)
+{
+    return hvm_pt_bind(d, &op->u.bind_pt_irq);
+}
+
+static long unbind_pt_irq(struct domain *d, struct xen_domctl *op)
+{
+    return hvm_pt_unbind(d, &op->u.bind_pt_irq);
+}
+
 /* --- the tables ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -236,6 +259,10 @@ static const struct {
     { XEN_DOMCTL_hypercall_init, hypercall_init, false, false },
     { XEN_DOMCTL_getpageframeinfo3, get_page_info, false, false },
     { XEN_DOMCTL_sendtrigger, send_trigger, false, false },
+    { XEN_DOMCTL_memory_mapping, memory_mapping, false, true },
+    { XEN_DOMCTL_ioport_mapping, ioport_mapping, false, true },
+    { XEN_DOMCTL_bind_pt_irq, bind_pt_irq, false, true },
+    { XEN_DOMCTL_unbind_pt_irq, unbind_pt_irq, false, true },
 };
 
 /* Their arguments start with the vcpu's number; it does not run meanwhile. */

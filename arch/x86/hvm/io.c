@@ -7,8 +7,10 @@
 
 #include <arch/cpu.h>
 #include <arch/hvm.h>
+#include <arch/hvm_pt.h>
 #include <arch/hwdom.h>
 #include <arch/ioreq.h>
+#include <arch/pv.h>
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/log.h>
@@ -69,6 +71,7 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
 {
     uint64_t data = *val;
     enum emul_result r;
+    uint16_t machine;
 
     if (port == DEBUG_PORT && size == 1 && write) {
         debug_character(v->domain, (char)*val);
@@ -78,6 +81,13 @@ enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int siz
         return EMUL_OK;
     if (v->domain->is_hardware) {
         hwdom_port_access(v, port, size, write, val);
+        return EMUL_OK;
+    }
+    if (hvm_pt_port(v->domain, port, size, &machine)) {
+        if (write)
+            hw_port_write(machine, size, *val);
+        else
+            *val = hw_port_read(machine, size);
         return EMUL_OK;
     }
     r = ask(v, IOREQ_TYPE_PIO, port, size, write, &data);
@@ -134,8 +144,10 @@ enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size
         .type = IOREQ_TYPE_PIO, .addr = port, .size = size, .count = count, .write = !in,
         .data = gpa, .data_is_ptr = true,
     };
+    uint16_t machine;
 
-    if (port == DEBUG_PORT || hvm_port_is_ours(v, port) || !is_plain_ram(type_at(v, gpa)))
+    if (port == DEBUG_PORT || hvm_port_is_ours(v, port) ||
+        hvm_pt_port(v->domain, port, size, &machine) || !is_plain_ram(type_at(v, gpa)))
         return EMUL_UNHANDLED;
     return ask_for_block(v, &a);
 }
@@ -173,6 +185,8 @@ static enum emul_result mmio_part(struct vcpu *v, uint64_t gpa, unsigned int siz
     if (!hvm_mmio(v, gpa, size, write, &val) &&
         !(v->domain->is_hardware && hwdom_mmio(v, gpa, size, write, &val)))
         r = ask(v, IOREQ_TYPE_COPY, gpa, size, write, &val);
+    if (write && r == EMUL_OK)
+        hvm_pt_written(v->domain, gpa, size, val);
     if (!write && r == EMUL_OK)
         memcpy(data, &val, size);
     return r;

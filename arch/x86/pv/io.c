@@ -205,12 +205,12 @@ static bool is_pci_data(uint16_t port, unsigned int size)
     return port >= PORT_PCI_DATA && port + size <= PORT_PCI_DATA + 4U;
 }
 
-static uint32_t hw_read(uint16_t port, unsigned int size)
+uint32_t hw_port_read(uint16_t port, unsigned int size)
 {
     return size == 1 ? inb(port) : size == 2 ? inw(port) : inl(port);
 }
 
-static void hw_write(uint16_t port, unsigned int size, uint32_t val)
+void hw_port_write(uint16_t port, unsigned int size, uint32_t val)
 {
     if (size == 1)
         outb(port, (uint8_t)val);
@@ -232,7 +232,7 @@ uint32_t pv_io_read(struct vcpu *v, uint16_t port, unsigned int size)
         return byte_read(d, port) | (pci_all_ones(size) & ~0xffU);
     if (!rangeset_contains(d->arch.ioport_caps, port, (uint64_t)port + size - 1))
         return pci_all_ones(size);
-    return hw_read(port, size);
+    return hw_port_read(port, size);
 }
 
 void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
@@ -249,6 +249,6 @@ void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val)
         if (size > 1 && is_byte_device((uint16_t)(port + 1)))
             byte_write(d, (uint16_t)(port + 1), (uint8_t)(val >> 8));
     } else if (rangeset_contains(d->arch.ioport_caps, port, (uint64_t)port + size - 1)) {
-        hw_write(port, size, val);
+        hw_port_write(port, size, val);
     }
 }

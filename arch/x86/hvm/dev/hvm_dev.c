@@ -4,6 +4,7 @@
  * address belongs to.
  */
 #include <arch/hvm.h>
+#include <arch/hvm_pt.h>
 #include <arch/hwdom.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
@@ -42,6 +43,7 @@ void hvm_devices_stop(struct domain *d)
     vrtc_exit(d);
     vhpet_exit(d);
     vpm_exit(d);
+    hvm_pt_stop(d);
     for_each_vcpu (d, v)
         if (v->arch.hvm) {
             vlapic_exit(v);
@@ -52,6 +54,7 @@ void hvm_devices_stop(struct domain *d)
 void hvm_devices_destroy(struct domain *d)
 {
     hvm_devices_stop(d);
+    hvm_pt_free(d);
     hv_free(d->arch.hvm);
     d->arch.hvm = NULL;
 }

@@ -129,8 +129,7 @@ static void link_change(struct domain *d, unsigned int link, bool up) REQUIRES(i
         gsi_change(d, isa_irq_gsi(i->link_route[link]), up);
 }
 
-static void intx_set(struct domain *d, unsigned int device, unsigned int intx, bool up)
-    REQUIRES(irq_of(d)->lock)
+void hvm_intx_set(struct domain *d, unsigned int device, unsigned int intx, bool up)
 {
     const unsigned int wire = device * 4 + intx;
     uint64_t *word = &irq_of(d)->pci_wire[wire / 64];
@@ -147,7 +146,7 @@ int hvm_pci_intx(struct domain *d, unsigned int device, unsigned int intx, bool 
     if (device >= PCI_DEVICES || intx > 3)
         return -EINVAL;
     spin_lock(&irq_of(d)->lock);
-    intx_set(d, device, intx, asserted);
+    hvm_intx_set(d, device, intx, asserted);
     spin_unlock(&irq_of(d)->lock);
     return 0;
 }

@@ -21,6 +21,11 @@ uint8_t vpic_ack(struct domain *d, int *irq) REQUIRES(irq_of(d)->lock);
 bool vpic_is_masked(const struct hvm_irq *i, unsigned int irq);
 void vpic_init(struct hvm_irq *i);
 void vioapic_init(struct hvm_irq *i);
+void hvm_intx_set(struct domain *d, unsigned int device, unsigned int intx, bool up)
+    REQUIRES(irq_of(d)->lock);
+/* pt_wire.c: the guest has ended an interrupt at a pin of the IO-APIC, or of the PICs. */
+void pt_pin_done(struct domain *d, unsigned int pin) REQUIRES(irq_of(d)->lock);
+void pt_isa_done(struct domain *d, unsigned int irq) REQUIRES(irq_of(d)->lock);
 /* hwdom_irq.c: dom0 has ended the interrupt of this line of the machine's. */
 void hwdom_line_done(struct domain *d, unsigned int gsi) REQUIRES(irq_of(d)->lock);
 

@@ -93,6 +93,8 @@ void vioapic_eoi(struct domain *d, unsigned int vector)
         e->fields.remote_irr = 0;
         if (irq_of(d)->machine & BIT(pin))
             machine_line_done(d, pin);
+        if (unlikely(irq_of(d)->passed & BIT(pin)))
+            pt_pin_done(d, pin);
         try_level(d, pin);
     }
     spin_unlock(&irq_of(d)->lock);

@@ -253,6 +253,14 @@ static void icw_or_ocw1(struct hvm_hw_vpic *p, uint8_t val)
 /* Which lines can be level: not the timer, keyboard, cascade, clock, FPU. */
 static uint8_t elcr_mask(unsigned int chip) { return chip == MASTER ? 0xf8 : 0xde; }
 
+/* Lines of devices that are passed through may come again. */
+static void ended(struct domain *d, unsigned int chip, uint8_t lines) REQUIRES(irq_of(d)->lock)
+{
+    for (unsigned int i = 0; i < 8; i++)
+        if (lines >> i & 1)
+            pt_isa_done(d, chip * 8 + i);
+}
+
 void vpic_write(struct domain *d, unsigned int port, uint8_t val)
 {
     struct hvm_irq *i = irq_of(d);
@@ -271,7 +279,11 @@ void vpic_write(struct domain *d, unsigned int port, uint8_t val)
     } else if (val & OCW3) {
         ocw3(p, val);
     } else {
+        const uint8_t before = p->isr;
+
         ocw2(p, val);
+        if (unlikely(i->passed))
+            ended(d, chip, (uint8_t)(before ^ p->isr));
     }
     update(d);
     spin_unlock(&irq_of(d)->lock);

@@ -37,6 +37,7 @@ struct hvm_domain {
     bool hpet_enabled;       /* HVM_PARAM_HPET_ENABLED */
     uint32_t lowest_next;    /* lowest priority: who is asked first among equals */
     struct hvm_irq irq;
+    struct hvm_pt *pt;       /* devices of the machine that it has; NULL: none (hvm_pt.h) */
     struct vpit pit;
     struct vrtc rtc;
     struct vhpet hpet;

@@ -32,6 +32,7 @@ struct hvm_irq {
     struct hvm_hw_vioapic ioapic;
     uint8_t pins;                   /* of the IO-APIC: HVM_GSIS, but for dom0 as the machine has */
     uint64_t machine;               /* dom0: pins that a line of the machine's is bound to */
+    uint64_t passed;                /* pins at which lines of passed-through devices end */
     uint64_t callback;              /* HVM_PARAM_CALLBACK_IRQ as set */
     bool callback_asserted;         /* of types GSI and PCI INTx */
 };

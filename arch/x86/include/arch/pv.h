@@ -108,6 +108,9 @@ bool pv_iopl_ok(const struct vcpu *v);
 bool pv_io_allowed(struct vcpu *v, uint16_t port, unsigned int size);
 uint32_t pv_io_read(struct vcpu *v, uint16_t port, unsigned int size);
 void pv_io_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t val);
+/* The machine's, unchecked. */
+uint32_t hw_port_read(uint16_t port, unsigned int size);
+void hw_port_write(uint16_t port, unsigned int size, uint32_t val);
 /* PHYSDEVOP_set_iopl, set_iobitmap use pv.iopl, pv.iobmp, pv.iobmp_limit. */
 
 /* --- whole contexts (domain.c) ---------------------------------------------------------------- */
