@@ -34,7 +34,7 @@ MACHINE = {
     # counted in instructions: a busy host does not matter
     "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
     "shares8": (8, "", "-icount", "shift=0"),
-    "dma": (1, "", *AMD_VI), "passthrough": (1, "", *AMD_VI),
+    "dma": (1, "", *AMD_VI), "passthrough": (1, "", *AMD_VI), "passthrough_hvm": (1, "", *AMD_VI),
 }
 
 
@@ -51,6 +51,7 @@ MORE = {
     "dma": [("max", "iommu=off"), ("max", "dom0-iommu=none"), ("max", "dom0-iommu=passthrough"),
             vtd("iommu=on"), vtd("iommu=verbose", ",caching-mode=on"), vtd("iommu=force", ",aw-bits=48,device-iotlb=on"),
             vtd("iommu=no-qinval", ",intremap=off,snoop-control=on")],
+    "passthrough_hvm": [vtd("iommu=on")],
     "passthrough": [vtd("iommu=on"), vtd("iommu=no-qinval", ",intremap=off,caching-mode=on")],
 }
 

@@ -28,8 +28,8 @@ $(PVH_PAYLOAD).bin: $(wildcard tests/guest/pvh/payload/*) tests/guest/lib/trap_s
 	@$(CC) $(PVH_PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 	        -T tests/guest/pvh/payload/payload.lds $(filter %.S %.c,$^) -o $(PVH_PAYLOAD).out
 	@objcopy -O binary $(PVH_PAYLOAD).out $@
-$(addprefix $(BUILD)/guest/,pvh.elf pvh_fpu.elf pvh_once.elf pvhmem.elf hvm.elf): $(PVH_PAYLOAD).bin
-$(addprefix $(BUILD)/guest/,pvh.elf pvh_fpu.elf pvh_once.elf pvhmem.elf hvm.elf): GUEST_CFLAGS += -DPAYLOAD='"$(PVH_PAYLOAD).bin"'
+$(addprefix $(BUILD)/guest/,pvh.elf pvh_fpu.elf pvh_once.elf pvhmem.elf hvm.elf passthrough_hvm.elf): $(PVH_PAYLOAD).bin
+$(addprefix $(BUILD)/guest/,pvh.elf pvh_fpu.elf pvh_once.elf pvhmem.elf hvm.elf passthrough_hvm.elf): GUEST_CFLAGS += -DPAYLOAD='"$(PVH_PAYLOAD).bin"'
 
 $(BUILD)/guest/%.elf: tests/guest/%/main.c $(wildcard tests/guest/lib/*)
 	@mkdir -p $(@D)

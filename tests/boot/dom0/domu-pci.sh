@@ -6,20 +6,9 @@
 
 . /tests/lib.sh
 . /tests/guest.sh
+. /tests/pci.sh
 
-card() { # vendor and device
-    local d
-    for d in /sys/bus/pci/devices/*; do
-        [ "$(cat "$d/vendor")$(cat "$d/device")" = "$1" ] && basename "$d"
-    done
-}
-listed() { xl pci-assignable-list | grep -c "$bdf"; }
-
-bdf=$(card 0x80860x10d3)
-want card "$bdf" '0000:.*'
-check pciback modprobe xen-pciback
-check set-aside xl pci-assignable-add "$bdf"
-want listed "$(listed)" 1
+card_aside
 
 # --- the guest's ---------------------------------------------------------------------------------
 
@@ -37,11 +26,6 @@ check gone guest_gone pci
 # --- dom0's again --------------------------------------------------------------------------------
 
 want still-aside "$(listed)" 1
-check back xl pci-assignable-remove "$bdf"
-check driver modprobe e1000e
-check bind sh -c "echo $bdf >/sys/bus/pci/drivers/e1000e/bind || [ -e /sys/bus/pci/drivers/e1000e/$bdf ]"
-eth=$(basename "$(echo /sys/bus/pci/devices/"$bdf"/net/*)")
-check dom0-up sh -c "ip addr add 10.0.2.16/24 dev $eth && ip link set $eth up && sleep 3"
-check dom0-gateway ping -c 3 -W 5 10.0.2.2
+card_back
 no_innocent_crash no-crash
 finish

@@ -75,6 +75,15 @@ static bool edu_find(void)
     return false;
 }
 
+/* As the domain that drives the hardware does it. */
+static inline void edu_announce(void)
+{
+    struct physdev_pci_device_add add = { .devfn = (uint8_t)edu.devfn };
+
+    CHECK_EQ(hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_pci_device_add, &add), 0,
+             "the device is announced");
+}
+
 static void edu_copy(uint64_t src, uint64_t dst, uint64_t bytes, uint64_t command)
 {
     *(volatile uint64_t *)(edu.regs + EDU_SRC) = src;

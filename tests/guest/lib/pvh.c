@@ -11,6 +11,7 @@
 #define POOL_BYTES (1UL << 20)
 
 unsigned int pvh_vcpus = 2;
+uint32_t pvh_flags;
 uint64_t pvh_viridian;
 bool pvh_five_levels;
 uint32_t pvh_tsc_khz;
@@ -42,8 +43,9 @@ long pvh_make(struct domu *d, uint32_t flags, uint32_t emulation)
     long rc;
 
     op.u.createdomain = (struct xen_domctl_createdomain){
-        .flags = flags, .max_vcpus = pvh_vcpus, .max_evtchn_port = 1023, .max_grant_frames = 4,
-        .max_maptrack_frames = 4, .grant_opts = XEN_DOMCTL_GRANT_version(1),
+        .flags = flags | pvh_flags, .max_vcpus = pvh_vcpus, .max_evtchn_port = 1023,
+        .max_grant_frames = 4, .max_maptrack_frames = 4,
+        .grant_opts = XEN_DOMCTL_GRANT_version(1),
         .arch.emulation_flags = emulation,
     };
     rc = domctl(XEN_DOMCTL_createdomain, 0, &op);

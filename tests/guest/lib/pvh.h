@@ -15,6 +15,7 @@
 #define HVM_EMULATION (XEN_X86_EMU_ALL & ~XEN_X86_EMU_VPCI)
 
 extern unsigned int pvh_vcpus; /* of the domains that are made from now on: 2 */
+extern uint32_t pvh_flags; /* ... XEN_DOMCTL_CDF_* beside PVH_FLAGS: 0 */
 extern uint64_t pvh_viridian; /* ... their HVM_PARAM_VIRIDIAN: 0 */
 extern uint32_t pvh_tsc_khz;  /* ... an emulated TSC of this rate, and timer mode 0: no, 0 */
 extern bool pvh_five_levels;  /* ... of page tables: no. pvh_start(): -XENODEV if there are none */

@@ -170,7 +170,6 @@ void test_main(void)
 {
     const struct domu_config with = { .fn = nothing, .flags = XEN_DOMCTL_CDF_iommu };
     const struct domu_config without = { .fn = nothing };
-    struct physdev_pci_device_add add = { 0 };
 
     if (!edu_find()) {
         skip("QEMU's edu device is not there");
@@ -179,9 +178,7 @@ void test_main(void)
     page = alloc_page();
     way_of_us = edu.back;
     way_of_us_at = edu.back_at;
-    add.devfn = (uint8_t)edu.devfn;
-    CHECK_EQ(hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_pci_device_add, &add), 0,
-             "the device is announced");
+    edu_announce();
     CHECK_EQ(domu_create(&a, &with), 0, "a domain that may have devices");
     CHECK_EQ(domu_create(&b, &with), 0, "... and another");
     CHECK_EQ(domu_create(&plain, &without), 0, "... and one that may have none");

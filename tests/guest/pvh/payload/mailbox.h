@@ -18,7 +18,7 @@
 
 enum { RUN_ALL, RUN_TRIPLE_FAULT, RUN_HALT, RUN_SPIN, RUN_HOSTILE, RUN_BENCH, RUN_MANY, RUN_ONCE,
        RUN_PAGES, RUN_LEAVE, RUN_VIRIDIAN, RUN_FIVE_LEVELS, RUN_TSC, RUN_HVM, RUN_HVM_HOSTILE,
-       RUN_HVM_TABLES, RUN_HVM_STUCK, RUN_HVM_ASK, RUN_HVM_BENCH };
+       RUN_HVM_TABLES, RUN_HVM_STUCK, RUN_HVM_ASK, RUN_HVM_BENCH, RUN_PCI };
 
 /*
  * The device model that an HVM guest has: ports and memory that keep what is written, and a port
@@ -38,6 +38,26 @@ enum { DM_ISA = 1, DM_INTX_ON, DM_INTX_OFF, DM_MSI, DM_DEAF, DM_LOG };
 #define DM_MSI_VECTOR 0x48U
 #define ON_DEMAND_GFN 0x1000U /* RUN_HVM_BENCH: pages that are populated on demand */
 #define ON_DEMAND_PAGES 128U
+
+/* RUN_PCI: QEMU's edu device, where the guest finds it, and what it is ordered to do: `first`. */
+#define PCI_BAR 0xe4000000UL
+#define PCI_BAR_PAGES 256U
+#define PCI_DEVICE 4U /* its INTx A ends at pin 32 */
+#define PCI_PIN 32U
+#define PCI_PIN_VECTOR 0x63U
+#define PCI_MARK 0x1122334455667788UL
+enum {
+    PCI_LOOK,   /* at its registers */
+    PCI_COPY,   /* from a page to another; then to the address `add`, which is not the guest's */
+    PCI_GIVE,   /* that other page back */
+    PCI_HOLE,   /* the device writes to where it was */
+    PCI_REGAIN, /* a page there again, and write to it */
+    PCI_RAISE,  /* its interrupt `add` times; sum: how often the vector `nr` has come, ever */
+    PCI_ROUTE,  /* the pin, by level, to its vector */
+    PCI_SILENT, /* raise it, without a look whether it comes */
+    PCI_BUSY,   /* all that for as long as the device is there; sum: rounds */
+    PCI_END
+};
 
 struct pvh_note {
     int64_t got, want;

@@ -640,6 +640,9 @@ void main64(void)
     case RUN_VIRIDIAN:
         viridian();
         break;
+    case RUN_PCI:
+        pci();
+        break;
     case RUN_PAGES:
         pages();
     case RUN_HALT:

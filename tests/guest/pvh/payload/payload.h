@@ -42,6 +42,7 @@ void many(void);
 void vectors(void);
 void bench(void);
 void pages(void) __attribute__((noreturn));
+void pci(void);
 void viridian(void);
 void own_tsc(void);
 uint32_t taken(unsigned int vector); /* interrupts */
