@@ -75,6 +75,9 @@ void hvm_pt_written(struct domain *d, uint64_t gpa, unsigned int size, uint64_t 
 }
 
 void hvm_emulate(struct vcpu *v) { nr_emulated++; }
+/* Accesses over two pages are in emul_device.c. */
+int hvm_copy_from_phys(struct domain *d, void *dst, uint64_t gpa, size_t n) { return -1; }
+int hvm_copy_to_phys(struct domain *d, uint64_t gpa, const void *src, size_t n) { return -1; }
 
 static uint64_t answer_data = 0x5a;
 
@@ -150,6 +153,11 @@ static void answered(void)
     hvm_io_finish(&vcpu);
 }
 
+static enum emul_result on_device(uint64_t gpa, unsigned int size, bool write, void *data)
+{
+    return hvm_mmio_access(&vcpu, &(struct hvm_place){ { gpa }, size }, size, write, data);
+}
+
 /* Parts of a read of 30 bytes: what the device model is asked, one after the other. */
 static void test_read_in_parts(void)
 {
@@ -160,13 +168,13 @@ static void test_read_in_parts(void)
 
     start(IOREQ_WAIT);
     for (unsigned int i = 0; i < ARRAY_SIZE(parts); i++) {
-        CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 30, false, buf) == EMUL_RETRY);
+        CHECK(on_device(0xfed000f0, 30, false, buf) == EMUL_RETRY);
         CHECK(nr_sent == i + 1 && sent.type == IOREQ_TYPE_COPY && !sent.write);
         CHECK(sent.addr == 0xfed000f0ULL + parts[i].at && sent.size == parts[i].size);
         answer_data = 0x0101010101010101ULL * (i + 1);
         answered();
     }
-    CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 30, false, buf) == EMUL_OK && nr_sent == 5);
+    CHECK(on_device(0xfed000f0, 30, false, buf) == EMUL_OK && nr_sent == 5);
     CHECK(buf[0] == 1 && buf[8] == 2 && buf[23] == 3 && buf[27] == 4 && buf[29] == 5);
     CHECK(buf[30] == 0 && hvm_cpu.io.done == 0 && hvm_cpu.io.state == HVM_IO_NONE);
 }
@@ -178,9 +186,9 @@ static void test_write_in_parts(void)
     for (unsigned int i = 0; i < sizeof(buf); i++)
         buf[i] = (uint8_t)i;
     start(IOREQ_DONE);
-    CHECK(hvm_mmio_access(&vcpu, 0xa0000, 32, true, buf) == EMUL_OK);
+    CHECK(on_device(0xa0000, 32, true, buf) == EMUL_OK);
     CHECK(nr_sent == 4 && sent.write && sent.addr == 0xa0018 && sent.data == 0x1f1e1d1c1b1a1918);
-    CHECK(hvm_mmio_access(&vcpu, 0xa0000, 33, true, buf) == EMUL_UNHANDLED && nr_sent == 4);
+    CHECK(on_device(0xa0000, 33, true, buf) == EMUL_UNHANDLED && nr_sent == 4);
 }
 
 /* Nothing of an access that was given up is left for the next one. */
@@ -190,13 +198,13 @@ static void test_forget(void)
     uint32_t val = 0;
 
     start(IOREQ_WAIT);
-    CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 16, false, buf) == EMUL_RETRY);
+    CHECK(on_device(0xfed000f0, 16, false, buf) == EMUL_RETRY);
     answered();
     hvm_io_emulated(&vcpu, false); /* it led to RAM this time */
     CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY && nr_sent == 2);
 
     start(IOREQ_WAIT);
-    CHECK(hvm_mmio_access(&vcpu, 0xfed000f0, 16, false, buf) == EMUL_RETRY);
+    CHECK(on_device(0xfed000f0, 16, false, buf) == EMUL_RETRY);
     hvm_io_emulated(&vcpu, true);
     hvm_io_forget(&vcpu); /* INIT: the slot is in use until there is an answer */
     CHECK(hvm_cpu.io.state == HVM_IO_SENT);
@@ -323,14 +331,14 @@ int main(void)
         uint32_t val = 1;
 
         start(IOREQ_WAIT);
-        CHECK(hvm_mmio_access(&vcpu, 0xf000000c, 4, true, &val) == EMUL_RETRY);
+        CHECK(on_device(0xf000000c, 4, true, &val) == EMUL_RETRY);
         CHECK_EQ(entry_written, 0);
         answered();
-        CHECK(hvm_mmio_access(&vcpu, 0xf000000c, 4, true, &val) == EMUL_OK);
+        CHECK(on_device(0xf000000c, 4, true, &val) == EMUL_OK);
         CHECK_EQ(entry_written, 0xf000000c);
         entry_written = 0;
         start(IOREQ_DONE);
-        CHECK(hvm_mmio_access(&vcpu, 0xf000000c, 4, false, &val) == EMUL_OK);
+        CHECK(on_device(0xf000000c, 4, false, &val) == EMUL_OK);
         CHECK_EQ(entry_written, 0);
     }
     TEST("one request between a device model's memory and RAM, both ways") {

@@ -33,17 +33,12 @@ static uint32_t rights(const struct emul *e, enum emul_access access)
     return e->state.cpl == 3 ? PFEC_USER : 0;
 }
 
-/* What a copy that did not succeed means; RAM on one page and a device on the next are too much. */
+/* What a copy that did not succeed means where there has to be memory. */
 static enum emul_result failed(struct emul *e, enum hvm_copy r, const struct hvm_fault *f)
 {
     if (r == HVM_COPY_FAULT)
         return emul_page_fault(e, f->error, f->linear);
     return EMUL_UNHANDLED;
-}
-
-static bool one_page(uint64_t linear, unsigned int size)
-{
-    return (linear & PAGE_OFFSET_MASK) + size <= PAGE_SIZE;
 }
 
 static enum emul_result fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
@@ -57,66 +52,58 @@ static enum emul_result fetch(struct emul *e, uint64_t linear, void *buf, unsign
     return r == HVM_COPY_OK ? EMUL_OK : failed(e, r, &f);
 }
 
-/* A device on the first page hides what the second would raise. */
-static enum emul_result second_page(struct emul *e, uint64_t linear, unsigned int size,
-                                    uint32_t how, enum hvm_copy r)
+/*
+ * A copy that was not done, as there is a device: on one page, at f->gpa, or on one of two or both.
+ * Those are translated before anything is done, so that either's fault leaves nothing half-way.
+ */
+static enum emul_result device(struct emul *e, uint64_t linear, unsigned int size, uint32_t how,
+                               struct hvm_fault *f, void *data)
 {
-    const uint64_t last = (linear + size - 1) & ~PAGE_OFFSET_MASK;
-    struct hvm_fault f;
-    uint64_t gpa;
+    const unsigned int room = (unsigned int)(PAGE_SIZE - (linear & PAGE_OFFSET_MASK));
+    struct hvm_place p = { .gpa = { f->gpa }, .first = MIN(size, room) };
 
-    if (hvm_translate(owner(e), last, how, &gpa, &f) == HVM_COPY_FAULT)
-        r = HVM_COPY_FAULT;
-    return failed(e, r, &f);
+    if (size > room && (hvm_translate(owner(e), linear, how, &p.gpa[0], f) != HVM_COPY_OK ||
+                        hvm_translate(owner(e), linear + room, how, &p.gpa[1], f) != HVM_COPY_OK))
+        return emul_page_fault(e, f->error, f->linear);
+    return hvm_mmio_access(owner(e), &p, size, how & PFEC_WRITE, data);
 }
 
 static enum emul_result read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
                              enum emul_access access)
 {
+    const uint32_t how = rights(e, access);
     struct hvm_fault f;
-    const enum hvm_copy r = hvm_copy_from_linear(owner(e), buf, linear, size, rights(e, access),
-                                                 &f);
+    const enum hvm_copy r = hvm_copy_from_linear(owner(e), buf, linear, size, how, &f);
 
     if (r == HVM_COPY_OK)
         return EMUL_OK;
-    if (r != HVM_COPY_MMIO)
-        return failed(e, r, &f);
-    if (!one_page(linear, size))
-        return second_page(e, linear, size, rights(e, access), r);
-    return hvm_mmio_access(owner(e), f.gpa, size, false, buf);
+    return r == HVM_COPY_MMIO ? device(e, linear, size, how, &f, buf) : failed(e, r, &f);
 }
 
 static enum emul_result write(struct emul *e, uint64_t linear, const void *buf, unsigned int size,
                               enum emul_access access)
 {
+    const uint32_t how = PFEC_WRITE | rights(e, access);
     uint8_t copy[32];
     struct hvm_fault f;
-    const enum hvm_copy r = hvm_copy_to_linear(owner(e), linear, buf, size,
-                                               PFEC_WRITE | rights(e, access), &f);
+    const enum hvm_copy r = hvm_copy_to_linear(owner(e), linear, buf, size, how, &f);
 
     if (r == HVM_COPY_OK)
         return EMUL_OK;
-    if (r != HVM_COPY_MMIO || !one_page(linear, size) || size > sizeof(copy))
+    if (r != HVM_COPY_MMIO || size > sizeof(copy))
         return failed(e, r, &f);
     memcpy(copy, buf, size);
-    return hvm_mmio_access(owner(e), f.gpa, size, true, copy);
+    return device(e, linear, size, how, &f, copy);
 }
 
 /* A device takes any write. */
 static enum emul_result probe_write(struct emul *e, uint64_t linear, unsigned int size,
                                     enum emul_access access)
 {
-    const uint64_t last = linear + size - 1;
     struct hvm_fault f;
-    uint64_t gpa;
+    const enum hvm_copy r = hvm_probe_write(owner(e), linear, size, rights(e, access), &f);
 
-    if (hvm_translate(owner(e), linear, PFEC_WRITE | rights(e, access), &gpa, &f) ==
-            HVM_COPY_FAULT ||
-        (!one_page(linear, size) &&
-         hvm_translate(owner(e), last & ~PAGE_OFFSET_MASK, PFEC_WRITE | rights(e, access), &gpa,
-                       &f) == HVM_COPY_FAULT))
-        return emul_page_fault(e, f.error, f.linear);
-    return EMUL_OK;
+    return r == HVM_COPY_OK ? EMUL_OK : failed(e, r, &f);
 }
 
 static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old, const void *new,
@@ -128,7 +115,7 @@ static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old
 
     if (r == HVM_COPY_OK)
         return EMUL_OK;
-    if (r != HVM_COPY_MMIO || !one_page(linear, size))
+    if (r != HVM_COPY_MMIO)
         return failed(e, r, &f);
     /* A locked access to a device is a write to it. */
     *swapped = true;

@@ -192,22 +192,45 @@ static enum emul_result mmio_part(struct vcpu *v, uint64_t gpa, unsigned int siz
     return r;
 }
 
+/* Of an access to two pages, one may be memory. False: it is none, for such an access. */
+static bool memory_part(struct domain *d, uint64_t gpa, unsigned int size, bool write,
+                        uint8_t *data)
+{
+    return !(write ? hvm_copy_to_phys(d, gpa, data, size) : hvm_copy_from_phys(d, data, gpa, size));
+}
+
+/* The next bytes of an access, up to `end` of it: *n of them. */
+static enum emul_result next_part(struct vcpu *v, uint64_t gpa, bool split, unsigned int end,
+                                  bool write, uint8_t *data, unsigned int *n)
+{
+    const unsigned int left = end - v->arch.hvm->io.done;
+
+    *n = left;
+    if (split && memory_part(v->domain, gpa, left, write, data))
+        return EMUL_OK;
+    *n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    return mmio_part(v, gpa, *n, write, data);
+}
+
 /*
- * Devices see at most 8 bytes at once. While a part waits, io->done and io->wide have what came
- * before it.
+ * Devices see at most 8 bytes at once, and nothing that spans pages. While a part waits, io->done
+ * and io->wide have what came before it.
  */
-enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
-                                 void *data)
+enum emul_result hvm_mmio_access(struct vcpu *v, const struct hvm_place *p, unsigned int size,
+                                 bool write, void *data)
 {
     struct hvm_io *io = &v->arch.hvm->io;
+    const bool split = p->first < size;
 
     if (size > sizeof(io->wide))
         return EMUL_UNHANDLED;
     while (io->done < size) {
-        const unsigned int left = size - io->done;
-        const unsigned int n = left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+        const bool second = io->done >= p->first;
+        const uint64_t gpa = second ? p->gpa[1] + io->done - p->first : p->gpa[0] + io->done;
         uint8_t *at = write ? (uint8_t *)data + io->done : io->wide + io->done;
-        const enum emul_result r = mmio_part(v, gpa + io->done, n, write, at);
+        unsigned int n;
+        const enum emul_result r = next_part(v, gpa, split, split && !second ? p->first : size,
+                                             write, at, &n);
 
         if (r != EMUL_OK)
             return r;

@@ -27,9 +27,17 @@ enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size
 enum emul_result hvm_copy_block(struct vcpu *v, unsigned int size, unsigned int count,
                                 uint64_t from, uint64_t to);
 bool hvm_block_done(struct vcpu *v);
-/* Up to 32 bytes: more than 8 go in parts, each asked for once. */
-enum emul_result hvm_mmio_access(struct vcpu *v, uint64_t gpa, unsigned int size, bool write,
-                                 void *data);
+/* Where an access is: so many bytes from gpa[0] on, the others, if any, from gpa[1] on. */
+struct hvm_place {
+    uint64_t gpa[2];
+    unsigned int first;
+};
+/*
+ * Up to 32 bytes: more than 8 go in parts, each asked for once. Of two pages one may be memory; one
+ * page alone is a device's.
+ */
+enum emul_result hvm_mmio_access(struct vcpu *v, const struct hvm_place *p, unsigned int size,
+                                 bool write, void *data);
 /* The emulator has run: it waits for an answer, or what was under way is over. */
 void hvm_io_emulated(struct vcpu *v, bool waits);
 /* INIT: nobody waits any more. */

@@ -14,7 +14,7 @@ extern unsigned int host_cpu;
 /* Of the machine's features, those that are asked for here. */
 struct cpu_features {
     bool nx, page1gb;
-    uint8_t phys_bits;
+    uint8_t phys_bits, vendor;
 };
 extern struct cpu_features cpu_features;
 
