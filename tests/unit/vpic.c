@@ -300,6 +300,45 @@ static void test_modes(void)
     }
 }
 
+/* A block within a device's page is not for a device model, whatever the device has of it. */
+static void test_addresses(void)
+{
+    static const struct { uint64_t gpa; bool in_page, answers; } at[] = {
+        { VIOAPIC_BASE, true, true },          { VIOAPIC_BASE + 0xff8, true, true },
+        { VIOAPIC_BASE - 1, false, false },    { VIOAPIC_BASE + 0x1000, false, false },
+        { VHPET_BASE, true, true },            { VHPET_BASE + VHPET_SIZE - 8, true, true },
+        { VHPET_BASE + VHPET_SIZE, true, false }, { VHPET_BASE + 0x1000, false, false },
+        { VLAPIC_BASE + 0x20, true, true },    { VLAPIC_BASE + 0x1000, false, false },
+        { VLAPIC_BASE + (1ULL << 32), false, false },
+    };
+
+    TEST("which addresses are the hypervisor's devices")
+    {
+        for (unsigned int off = 0; off < 4; off++) {
+            struct vcpu *v;
+            uint64_t val;
+
+            start(0xffff);
+            v = hw_dom->vcpu[0];
+            hw_dom->arch.hvm->hpet_enabled = off != 1;
+            if (off == 2)
+                hw_dom->arch.hvm->emulation &= ~(XEN_X86_EMU_IOAPIC | XEN_X86_EMU_HPET);
+            if (off == 3)
+                CHECK_EQ(vlapic_msr_write(v, 0x1b, VLAPIC_BASE | 0xd00), 0); /* x2APIC */
+            for (unsigned int i = 0; i < ARRAY_SIZE(at); i++) {
+                const uint64_t page = at[i].gpa & ~0xfffULL;
+                const bool gone = (off == 1 && page == VHPET_BASE) ||
+                                  (off == 2 && page != VLAPIC_BASE) ||
+                                  (off == 3 && page == VLAPIC_BASE);
+
+                CHECK_EQ(hvm_mmio_is_ours(v, at[i].gpa), at[i].in_page && !gone);
+                CHECK_EQ(hvm_mmio(v, at[i].gpa, 4, false, &val), at[i].answers && !gone);
+            }
+            end();
+        }
+    }
+}
+
 static void test_records(void)
 {
     struct hvm_hw_vpic r[2], bad, again;
@@ -356,6 +395,7 @@ int main(void)
 {
     test_basics();
     test_modes();
+    test_addresses();
     test_records();
     return check_exit();
 }

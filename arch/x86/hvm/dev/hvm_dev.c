@@ -209,10 +209,25 @@ bool hvm_port_is_ours(struct vcpu *v, unsigned int port)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-/* The IO-APIC's registers are read in 32 bits; a narrower read gets its bytes. */
-static void ioapic_mmio(struct domain *d, unsigned int offset, unsigned int size, bool write,
+static void lapic_mmio(struct vcpu *v, unsigned int offset, unsigned int size, bool write,
+                       uint64_t *val)
+{
+    if (write)
+        vlapic_mmio_write(v, offset, size, *val);
+    else
+        *val = vlapic_mmio_read(v, offset, size);
+}
+
+static bool has_ioapic(const struct vcpu *v)
+{
+    return v->domain->arch.hvm->emulation & XEN_X86_EMU_IOAPIC;
+}
+
+/* Its registers are read in 32 bits; a narrower read gets its bytes. */
+static void ioapic_mmio(struct vcpu *v, unsigned int offset, unsigned int size, bool write,
                         uint64_t *val)
 {
+    struct domain *d = v->domain;
     const unsigned int byte = offset & 3;
 
     if (!write)
@@ -223,37 +238,52 @@ static void ioapic_mmio(struct domain *d, unsigned int offset, unsigned int size
         hwdom_ioapic_written(d);
 }
 
-bool hvm_mmio_is_ours(struct vcpu *v, uint64_t gpa)
+static bool has_hpet(const struct vcpu *v)
 {
     const struct hvm_domain *h = v->domain->arch.hvm;
 
-    return vlapic_claims(v, gpa) ||
-           ((h->emulation & XEN_X86_EMU_IOAPIC) && gpa - VIOAPIC_BASE < PAGE_SIZE) ||
-           ((h->emulation & XEN_X86_EMU_HPET) && h->hpet_enabled && gpa - VHPET_BASE < PAGE_SIZE);
+    return (h->emulation & XEN_X86_EMU_HPET) && h->hpet_enabled;
 }
+
+static void hpet_mmio(struct vcpu *v, unsigned int offset, unsigned int size, bool write,
+                      uint64_t *val)
+{
+    if (write)
+        vhpet_write(v->domain, offset, size, *val);
+    else
+        *val = vhpet_read(v->domain, offset, size);
+}
+
+/* Each is in a page of its own. */
+static const struct mmio_device {
+    uint64_t base;
+    uint32_t size;
+    bool (*is_here)(const struct vcpu *v);
+    void (*access)(struct vcpu *v, unsigned int offset, unsigned int size, bool write,
+                   uint64_t *val);
+} mmio_devices[] = {
+    { VLAPIC_BASE, PAGE_SIZE, vlapic_has_page, lapic_mmio },
+    { VIOAPIC_BASE, PAGE_SIZE, has_ioapic, ioapic_mmio },
+    { VHPET_BASE, VHPET_SIZE, has_hpet, hpet_mmio },
+};
+
+static const struct mmio_device *mmio_device_in(const struct vcpu *v, uint64_t gpa)
+{
+    for (unsigned int i = 0; i < ARRAY_SIZE(mmio_devices); i++)
+        if ((gpa & ~PAGE_OFFSET_MASK) == mmio_devices[i].base && mmio_devices[i].is_here(v))
+            return &mmio_devices[i];
+    return NULL;
+}
+
+bool hvm_mmio_is_ours(struct vcpu *v, uint64_t gpa) { return mmio_device_in(v, gpa) != NULL; }
 
 bool hvm_mmio(struct vcpu *v, uint64_t gpa, unsigned int size, bool write, uint64_t *val)
 {
-    struct domain *d = v->domain;
-    const struct hvm_domain *h = d->arch.hvm;
+    const struct mmio_device *m = mmio_device_in(v, gpa);
     const unsigned int offset = (unsigned int)(gpa & PAGE_OFFSET_MASK);
 
-    if (vlapic_claims(v, gpa)) {
-        if (write)
-            vlapic_mmio_write(v, offset, size, *val);
-        else
-            *val = vlapic_mmio_read(v, offset, size);
-        return true;
-    }
-    if ((h->emulation & XEN_X86_EMU_IOAPIC) && gpa - VIOAPIC_BASE < PAGE_SIZE) {
-        ioapic_mmio(d, offset, size, write, val);
-        return true;
-    }
-    if (!(h->emulation & XEN_X86_EMU_HPET) || !h->hpet_enabled || gpa - VHPET_BASE >= VHPET_SIZE)
+    if (!m || offset >= m->size)
         return false;
-    if (write)
-        vhpet_write(d, offset, size, *val);
-    else
-        *val = vhpet_read(d, offset, size);
+    m->access(v, offset, size, write, val);
     return true;
 }

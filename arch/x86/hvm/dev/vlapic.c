@@ -368,9 +368,9 @@ void vlapic_after(struct vcpu *v, enum lapic_after what)
 
 /* --- memory ----------------------------------------------------------------------------------- */
 
-bool vlapic_claims(const struct vcpu *v, uint64_t gpa)
+bool vlapic_has_page(const struct vcpu *v)
 {
-    return (gpa & ~PAGE_OFFSET_MASK) == VLAPIC_BASE && vlapic_hw_enabled(v) && !vlapic_x2apic(v);
+    return vlapic_hw_enabled(v) && !vlapic_x2apic(v);
 }
 
 /* Registers are read in 32 bits; SDM leaves other sizes open. We give the bytes asked for. */

@@ -66,8 +66,8 @@ unsigned int vlapic_get_cr8(struct vcpu *v);
 void vlapic_set_cr8(struct vcpu *v, unsigned int cr8);
 unsigned int vlapic_ppr(struct vcpu *v);
 
-/* Is gpa in v's register page (xAPIC mode, enabled)? offset is within the page, size 1 to 8. */
-bool vlapic_claims(const struct vcpu *v, uint64_t gpa);
+/* Are its registers at VLAPIC_BASE (xAPIC mode, enabled)? offset is in the page; size 1 to 8. */
+bool vlapic_has_page(const struct vcpu *v);
 uint64_t vlapic_mmio_read(struct vcpu *v, unsigned int offset, unsigned int size);
 void vlapic_mmio_write(struct vcpu *v, unsigned int offset, unsigned int size, uint64_t val);
 
