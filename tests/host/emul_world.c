@@ -204,17 +204,12 @@ void hwdom_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool wr
 
 static void get_state(struct vcpu *v, struct emul_state *s) { *s = ew.state; }
 static void set_state(struct vcpu *v, const struct emul_state *s) { ew.state = *s; }
-static void get_segment(struct vcpu *v, unsigned int seg, struct emul_segment *s) { *s = ew.tr; }
-static void set_segment(struct vcpu *v, unsigned int seg, const struct emul_segment *s)
-{
-    ew.tr = *s;
-}
 static void set_shadow(struct vcpu *v, bool on) {}
 static void update(struct vcpu *v) {}
 
 static const struct hvm_ops ops = {
-    .name = "test", .get_state = get_state, .set_state = set_state, .get_segment = get_segment,
-    .set_segment = set_segment, .set_shadow = set_shadow, .update = update, .forget_tlb = update,
+    .name = "test", .get_state = get_state, .set_state = set_state, .set_shadow = set_shadow,
+    .update = update, .forget_tlb = update,
 };
 const struct hvm_ops *hvm_ops = &ops;
 

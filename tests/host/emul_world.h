@@ -29,7 +29,6 @@ struct ew {
     bool no_blocks;                /* the device model's server claims no more than an element */
     uint8_t memory[EW_PAGES + 1][PAGE_SIZE];
     struct emul_state state;
-    struct emul_segment tr;
     uint8_t vectors[16][32];
     int vector;                    /* of the exception; -1: none */
     uint32_t error;

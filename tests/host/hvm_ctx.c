@@ -39,17 +39,6 @@ static void get_state(struct vcpu *v, struct emul_state *s) { *s = ctx_vcpu[v->i
 static void set_state(struct vcpu *v, const struct emul_state *s) { ctx_vcpu[v->id].s = *s; }
 static void update(struct vcpu *v) {}
 
-static void get_segment(struct vcpu *v, unsigned int seg, struct emul_segment *s)
-{
-    *s = ctx_vcpu[v->id].tr;
-}
-
-static void set_segment(struct vcpu *v, unsigned int seg, const struct emul_segment *s)
-{
-    if (seg == HVM_SEG_TR)
-        ctx_vcpu[v->id].tr = *s;
-}
-
 static uint64_t *msr_of(struct vcpu *v, uint32_t msr)
 {
     static const uint32_t known[8] = { MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
@@ -81,8 +70,8 @@ static bool set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 }
 
 static const struct hvm_ops ops = {
-    .name = "test", .get_state = get_state, .set_state = set_state, .get_segment = get_segment,
-    .set_segment = set_segment, .update = update, .get_msr = get_msr, .set_msr = set_msr,
+    .name = "test", .get_state = get_state, .set_state = set_state, .update = update,
+    .get_msr = get_msr, .set_msr = set_msr,
 };
 const struct hvm_ops *hvm_ops = &ops;
 
@@ -225,8 +214,8 @@ void ctx_run(unsigned int nr, uint64_t seed)
     x->s.seg[INSN_CS] = (struct emul_segment){ .selector = 0x10, .limit = ~0U, .attr = 0xa9b };
     x->s.seg[INSN_GS].base = 0xffff888000000000 + (seed & 0xfff);
     x->s.ldtr = (struct emul_segment){ .attr = 0x82 };
-    x->tr = (struct emul_segment){ .selector = 0x40, .limit = 0x206f, .base = 0xfffffe0000003000,
-                                   .attr = 0x8b };
+    x->s.tr = (struct emul_segment){ .selector = 0x40, .limit = 0x206f, .base = 0xfffffe0000003000,
+                                     .attr = 0x8b };
     x->s.gdtr = (struct emul_table){ 0xfffffe0000001000, 0x7f };
     x->s.idtr = (struct emul_table){ 0xfffffe0000000000, 0xfff };
     for (unsigned int i = 0; i < 7; i++)

@@ -15,7 +15,6 @@
 
 extern struct hvm_ctx_vcpu {
     struct emul_state s;
-    struct emul_segment tr;
     uint64_t msr[8], spec_ctrl, misc_features;
     uint8_t xsave[CTX_XSAVE_SIZE] __attribute__((aligned(64)));
 } ctx_vcpu[HW_VCPUS];

@@ -32,10 +32,6 @@ static void hw_get_segment(struct vcpu *v, unsigned int seg, struct emul_segment
 {
     *s = hw.seg[seg];
 }
-static void hw_set_segment(struct vcpu *v, unsigned int seg, const struct emul_segment *s)
-{
-    hw.seg[seg] = *s;
-}
 static unsigned int hw_cpl(struct vcpu *v) { return hw.seg[INSN_SS].attr >> 5 & 3; }
 static void hw_update(struct vcpu *v) { hw.updates++; }
 static void hw_forget(struct vcpu *v) { hw.flushes++; }
@@ -66,7 +62,6 @@ static void hw_set_shadow(struct vcpu *v, bool on) { hw.shadow = on; }
 static const struct hvm_ops hw_ops = {
     .name = "test",
     .get_segment = hw_get_segment,
-    .set_segment = hw_set_segment,
     .cpl = hw_cpl,
     .update = hw_update,
     .forget_tlb = hw_forget,

@@ -36,15 +36,18 @@ static const struct emul_segment ldt[] = {
     [EXECUTE_ONLY] = { CODE, CODE_SIZE - 1, 0, ATTR_CODE & ~EMUL_ATTR_WRITABLE },
 };
 
+#define CPU_NUMBER 15 /* its limit has, for LSL, the number of the cpu */
+
 /* Linux's, of those that user code may load. */
 static const struct { uint16_t index; struct emul_segment s; } gdt[] = {
     { 4, { 0, 0xffffffff, 0, ATTR_CODE | EMUL_ATTR_DB | EMUL_ATTR_G } },
     { 5, { 0, 0xffffffff, 0, ATTR_DATA | EMUL_ATTR_DB | EMUL_ATTR_G } },
     { 6, { 0, 0xffffffff, 0, ATTR_CODE | EMUL_ATTR_L | EMUL_ATTR_G } },
-    { 15, { 0, 0, 0, ATTR_USER | EMUL_ATTR_P } },
+    { CPU_NUMBER, { 0, 0, 0, ATTR_USER | EMUL_ATTR_DOWN | EMUL_ATTR_DB | EMUL_ATTR_P } },
 };
 
 static bool wide; /* 32-bit code */
+static bool cpu_number; /* was looked at */
 
 static uint16_t selector(unsigned int entry) { return (uint16_t)(entry << 3 | 7); }
 
@@ -68,6 +71,7 @@ static enum emul_result table_read(struct emul *e, uint64_t linear, void *buf, u
         for (unsigned int i = 0; i < ARRAY_SIZE(gdt); i++)
             if (linear == GDT_AT + gdt[i].index * 8UL)
                 raw = pack(&gdt[i].s);
+        cpu_number |= linear == GDT_AT + CPU_NUMBER * 8UL;
     } else {
         raw = pack(&ldt[(linear - LDT_AT) / 8]);
     }
@@ -104,7 +108,8 @@ static const struct form forms[] = {
     { 0x00, 0x05, 0 }, { 0x06, 0x07, 0 }, { 0x08, 0x0d, 0x10 }, { 0x0e, 0x0e, 0 },
     { 0x10, 0x15, 0 }, { 0x16, 0x17, 0 }, { 0x18, 0x1d, 0 }, { 0x1e, 0x1f, 0 },
     { 0x20, 0x25, 0x10 }, { 0x28, 0x2d, 0 }, { 0x30, 0x35, 0x10 }, { 0x38, 0x3d, 0 },
-    { 0x40, 0x4f, 0 }, { 0x50, 0x5f, 0 }, { 0x60, 0x61, 0 }, { 0x68, 0x68, 0 }, { 0x6a, 0x6a, 0 },
+    { 0x40, 0x4f, 0 }, { 0x50, 0x5f, 0 }, { 0x60, 0x61, 0 }, { 0x63, 0x63, 0 },
+    { 0x68, 0x68, 0 }, { 0x6a, 0x6a, 0 },
     { 0x69, 0x69, 0xd4 }, { 0x6b, 0x6b, 0xd4 }, { 0x6c, 0x6f, 0 }, { 0x70, 0x7f, 0 },
     { 0x80, 0x83, 0x10 }, { 0x84, 0x85, 0x10 }, { 0x86, 0x8b, 0 }, { 0x8c, 0x8c, 0 },
     { 0x8d, 0x8d, 0 }, { 0x8e, 0x8e, 0 }, { 0x8f, 0x8f, 0 }, { 0x90, 0x99, 0 }, { 0x9a, 0x9a, 0 },
@@ -114,7 +119,8 @@ static const struct form forms[] = {
     { 0xd0, 0xd1, 0x10 }, { 0xd2, 0xd3, 0x810 }, { 0xd7, 0xd7, 0 }, { 0xe0, 0xe3, 0 },
     { 0xe4, 0xe7, 0 }, { 0xe8, 0xe9, 0 }, { 0xea, 0xea, 0 }, { 0xeb, 0xeb, 0 }, { 0xec, 0xef, 0 },
     { 0xf4, 0xf4, 0 }, { 0xf5, 0xf5, 0 }, { 0xf6, 0xf7, 0xffff }, { 0xf8, 0xfb, 0 },
-    { 0xfc, 0xfd, 0 }, { 0xfe, 0xff, 0 }, { 0x0f06, 0x0f06, 0 }, { 0x0f08, 0x0f09, 0 },
+    { 0xfc, 0xfd, 0 }, { 0xfe, 0xff, 0 }, { 0x0f00, 0x0f00, 0 }, { 0x0f00, 0x0f00, 0 },
+    { 0x0f02, 0x0f03, 0 }, { 0x0f02, 0x0f03, 0 }, { 0x0f06, 0x0f06, 0 }, { 0x0f08, 0x0f09, 0 },
     { 0x0f20, 0x0f23, 0 }, { 0x0f30, 0x0f30, 0 }, { 0x0f32, 0x0f32, 0 }, { 0x0f40, 0x0f4f, 0 },
     { 0x0f80, 0x0f9f, 0 }, { 0x0fa3, 0x0fa3, 0x894 }, { 0x0fa4, 0x0fa5, 0x810 },
     { 0x0fa8, 0x0fa9, 0 }, { 0x0fab, 0x0fab, 0x894 }, { 0x0fac, 0x0fad, 0x810 },
@@ -255,6 +261,8 @@ static bool usable(const struct insn *i)
         return false; /* XBEGIN */
     if (one && (i->opcode == 0xc8 || i->opcode == 0xca) && i->imm > 64)
         return false; /* AMD's look first at the stack that RETF would leave */
+    if (two && i->opcode == 0 && ((i->reg & 7) < 2 || i->lock))
+        return false; /* SLDT, STR: what the host has there; AMD's do not refuse LOCK */
     if (two && i->opcode == 0xc7 && ((i->reg & 7) != 1 || !i->is_mem))
         return false;
     if (one && i->opcode == 0x8e && (i->reg & 7) == INSN_FS)
@@ -309,8 +317,11 @@ static bool one(const struct form *f, bool *ran)
     before = native;
     emul_from_native(&e, &ops);
     emulator_segments(&e);
+    cpu_number = false;
     r = run_both(&e, &i, is_string(&i) && i.rep);
     *ran = true;
+    if (cpu_number && i.map == MAP_0F && i.opcode == 3)
+        return true;
     if (i.map == MAP_ONE && i.opcode == 0x61 && r == EMUL_FAULT && same_fault(&e))
         return true; /* POPA: the registers before the fault are lost on AMD's */
     if (same_outcome(&e, r, undefined_flags(f, &i)))

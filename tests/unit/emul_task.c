@@ -148,10 +148,8 @@ static void start(bool a, bool b, enum emul_task_how how)
     };
     for (unsigned int i = 0; i < 6; i++)
         e.state.seg[i] = (struct emul_segment){ 0, 0xffffffff, (uint16_t)(0x50 + 8 * i), 0xc93 };
-    task = (struct emul_task){
-        .selector = SEL_B, .how = (uint8_t)how, .next_rip = 0x707,
-        .tr = { TSS_A, wide_a ? 103 : 43, SEL_A, wide_a ? 0x8b : 0x83 },
-    };
+    e.state.tr = (struct emul_segment){ TSS_A, wide_a ? 103 : 43, SEL_A, wide_a ? 0x8b : 0x83 };
+    task = (struct emul_task){ .selector = SEL_B, .how = (uint8_t)how, .next_rip = 0x707 };
 }
 
 /* --- what must come of it --------------------------------------------------------------------- */
@@ -238,8 +236,8 @@ static bool is_b(void)
     const uint32_t nt = task.how == EMUL_TASK_CALL ? NT : 0;
 
     return memcmp(e.state.gpr, want, sizeof(want)) == 0 && e.state.rip == 0x8123 &&
-           e.state.rflags == (0x206 | nt) && task.switched && task.tr.selector == SEL_B &&
-           task.tr.base == TSS_B && (task.tr.attr & 2) && (cr0_written & X86_CR0_TS) &&
+           e.state.rflags == (0x206 | nt) && task.switched && e.state.tr.selector == SEL_B &&
+           e.state.tr.base == TSS_B && (e.state.tr.attr & 2) && (cr0_written & X86_CR0_TS) &&
            cr3_written == (wide_b ? 0x5000 : 0);
 }
 
@@ -268,7 +266,7 @@ static void refused(unsigned int vector, uint32_t error)
     CHECK_EQ(e.fault.vector, vector);
     CHECK_EQ(e.fault.error, error);
     CHECK(!task.switched && same_memory() && memcmp(&before, &e.state, sizeof(before)) == 0);
-    CHECK(cr0_written == 0 && cr3_written == 0 && task.tr.selector == SEL_A);
+    CHECK(cr0_written == 0 && cr3_written == 0 && e.state.tr.selector == SEL_A);
 }
 
 /* The fault is task B's. */
@@ -291,7 +289,7 @@ static void test_refusals(void)
     jump(), task.selector = CODE0, refused(TRAP_GP, CODE0);
     jump(), *type_of(SEL_B) = 0x09, refused(TRAP_NP, SEL_B);
     jump(), memory[GDT + SEL_B] = 102, refused(TRAP_TS, SEL_B);
-    jump(), task.tr.limit = 102, refused(TRAP_TS, SEL_A);
+    jump(), e.state.tr.limit = 102, refused(TRAP_TS, SEL_A);
     start(true, false, EMUL_TASK_JMP), memory[GDT + SEL_B] = 42, refused(TRAP_TS, SEL_B);
     start(true, true, EMUL_TASK_IRET), *type_of(SEL_B) = 0x89, refused(TRAP_TS, SEL_B);
     start(true, true, EMUL_TASK_IRET), task.selector = 0, refused(TRAP_TS, 0);

@@ -113,7 +113,7 @@ static void test_round_trip(void)
         CHECK(hw_dom->vcpu[2]->arch.hvm->lapic.wait_sipi);
         CHECK_EQ(hw_dom->vcpu[0]->arch.hvm->cpu.event.vector, TRAP_PF);
         CHECK_EQ(ctx_vcpu[1].s.gpr[15], 7 * 16);
-        CHECK_EQ(ctx_vcpu[1].tr.base, 0xfffffe0000003000);
+        CHECK_EQ(ctx_vcpu[1].s.tr.base, 0xfffffe0000003000);
         CHECK_EQ(ctx_vcpu[0].xsave[600], (uint8_t)(5 + 600));
         end();
     }

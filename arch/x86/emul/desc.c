@@ -7,11 +7,7 @@
  */
 #include "priv.h"
 
-struct descriptor {
-    uint64_t raw, linear;
-};
-
-static enum emul_result selector_fault(struct emul *e, unsigned int vector, uint16_t selector)
+enum emul_result emul_selector_fault(struct emul *e, unsigned int vector, uint16_t selector)
 {
     return emul_raise(e, vector, selector & 0xfffcU);
 }
@@ -24,7 +20,8 @@ static void real_segment(struct emul *e, unsigned int seg, uint16_t selector)
         e->next.seg[seg].limit = 0xffff;
 }
 
-static enum emul_result read_descriptor(struct emul *e, uint16_t selector, struct descriptor *d)
+enum emul_result emul_read_descriptor(struct emul *e, uint16_t selector,
+                                      struct emul_descriptor *d)
 {
     const struct emul_segment *ldt = &e->state.ldtr;
     const bool local = selector & 4;
@@ -32,21 +29,16 @@ static enum emul_result read_descriptor(struct emul *e, uint16_t selector, struc
     const uint64_t base = local ? ldt->base : e->state.gdtr.base;
 
     if ((local && !(ldt->attr & EMUL_ATTR_P)) || (selector | 7U) > limit)
-        return selector_fault(e, TRAP_GP, selector);
+        return emul_selector_fault(e, TRAP_GP, selector);
     d->linear = base + (selector & 0xfff8U);
     if (!(e->efer & EFER_LMA))
         d->linear = (uint32_t)d->linear;
     return emul_read_linear(e, d->linear, &d->raw, 8, EMUL_SYSTEM);
 }
 
-static uint16_t attributes(const struct descriptor *d)
+struct emul_segment emul_unpack(const struct emul_descriptor *d, uint16_t selector)
 {
-    return (uint16_t)((d->raw >> 40 & 0xff) | (d->raw >> 44 & 0xf00));
-}
-
-static struct emul_segment unpack(const struct descriptor *d, uint16_t selector)
-{
-    const uint16_t attr = attributes(d);
+    const uint16_t attr = emul_descriptor_attr(d);
     const uint32_t limit = (uint32_t)((d->raw & 0xffff) | (d->raw >> 32 & 0xf0000));
 
     return (struct emul_segment){
@@ -58,7 +50,7 @@ static struct emul_segment unpack(const struct descriptor *d, uint16_t selector)
 }
 
 /* Sets the accessed bit, in the table and in what is cached. */
-static enum emul_result mark_accessed(struct emul *e, struct descriptor *d)
+static enum emul_result mark_accessed(struct emul *e, struct emul_descriptor *d)
 {
     const uint64_t bit = 1ULL << 40;
     uint8_t access;
@@ -70,14 +62,12 @@ static enum emul_result mark_accessed(struct emul *e, struct descriptor *d)
     return emul_write_linear(e, d->linear + 5, &access, 1, EMUL_SYSTEM);
 }
 
-static unsigned int dpl(uint16_t attr) { return attr >> 5 & 3; }
-
 /* Refused: the vector to raise; 0: fine. */
 static unsigned int check_stack(const struct emul *e, uint16_t selector, uint16_t attr)
 {
     const uint16_t kind = attr & (EMUL_ATTR_S | EMUL_ATTR_CODE | EMUL_ATTR_WRITABLE);
 
-    if ((selector & 3) != e->state.cpl || dpl(attr) != e->state.cpl ||
+    if ((selector & 3) != e->state.cpl || emul_dpl(attr) != e->state.cpl ||
         kind != (EMUL_ATTR_S | EMUL_ATTR_WRITABLE))
         return TRAP_GP;
     return attr & EMUL_ATTR_P ? 0 : TRAP_SS;
@@ -92,7 +82,7 @@ static unsigned int check_data(const struct emul *e, uint16_t selector, uint16_t
     if (!(attr & EMUL_ATTR_S) ||
         (attr & (EMUL_ATTR_CODE | EMUL_ATTR_WRITABLE)) == EMUL_ATTR_CODE)
         return TRAP_GP;
-    if (!conforming && (rpl > dpl(attr) || e->state.cpl > dpl(attr)))
+    if (!conforming && (rpl > emul_dpl(attr) || e->state.cpl > emul_dpl(attr)))
         return TRAP_GP;
     return attr & EMUL_ATTR_P ? 0 : TRAP_NP;
 }
@@ -112,7 +102,7 @@ static enum emul_result load_null(struct emul *e, unsigned int seg, uint16_t sel
 
 enum emul_result emul_load_segment(struct emul *e, unsigned int seg, uint16_t selector)
 {
-    struct descriptor d = { 0 };
+    struct emul_descriptor d = { 0 };
     unsigned int vector;
     enum emul_result r;
 
@@ -122,16 +112,16 @@ enum emul_result emul_load_segment(struct emul *e, unsigned int seg, uint16_t se
     }
     if (!(selector & 0xfffc))
         return load_null(e, seg, selector);
-    r = read_descriptor(e, selector, &d);
+    r = emul_read_descriptor(e, selector, &d);
     if (r != EMUL_OK)
         return r;
-    vector = seg == INSN_SS ? check_stack(e, selector, attributes(&d))
-                            : check_data(e, selector, attributes(&d));
+    vector = seg == INSN_SS ? check_stack(e, selector, emul_descriptor_attr(&d))
+                            : check_data(e, selector, emul_descriptor_attr(&d));
     if (vector)
-        return selector_fault(e, vector, selector);
+        return emul_selector_fault(e, vector, selector);
     r = mark_accessed(e, &d);
     if (r == EMUL_OK)
-        e->next.seg[seg] = unpack(&d, selector);
+        e->next.seg[seg] = emul_unpack(&d, selector);
     return r;
 }
 
@@ -144,7 +134,7 @@ static unsigned int check_code(const struct emul *e, uint16_t selector, uint16_t
 
     if (!(attr & EMUL_ATTR_CODE) || (far_return && rpl < cpl))
         return TRAP_GP;
-    if (conforming ? dpl(attr) > cpl : dpl(attr) != cpl || rpl > cpl)
+    if (conforming ? emul_dpl(attr) > cpl : emul_dpl(attr) != cpl || rpl > cpl)
         return TRAP_GP;
     if (e->efer & EFER_LMA && (attr & both) == both)
         return TRAP_GP;
@@ -154,7 +144,7 @@ static unsigned int check_code(const struct emul *e, uint16_t selector, uint16_t
 /* To code of the same privilege. Gates, tasks and outer rings: EMUL_UNHANDLED. */
 enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool far_return)
 {
-    struct descriptor d = { 0 };
+    struct emul_descriptor d = { 0 };
     unsigned int vector;
     enum emul_result r;
 
@@ -166,18 +156,18 @@ enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool 
         return emul_raise(e, TRAP_GP, 0);
     if (far_return && (selector & 3) > e->state.cpl)
         return EMUL_UNHANDLED;
-    r = read_descriptor(e, selector, &d);
+    r = emul_read_descriptor(e, selector, &d);
     if (r != EMUL_OK)
         return r;
-    if (!(attributes(&d) & EMUL_ATTR_S))
+    if (!(emul_descriptor_attr(&d) & EMUL_ATTR_S))
         return EMUL_UNHANDLED;
-    vector = check_code(e, selector, attributes(&d), far_return);
+    vector = check_code(e, selector, emul_descriptor_attr(&d), far_return);
     if (vector)
-        return selector_fault(e, vector, selector);
+        return emul_selector_fault(e, vector, selector);
     r = mark_accessed(e, &d);
     if (r != EMUL_OK)
         return r;
-    e->next.seg[INSN_CS] = unpack(&d, (uint16_t)((selector & 0xfffc) | e->state.cpl));
+    e->next.seg[INSN_CS] = emul_unpack(&d, (uint16_t)((selector & 0xfffc) | e->state.cpl));
     return EMUL_OK;
 }
 
@@ -185,18 +175,18 @@ enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool 
 
 enum emul_result emul_read_segment(struct emul *e, uint16_t selector, struct emul_segment *s)
 {
-    struct descriptor d = { 0 };
-    const enum emul_result r = read_descriptor(e, selector, &d);
+    struct emul_descriptor d = { 0 };
+    const enum emul_result r = emul_read_descriptor(e, selector, &d);
 
     if (r == EMUL_OK)
-        *s = unpack(&d, selector);
+        *s = emul_unpack(&d, selector);
     return r;
 }
 
 /* What else would be a general protection fault. */
 static enum emul_result task_fault(struct emul *e, unsigned int vector, uint16_t selector)
 {
-    return selector_fault(e, vector == TRAP_GP ? TRAP_TS : vector, selector);
+    return emul_selector_fault(e, vector == TRAP_GP ? TRAP_TS : vector, selector);
 }
 
 /* RPL is the new privilege; a conforming segment may be of a more privileged one. */
@@ -206,7 +196,7 @@ static unsigned int check_task_code(uint16_t selector, uint16_t attr)
 
     if ((attr & (EMUL_ATTR_S | EMUL_ATTR_CODE)) != (EMUL_ATTR_S | EMUL_ATTR_CODE))
         return TRAP_GP;
-    if (attr & EMUL_ATTR_DOWN ? dpl(attr) > rpl : dpl(attr) != rpl)
+    if (attr & EMUL_ATTR_DOWN ? emul_dpl(attr) > rpl : emul_dpl(attr) != rpl)
         return TRAP_GP;
     return attr & EMUL_ATTR_P ? 0 : TRAP_NP;
 }
@@ -214,25 +204,25 @@ static unsigned int check_task_code(uint16_t selector, uint16_t attr)
 enum emul_result emul_load_task_segment(struct emul *e, unsigned int seg, uint16_t selector)
 {
     const bool must = seg == INSN_CS || seg == INSN_SS;
-    struct descriptor d = { 0 };
+    struct emul_descriptor d = { 0 };
     unsigned int vector;
     enum emul_result r;
 
     if (!(selector & 0xfffc))
         return must ? task_fault(e, TRAP_TS, selector) : load_null(e, seg, selector);
-    r = read_descriptor(e, selector, &d);
+    r = emul_read_descriptor(e, selector, &d);
     if (r == EMUL_FAULT && e->fault.vector == TRAP_GP)
         return task_fault(e, TRAP_TS, selector);
     if (r != EMUL_OK)
         return r;
-    vector = seg == INSN_CS   ? check_task_code(selector, attributes(&d))
-             : seg == INSN_SS ? check_stack(e, selector, attributes(&d))
-                              : check_data(e, selector, attributes(&d));
+    vector = seg == INSN_CS   ? check_task_code(selector, emul_descriptor_attr(&d))
+             : seg == INSN_SS ? check_stack(e, selector, emul_descriptor_attr(&d))
+                              : check_data(e, selector, emul_descriptor_attr(&d));
     if (vector)
         return task_fault(e, vector, selector);
     r = mark_accessed(e, &d);
     if (r == EMUL_OK)
-        e->next.seg[seg] = unpack(&d, selector);
+        e->next.seg[seg] = emul_unpack(&d, selector);
     return r;
 }
 
@@ -271,15 +261,14 @@ enum emul_result emul_mov_from_seg(struct emul *e, unsigned int arg)
 enum emul_result emul_mov_to_seg(struct emul *e, unsigned int arg)
 {
     const unsigned int seg = e->insn.reg & 7;
-    uint64_t selector = e->next.gpr[e->insn.rm & 15];
-    enum emul_result r = EMUL_OK;
+    uint16_t selector = 0;
+    enum emul_result r;
 
     if (seg > INSN_GS || seg == INSN_CS)
         return emul_raise(e, TRAP_UD, 0); /* before the operand is looked at */
-    if (e->insn.is_mem)
-        r = emul_read(e, e->insn.segment, emul_effective_address(e), &selector, 2);
+    r = emul_read_word(e, &selector);
     if (r == EMUL_OK)
-        r = emul_load_segment(e, seg, (uint16_t)selector);
+        r = emul_load_segment(e, seg, selector);
     e->shadow_ss = r == EMUL_OK && seg == INSN_SS;
     return r;
 }

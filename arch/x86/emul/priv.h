@@ -87,6 +87,8 @@ bool emul_condition(const struct emul *e, unsigned int cc);
 /* reg.c: the operands of a row */
 enum emul_result emul_load_operands(struct emul *e, const struct row *row);
 enum emul_result emul_store_operand(struct emul *e, const struct row *row, uint64_t old);
+/* reg.c: 16 bits of ModRM.rm, for handlers that have to look at something else first */
+enum emul_result emul_read_word(struct emul *e, uint16_t *val);
 
 /* mem.c: through segmentation. Offsets are of the address or stack size already. */
 uint64_t emul_effective_address(const struct emul *e);
@@ -127,6 +129,19 @@ enum emul_result emul_pop(struct emul *e, uint64_t *val, unsigned int size);
 enum emul_result emul_jump(struct emul *e, uint64_t rip);
 
 /* desc.c */
+struct emul_descriptor {
+    uint64_t raw, linear; /* as it is in its table, and where that is */
+};
+static inline uint16_t emul_descriptor_attr(const struct emul_descriptor *d)
+{
+    return (uint16_t)((d->raw >> 40 & 0xff) | (d->raw >> 44 & 0xf00));
+}
+static inline unsigned int emul_dpl(uint16_t attr) { return attr >> 5 & 3; }
+/* A selector beyond its table is #GP. */
+enum emul_result emul_read_descriptor(struct emul *e, uint16_t selector,
+                                      struct emul_descriptor *d);
+struct emul_segment emul_unpack(const struct emul_descriptor *d, uint16_t selector);
+enum emul_result emul_selector_fault(struct emul *e, unsigned int vector, uint16_t selector);
 enum emul_result emul_load_segment(struct emul *e, unsigned int seg, uint16_t selector);
 enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool far_return);
 /* Of a task that begins: what is wrong is #TS. state and next are the new task's. */
@@ -166,9 +181,10 @@ emul_handler emul_jcc, emul_jmp, emul_jmp_indirect, emul_call, emul_call_indirec
     emul_loop;
 emul_handler emul_far_direct, emul_far_indirect, emul_far_ret, emul_int, emul_iret;
 emul_handler emul_mov_from_seg, emul_mov_to_seg, emul_load_far;
+emul_handler emul_store_selector, emul_load_system, emul_verify, emul_lar_lsl, emul_arpl;
 emul_handler emul_string;
 emul_handler emul_in_out;
-emul_handler emul_cli_sti, emul_hlt, emul_clts, emul_cache, emul_mov_cr, emul_mov_dr, emul_msr,
-    emul_rdtsc, emul_cpuid, emul_group7;
+emul_handler emul_cli_sti, emul_hlt, emul_clts, emul_cache, emul_flush_line, emul_mov_cr,
+    emul_mov_dr, emul_msr, emul_rdtsc, emul_cpuid, emul_group7;
 
 #endif

@@ -77,6 +77,14 @@ static struct emul_operand rm_operand(const struct emul *e, unsigned int size)
                                   .size = (uint8_t)size, .reg = e->insn.rm };
 }
 
+enum emul_result emul_read_word(struct emul *e, uint16_t *val)
+{
+    if (e->insn.is_mem)
+        return emul_read(e, e->insn.segment, emul_effective_address(e), val, 2);
+    *val = (uint16_t)e->next.gpr[e->insn.rm & 15];
+    return EMUL_OK;
+}
+
 static struct emul_operand reg_operand(unsigned int nr, unsigned int size)
 {
     return (struct emul_operand){ .kind = size == 1 ? KIND_BYTE_REG : KIND_REG,

@@ -40,6 +40,20 @@ enum emul_result emul_cache(struct emul *e, unsigned int arg)
     return report(e, e->insn.opcode & 1 ? EMUL_WBINVD : EMUL_INVD, 0);
 }
 
+/*
+ * 0F AE with memory: CLFLUSH, CLFLUSHOPT, CLWB. A device's memory is in no cache: only the checks
+ * of a read are left. The others of this group are not ours.
+ */
+enum emul_result emul_flush_line(struct emul *e, unsigned int arg)
+{
+    const unsigned int reg = e->insn.reg & 7;
+    uint64_t linear;
+
+    if (e->insn.rep || (reg != 7 && !(reg == 6 && e->insn.opsize_prefix)))
+        return EMUL_UNHANDLED;
+    return emul_check(e, e->insn.segment, emul_effective_address(e), 1, false, &linear);
+}
+
 static enum emul_result write_cr(struct emul *e, unsigned int nr, uint64_t val)
 {
     return e->ops->write_cr ? e->ops->write_cr(e, nr, val) : EMUL_UNHANDLED;
@@ -195,15 +209,12 @@ static enum emul_result load_table(struct emul *e, struct emul_table *t)
 /* LMSW changes the low four bits of CR0, and cannot clear PE. */
 static enum emul_result load_machine_status(struct emul *e)
 {
-    uint64_t val = 0;
-    enum emul_result r = EMUL_OK;
+    uint16_t val = 0;
+    enum emul_result r;
 
     if (e->state.cpl)
         return no_privilege(e);
-    if (e->insn.is_mem)
-        r = emul_read(e, e->insn.segment, emul_effective_address(e), &val, 2);
-    else
-        val = emul_read_reg(e, e->insn.rm, 2);
+    r = emul_read_word(e, &val);
     if (r != EMUL_OK)
         return r;
     return write_cr(e, 0, (e->cr0 & ~0xeUL) | (val & 0xf));

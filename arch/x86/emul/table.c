@@ -19,8 +19,8 @@
 #define RO R_READ_ONLY
 #define WO R_WRITE_ONLY
 
-enum { GROUP_1B, GROUP_1V, GROUP_1S, GROUP_2, GROUP_3B, GROUP_3V, GROUP_4, GROUP_5, GROUP_8,
-       GROUP_11, GROUP_9 };
+enum { GROUP_1B, GROUP_1V, GROUP_1S, GROUP_2, GROUP_3B, GROUP_3V, GROUP_4, GROUP_5, GROUP_6,
+       GROUP_8, GROUP_11, GROUP_9 };
 
 static const struct row one_byte[256] = {
     ALU_ROWS(0x00, ALU_ADD, 0), ALU_ROWS(0x08, ALU_OR, 0), ALU_ROWS(0x10, ALU_ADC, 0),
@@ -93,7 +93,10 @@ static const struct row one_byte[256] = {
 };
 
 static const struct row map_0f[256] = {
-    [0x01] = { .fn = emul_group7 }, [0x06] = { .fn = emul_clts },
+    [0x00] = { .flags = R_GROUP, .arg = GROUP_6 }, [0x01] = { .fn = emul_group7 },
+    [0x02] = { .fn = emul_lar_lsl, .flags = R_NO_REAL, .arg = 0 },
+    [0x03] = { .fn = emul_lar_lsl, .flags = R_NO_REAL, .arg = 1 },
+    [0x06] = { .fn = emul_clts },
     [0x08 ... 0x09] = { .fn = emul_cache },
     [0x0d] = { .fn = emul_nop }, [0x18 ... 0x1f] = { .fn = emul_nop }, /* prefetches, hints */
     [0x20] = { .fn = emul_mov_cr, .flags = R_LOCK_CR },
@@ -113,7 +116,7 @@ static const struct row map_0f[256] = {
     [0xab] = { .fn = emul_bit_test, .flags = R_LOCK, .arg = 1 },
     [0xac] = { emul_shift_double, O_EV, O_GV, 0, 1 },
     [0xad] = { emul_shift_double, O_EV, O_GV, 0, 3 },
-    [0xaf] = { emul_imul2, O_GV, O_EV },
+    [0xae] = { .fn = emul_flush_line, .flags = R_MEM }, [0xaf] = { emul_imul2, O_GV, O_EV },
     [0xb0] = { emul_cmpxchg_op, O_EB, O_GB, R_LOCK },
     [0xb1] = { emul_cmpxchg_op, O_EV, O_GV, R_LOCK },
     [0xb2] = { .fn = emul_load_far, .flags = R_MEM, .arg = INSN_SS },
@@ -170,6 +173,12 @@ static const struct row groups[][8] = {
                   { emul_jmp_indirect, .src = O_EV },
                   { .fn = emul_far_indirect, .flags = R_MEM, .arg = 0 },
                   { emul_push_op, .src = O_EV } },
+    [GROUP_6] = { { emul_store_selector, O_EV, .flags = WO | R_NO_REAL, .arg = 0 },
+                  { emul_store_selector, O_EV, .flags = WO | R_NO_REAL, .arg = 1 },
+                  { .fn = emul_load_system, .flags = R_NO_REAL, .arg = 0 },
+                  { .fn = emul_load_system, .flags = R_NO_REAL, .arg = 1 },
+                  { .fn = emul_verify, .flags = R_NO_REAL, .arg = 0 },
+                  { .fn = emul_verify, .flags = R_NO_REAL, .arg = 1 } },
     [GROUP_8] = { [4] = { emul_bit_test, O_EV, .flags = RO, .arg = 4 | 0 },
                   [5] = { emul_bit_test, O_EV, .flags = R_LOCK, .arg = 4 | 1 },
                   [6] = { emul_bit_test, O_EV, .flags = R_LOCK, .arg = 4 | 2 },
@@ -191,7 +200,9 @@ static const struct row *member(const struct insn *insn, const struct row *row)
     return groups[row->arg][reg].fn ? &groups[row->arg][reg] : NULL;
 }
 
-/* 63: MOVSXD in 64-bit code; elsewhere ARPL, which we do not have. */
+/* 63: MOVSXD in 64-bit code; elsewhere ARPL, whose handler writes, if at all. */
+static const struct row arpl = { .fn = emul_arpl, .flags = R_NO_REAL };
+
 static bool is_arpl(const struct insn *insn)
 {
     return insn->map == MAP_ONE && insn->opcode == 0x63 && !insn_is_long64(insn);
@@ -201,8 +212,10 @@ const struct row *emul_find_row(const struct insn *insn)
 {
     const struct row *row = NULL;
 
-    if (insn->encoding != INSN_LEGACY || is_arpl(insn))
+    if (insn->encoding != INSN_LEGACY)
         return NULL;
+    if (is_arpl(insn))
+        return &arpl;
     if (insn->map == MAP_ONE)
         row = &one_byte[insn->opcode];
     else if (insn->map == MAP_0F)

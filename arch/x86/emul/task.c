@@ -148,15 +148,15 @@ static enum emul_result write_tables(struct emul *e, struct emul_task *t, struct
 {
     const struct layout *l = old->l;
     const unsigned int end = l->seg + nr_segments(l) * l->word;
-    enum emul_result r = move_tss(e, t->tr.base, old, l->rip, end, true);
+    enum emul_result r = move_tss(e, e->state.tr.base, old, l->rip, end, true);
 
     if (r == EMUL_OK && t->how != EMUL_TASK_CALL)
-        r = set_busy(e, t->tr.selector, false);
+        r = set_busy(e, e->state.tr.selector, false);
     if (r == EMUL_OK && t->how != EMUL_TASK_IRET)
         r = set_busy(e, t->selector, true);
     if (r != EMUL_OK || t->how != EMUL_TASK_CALL)
         return r;
-    put(new, 0, 0, t->tr.selector, 2); /* the way back */
+    put(new, 0, 0, e->state.tr.selector, 2); /* the way back */
     return move_tss(e, tr->base, new, 0, 2, true);
 }
 
@@ -242,22 +242,22 @@ static enum emul_result start_new(struct emul *e, const struct emul_task *t, uns
 static enum emul_result read_both(struct emul *e, const struct emul_task *t, struct tss *old,
                                   struct tss *new, uint64_t new_base)
 {
-    enum emul_result r = probe(e, t->tr.base, 0, old->l->size);
+    enum emul_result r = probe(e, e->state.tr.base, 0, old->l->size);
 
     if (r == EMUL_OK)
         r = probe(e, new_base, 0, 2);
     if (r == EMUL_OK)
         r = probe(e, type_at(e, t->selector), 0, 1);
     if (r == EMUL_OK)
-        r = probe(e, type_at(e, t->tr.selector), 0, 1);
+        r = probe(e, type_at(e, e->state.tr.selector), 0, 1);
     if (r == EMUL_OK)
-        r = move_tss(e, t->tr.base, old, 0, old->l->size, false);
+        r = move_tss(e, e->state.tr.base, old, 0, old->l->size, false);
     return r == EMUL_OK ? move_tss(e, new_base, new, 0, new->l->size, false) : r;
 }
 
 enum emul_result emul_task_switch(struct emul *e, struct emul_task *t)
 {
-    struct tss old = { .l = layout_of(t->tr.attr) }, new = { 0 };
+    struct tss old = { .l = layout_of(e->state.tr.attr) }, new = { 0 };
     struct emul_segment tr = { 0 };
     enum emul_result r;
 
@@ -270,8 +270,8 @@ enum emul_result emul_task_switch(struct emul *e, struct emul_task *t)
     if (r != EMUL_OK)
         return r;
     new.l = layout_of(tr.attr);
-    if (t->tr.limit < old.l->size - 1U)
-        return emul_raise(e, TRAP_TS, t->tr.selector & 0xfffcU);
+    if (e->state.tr.limit < old.l->size - 1U)
+        return emul_raise(e, TRAP_TS, e->state.tr.selector & 0xfffcU);
     r = read_both(e, t, &old, &new, tr.base);
     if (r != EMUL_OK)
         return r;
@@ -281,8 +281,8 @@ enum emul_result emul_task_switch(struct emul *e, struct emul_task *t)
         r = load_new(e, t, &new);
     if (r != EMUL_OK)
         return r;
-    t->tr = tr;
-    t->tr.attr |= TSS_BUSY;
+    tr.attr |= TSS_BUSY;
+    e->state.tr = e->next.tr = tr;
     t->switched = true;
     return start_new(e, t, new.l->word);
 }

@@ -130,20 +130,19 @@ static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old
 static enum emul_result io_allowed(struct emul *e, uint16_t port, unsigned int size)
 {
     const unsigned int at_iomap = 102;
-    struct emul_segment tr;
+    const struct emul_segment *tr = &e->state.tr;
     struct hvm_fault f;
     uint16_t base, bits;
     enum hvm_copy r;
 
-    hvm_ops->get_segment(owner(e), HVM_SEG_TR, &tr);
-    if (tr.limit < at_iomap + 1)
+    if (tr->limit < at_iomap + 1)
         return emul_raise(e, TRAP_GP, 0);
-    r = hvm_copy_from_linear(owner(e), &base, tr.base + at_iomap, sizeof(base), 0, &f);
+    r = hvm_copy_from_linear(owner(e), &base, tr->base + at_iomap, sizeof(base), 0, &f);
     if (r != HVM_COPY_OK)
         return failed(e, r, &f);
-    if ((uint32_t)base + port / 8 + 1 > tr.limit)
+    if ((uint32_t)base + port / 8 + 1 > tr->limit)
         return emul_raise(e, TRAP_GP, 0);
-    r = hvm_copy_from_linear(owner(e), &bits, tr.base + base + port / 8, sizeof(bits), 0, &f);
+    r = hvm_copy_from_linear(owner(e), &bits, tr->base + base + port / 8, sizeof(bits), 0, &f);
     if (r != HVM_COPY_OK)
         return failed(e, r, &f);
     if (bits >> (port & 7) & ((1U << size) - 1))

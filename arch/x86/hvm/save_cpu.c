@@ -123,17 +123,15 @@ static void put_event(struct hvm_hw_cpu *h, const struct hvm_event *e)
 
 static void put_state(struct vcpu *v, struct hvm_hw_cpu *h)
 {
-    struct emul_segment tr;
     struct emul_state s;
 
     hvm_ops->get_state(v, &s);
-    hvm_ops->get_segment(v, HVM_SEG_TR, &tr);
     for (unsigned int i = 0; i < ARRAY_SIZE(gpr_place); i++)
         put64(h, gpr_place[i], s.gpr[i]);
     for (unsigned int i = 0; i < ARRAY_SIZE(s.seg); i++)
         put_segment(h, i, &s.seg[i]);
     put_segment(h, HVM_SEG_LDTR, &s.ldtr);
-    put_segment(h, HVM_SEG_TR, &tr);
+    put_segment(h, HVM_SEG_TR, &s.tr);
     h->rip = s.rip;
     h->rflags = s.rflags;
     h->gdtr_base = s.gdtr.base;
@@ -283,11 +281,11 @@ static uint8_t cpl_of(const struct hvm_hw_cpu *h)
 
 static void load_state(struct vcpu *v, const struct hvm_hw_cpu *h)
 {
-    const struct emul_segment tr = get_segment(h, HVM_SEG_TR);
     struct emul_state s = {
         .rip = h->rip,
         .rflags = h->rflags | X86_EFLAGS_MBS,
         .ldtr = get_segment(h, HVM_SEG_LDTR),
+        .tr = get_segment(h, HVM_SEG_TR),
         .gdtr = { h->gdtr_base, (uint16_t)h->gdtr_limit },
         .idtr = { h->idtr_base, (uint16_t)h->idtr_limit },
         .cpl = cpl_of(h),
@@ -298,7 +296,6 @@ static void load_state(struct vcpu *v, const struct hvm_hw_cpu *h)
     for (unsigned int i = 0; i < ARRAY_SIZE(s.seg); i++)
         s.seg[i] = get_segment(h, i);
     hvm_ops->set_state(v, &s);
-    hvm_ops->set_segment(v, HVM_SEG_TR, &tr);
 }
 
 static struct hvm_event event_of(const struct hvm_hw_cpu *h)

@@ -19,7 +19,6 @@ static void take(struct vcpu *v, const struct emul *e, const struct emul_task *t
     struct hvm_cpu *c = &v->arch.hvm->cpu;
 
     hvm_ops->set_state(v, &e->state);
-    hvm_ops->set_segment(v, HVM_SEG_TR, &t->tr);
     c->dr7 &= ~DR7_LOCAL;
     if (t->trap)
         c->dr6 |= DR6_TASK;
@@ -33,7 +32,6 @@ void hvm_task_switch(struct vcpu *v, struct emul_task *t)
     enum emul_result r;
 
     hvm_emul_fill(v, e);
-    hvm_ops->get_segment(v, HVM_SEG_TR, &t->tr);
     r = emul_task_switch(e, t);
     if (t->switched)
         take(v, e, t);

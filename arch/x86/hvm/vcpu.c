@@ -43,6 +43,9 @@ struct cpu_user_regs *hvm_regs(struct vcpu *v)
 
 /* --- reset ------------------------------------------------------------------------------------ */
 
+static const struct emul_segment reset_tr = { .limit = 0xffff,
+                                              .attr = EMUL_ATTR_P | TYPE_TSS_BUSY };
+
 static void reset_segments(struct vcpu *v, uint16_t cs, uint64_t cs_base)
 {
     const struct emul_segment data = { .limit = 0xffff, .attr = REAL_DATA };
@@ -50,9 +53,8 @@ static void reset_segments(struct vcpu *v, uint16_t cs, uint64_t cs_base)
         .base = cs_base, .limit = 0xffff, .selector = cs, .attr = REAL_CODE
     };
     const struct emul_segment ldtr = { .limit = 0xffff, .attr = EMUL_ATTR_P | TYPE_LDT };
-    const struct emul_segment tr = { .limit = 0xffff, .attr = EMUL_ATTR_P | TYPE_TSS_BUSY };
     struct emul_state s = {
-        .rflags = X86_EFLAGS_MBS, .gdtr = { 0, 0xffff }, .idtr = { 0, 0xffff }
+        .rflags = X86_EFLAGS_MBS, .tr = reset_tr, .gdtr = { 0, 0xffff }, .idtr = { 0, 0xffff }
     };
 
     for (unsigned int i = 0; i < ARRAY_SIZE(s.seg); i++)
@@ -60,7 +62,6 @@ static void reset_segments(struct vcpu *v, uint16_t cs, uint64_t cs_base)
     s.ldtr = ldtr;
     s.gpr[2] = RESET_EDX;
     hvm_ops->set_state(v, &s);
-    hvm_ops->set_segment(v, HVM_SEG_TR, &tr);
 }
 
 /* As INIT leaves it. FPU, MTRRs and MSRs stay. */
@@ -199,11 +200,11 @@ static struct emul_segment segment32(uint32_t base, uint32_t limit, uint16_t att
 static int set_32bit(struct vcpu *v, const struct vcpu_hvm_x86_32 *r)
 {
     struct hvm_cpu *c = &v->arch.hvm->cpu;
-    struct emul_segment tr = segment32(r->tr_base, r->tr_limit, r->tr_ar);
     struct emul_state s = {
         .gpr = { r->eax, r->ecx, r->edx, r->ebx, r->esp, r->ebp, r->esi, r->edi },
         .rip = r->eip,
         .rflags = r->eflags | X86_EFLAGS_MBS,
+        .tr = segment32(r->tr_base, r->tr_limit, r->tr_ar),
         .gdtr = { 0, 0xffff },
         .idtr = { 0, 0xffff },
     };
@@ -218,7 +219,6 @@ static int set_32bit(struct vcpu *v, const struct vcpu_hvm_x86_32 *r)
     s.seg[INSN_FS] = s.seg[INSN_GS] = segment32(0, 0, 0);
     s.cpl = (uint8_t)(r->ss_ar >> 5 & 3);
     hvm_ops->set_state(v, &s);
-    hvm_ops->set_segment(v, HVM_SEG_TR, &tr);
     c->cr0 = r->cr0 | X86_CR0_ET;
     c->cr3 = r->cr3;
     c->cr4 = r->cr4;
@@ -237,6 +237,7 @@ static int set_64bit(struct vcpu *v, const struct vcpu_hvm_x86_64 *r)
         .gpr = { r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi },
         .rip = r->rip,
         .rflags = r->rflags | X86_EFLAGS_MBS,
+        .tr = reset_tr,
         .gdtr = { 0, 0xffff },
         .idtr = { 0, 0xffff },
     };

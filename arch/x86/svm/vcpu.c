@@ -130,6 +130,7 @@ static void svm_get_state(struct vcpu *v, struct emul_state *s)
     for (unsigned int i = 0; i < ARRAY_SIZE(s->seg); i++)
         svm_get_segment(v, i, &s->seg[i]);
     svm_get_segment(v, HVM_SEG_LDTR, &s->ldtr);
+    svm_get_segment(v, HVM_SEG_TR, &s->tr);
 }
 
 static void set_gprs(struct cpu_user_regs *r, const struct emul_state *s)
@@ -162,6 +163,7 @@ static void svm_set_state(struct vcpu *v, const struct emul_state *s)
     for (unsigned int i = 0; i < ARRAY_SIZE(s->seg); i++)
         svm_set_segment(v, i, &s->seg[i]);
     svm_set_segment(v, HVM_SEG_LDTR, &s->ldtr);
+    svm_set_segment(v, HVM_SEG_TR, &s->tr);
     b->gdtr.base = s->gdtr.base;
     b->gdtr.limit = s->gdtr.limit;
     b->idtr.base = s->idtr.base;
@@ -356,7 +358,6 @@ const struct hvm_ops svm_ops = {
     .get_state = svm_get_state,
     .set_state = svm_set_state,
     .get_segment = svm_get_segment,
-    .set_segment = svm_set_segment,
     .cpl = svm_cpl,
     .update = svm_update,
     .scales_tsc = svm_scales_tsc,

@@ -59,7 +59,7 @@ struct emul_table {
 /* General registers are in the order of their numbers: ax, cx, dx, bx, sp, bp, si, di, r8, ... */
 struct emul_state {
     uint64_t gpr[16], rip, rflags;
-    struct emul_segment seg[6], ldtr;  /* by enum insn_segment */
+    struct emul_segment seg[6], ldtr, tr; /* seg: by enum insn_segment */
     struct emul_table gdtr, idtr;
     uint8_t cpl;
 };

@@ -13,7 +13,6 @@ struct emul_task {
     bool has_error, rf;      /* an error code to push; RF as the old task shall have it */
     uint32_t error;
     uint64_t next_rip;       /* where the old task goes on; a fault of its is at state.rip */
-    struct emul_segment tr;  /* in and out */
     bool switched;           /* out: state, TR, CR0 and CR3 are the new task's */
     bool trap;               /* out: its T bit asks for a #DB */
 };

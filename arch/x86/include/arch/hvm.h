@@ -136,7 +136,6 @@ void hvm_advance(struct vcpu *v, unsigned int length);
 unsigned int hvm_insn_length(struct vcpu *v, unsigned int map, uint8_t opcode);
 /* The same for one that can switch tasks. */
 unsigned int hvm_task_insn_length(struct vcpu *v);
-/* t: all but tr is filled in. */
 struct emul_task;
 void hvm_task_switch(struct vcpu *v, struct emul_task *t);
 enum insn_mode hvm_insn_mode(struct vcpu *v);

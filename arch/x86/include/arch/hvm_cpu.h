@@ -49,7 +49,6 @@ struct hvm_ops {
     void (*set_state)(struct vcpu *v, const struct emul_state *s);
     /* seg: enum insn_segment or HVM_SEG_*. */
     void (*get_segment)(struct vcpu *v, unsigned int seg, struct emul_segment *s);
-    void (*set_segment)(struct vcpu *v, unsigned int seg, const struct emul_segment *s);
     unsigned int (*cpl)(struct vcpu *v);
     /*
      * cr0, cr3, cr4, efer, pat, dr7, tsc_offset of struct hvm_cpu have changed, tsc_lag, or how the
