@@ -147,14 +147,29 @@ static enum emul_result on_out(struct emul *e, uint16_t port, unsigned int size,
     return r;
 }
 
+static uint64_t nth(const struct emul_block *b, uint64_t linear, unsigned int i)
+{
+    const uint64_t by = (uint64_t)i * b->size;
+
+    return b->down ? linear - by : linear + by;
+}
+
+static void require_on_page(const struct emul_block *b, uint64_t linear)
+{
+    const uint64_t low = b->down ? nth(b, linear, b->count - 1) : linear;
+
+    require(low >> PAGE_SHIFT == linear >> PAGE_SHIFT);
+    require((low & PAGE_OFFSET_MASK) + (uint64_t)b->count * b->size <= PAGE_SIZE);
+}
+
 /* What every block has to be; `where`: its addresses, some of which answer element by element. */
-static enum emul_result on_any_block(struct emul *e, unsigned int size, unsigned int count,
-                                     uint64_t linear, uint64_t where)
+static enum emul_result on_any_block(struct emul *e, const struct emul_block *b, uint64_t linear,
+                                     uint64_t where)
 {
     struct world *w = e->owner;
 
-    require(count >= 2 && e->insn.rep && !(e->next.rflags & X86_EFLAGS_DF));
-    require((linear & PAGE_OFFSET_MASK) + (uint64_t)count * size <= PAGE_SIZE);
+    require(b->count >= 2 && e->insn.rep && b->down == !!(e->next.rflags & X86_EFLAGS_DF));
+    require_on_page(b, linear);
     if (where & 0xc000)
         return EMUL_UNHANDLED;
     if (must_wait(w))
@@ -163,21 +178,21 @@ static enum emul_result on_any_block(struct emul *e, unsigned int size, unsigned
     return EMUL_OK;
 }
 
-static enum emul_result on_block(struct emul *e, uint16_t port, unsigned int size,
-                                 unsigned int count, uint64_t linear, bool in)
+static enum emul_result on_block(struct emul *e, const struct emul_block *b, uint16_t port,
+                                 uint64_t linear, bool in)
 {
     struct world *w = e->owner;
-    const enum emul_result r = port & 1 ? EMUL_UNHANDLED
-                                        : on_any_block(e, size, count, linear, linear);
+    const enum emul_result r = port & 1 ? EMUL_UNHANDLED : on_any_block(e, b, linear, linear);
+    const unsigned int size = b->size;
     uint32_t val = 0;
 
     require(size == 1 || size == 2 || size == 4);
-    for (unsigned int i = 0; r == EMUL_OK && i < count; i++) {
+    for (unsigned int i = 0; r == EMUL_OK && i < b->count; i++) {
         if (in) {
             val = port_gives(w, port);
-            put(w, linear + (uint64_t)i * size, &val, size);
+            put(w, nth(b, linear, i), &val, size);
         } else {
-            get(w, linear + (uint64_t)i * size, &val, size);
+            get(w, nth(b, linear, i), &val, size);
             port_gets(w, port, size, val);
         }
     }
@@ -185,18 +200,18 @@ static enum emul_result on_block(struct emul *e, uint16_t port, unsigned int siz
 }
 
 /* An element after the other: where they overlap, what was written is read again. */
-static enum emul_result on_copy(struct emul *e, unsigned int size, unsigned int count,
-                                uint64_t from, uint64_t to)
+static enum emul_result on_copy(struct emul *e, const struct emul_block *b, uint64_t from,
+                                uint64_t to)
 {
     struct world *w = e->owner;
-    const enum emul_result r = on_any_block(e, size, count, from, from | to);
+    const enum emul_result r = on_any_block(e, b, from, from | to);
     uint64_t val;
 
-    require(size == 1 || size == 2 || size == 4 || size == 8);
-    require((to & PAGE_OFFSET_MASK) + (uint64_t)count * size <= PAGE_SIZE);
-    for (unsigned int i = 0; r == EMUL_OK && i < count; i++) {
-        get(w, from + (uint64_t)i * size, &val, size);
-        put(w, to + (uint64_t)i * size, &val, size);
+    require(b->size == 1 || b->size == 2 || b->size == 4 || b->size == 8);
+    require_on_page(b, to);
+    for (unsigned int i = 0; r == EMUL_OK && i < b->count; i++) {
+        get(w, nth(b, from, i), &val, b->size);
+        put(w, nth(b, to, i), &val, b->size);
     }
     return r;
 }

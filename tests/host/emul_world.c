@@ -135,6 +135,7 @@ static bool claims(const struct ioreq_access *a, uint64_t gpa)
 enum ioreq_result hvm_ioreq_send(struct vcpu *v, const struct ioreq_access *a)
 {
     require(a->type == IOREQ_TYPE_COPY && !out && a->count >= 1);
+    require(!a->between || (a->data_is_ptr && a->write && kind_at(a->data) == EW_MODEL));
     if (!claims(a, a->addr) || (ew.no_blocks && a->count > 1))
         return IOREQ_NONE;
     request = *a;

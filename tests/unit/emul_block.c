@@ -59,11 +59,24 @@ static enum emul_result on_out(struct emul *x, uint16_t port, unsigned int size,
     return EMUL_OK;
 }
 
-static enum emul_result on_block(struct emul *x, uint16_t port, unsigned int size,
-                                 unsigned int count, uint64_t linear, bool in)
+static bool was_down;
+
+/* The first byte of a block, and that all of it is on its page. */
+static uint64_t lowest(const struct emul_block *b, uint64_t linear)
 {
+    const uint64_t low = b->down ? linear - (b->count - 1) * b->size : linear;
+
+    CHECK((low & 0xfff) + b->count * b->size <= 0x1000 && low >> 12 == linear >> 12);
+    return low;
+}
+
+static enum emul_result on_block(struct emul *x, const struct emul_block *b, uint16_t port,
+                                 uint64_t linear, bool in)
+{
+    lowest(b, linear);
     blocks++;
-    elements = count;
+    elements = b->count;
+    was_down = b->down;
     at = linear;
     was_in = in;
     return answer;
@@ -72,15 +85,17 @@ static enum emul_result on_block(struct emul *x, uint16_t port, unsigned int siz
 static unsigned int copies, copy_size, copied;
 static uint64_t copied_from, copied_to;
 
-static enum emul_result on_copy(struct emul *x, unsigned int size, unsigned int count,
-                                uint64_t from, uint64_t to)
+static enum emul_result on_copy(struct emul *x, const struct emul_block *b, uint64_t from,
+                                uint64_t to)
 {
-    CHECK((from & 0xfff) + count * size <= 0x1000 && (to & 0xfff) + count * size <= 0x1000);
+    lowest(b, from);
+    lowest(b, to);
     copies++;
-    copy_size = size;
-    elements = count;
+    copy_size = b->size;
+    elements = b->count;
+    was_down = b->down;
     if (answer == EMUL_OK)
-        copied += count;
+        copied += b->count;
     copied_from = from;
     copied_to = to;
     return answer;
@@ -137,11 +152,6 @@ static void test_pages(void)
 
 static void test_one_by_one(void)
 {
-    start(0x6c, 0x2010, 4);
-    e.state.rflags |= X86_EFLAGS_DF;
-    CHECK(emul_run(&e) == EMUL_OK);
-    CHECK(blocks == 0 && singles == 4 && e.state.gpr[RDI] == 0x200c);
-
     start(0x6c, 0x2000, 4);
     e.state.rflags |= X86_EFLAGS_TF;
     CHECK(emul_run(&e) == EMUL_PARTIAL && e.single_step);
@@ -203,10 +213,6 @@ static void test_copy(void)
     e.state.gpr[RDI] = 0x5000;
     CHECK(emul_run(&e) == EMUL_OK);
     CHECK(copies == 1 && writes == 1 && elements == 2 && copied_from == 0x3002);
-
-    start(0xa4, 0x2000, 3); /* downwards */
-    e.state.rflags |= X86_EFLAGS_DF;
-    CHECK(emul_run(&e) == EMUL_OK && copies == 0 && writes == 3);
 
     start(0xa4, 0x2000, 3); /* the owner declines */
     answer = EMUL_UNHANDLED;
@@ -350,6 +356,78 @@ static void test_turns(void)
     CHECK(emul_run(&e) == EMUL_OK && e.state.gpr[RCX] == 0 && e.state.rip == 0x1002);
 }
 
+static void start_down(uint8_t opcode, uint64_t address, uint64_t count)
+{
+    start(opcode, address, count);
+    e.state.rflags |= X86_EFLAGS_DF;
+}
+
+/* The first element is the highest; a page ends at its beginning. */
+static void test_down(void)
+{
+    start_down(0x6c, 0x2010, 4);
+    CHECK(emul_run(&e) == EMUL_OK && blocks == 1 && singles == 0 && was_down && was_in);
+    CHECK(elements == 4 && at == 0x2010 && e.state.gpr[RDI] == 0x200c && e.state.gpr[RCX] == 0);
+
+    start_down(0x6f, 0x2008, 5); /* OUTSD: three, one over the edge is none, two */
+    CHECK(emul_run(&e) == EMUL_OK && blocks == 2 && singles == 0 && !was_in);
+    CHECK(elements == 2 && at == 0x1ffc && e.state.gpr[RSI] == 0x1ff4);
+
+    start_down(0x6f, 0x2006, 5); /* ... and here the third is on both pages */
+    CHECK(emul_run(&e) == EMUL_OK && blocks == 2 && singles == 1);
+    CHECK(elements == 2 && at == 0x1ffa && e.state.gpr[RSI] == 0x1ff2);
+
+    start_down(0xa5, 0x3010, 16); /* as many as both pages have */
+    e.state.gpr[RDI] = 0x6004;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 3 && writes == 0 && copied == 16 && was_down);
+    CHECK(copied_from == 0x2ffc && copied_to == 0x5ff0 && elements == 11);
+    CHECK(e.state.gpr[RCX] == 0 && e.state.gpr[RSI] == 0x2fd0 && e.state.gpr[RDI] == 0x5fc4);
+
+    start_down(0xa4, 0x5fff, 0x3000); /* whole pages */
+    e.state.gpr[RDI] = 0x9fff;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 3 && copied == 0x3000 && writes == 0);
+    CHECK(e.state.gpr[RSI] == 0x2fff && e.state.gpr[RDI] == 0x6fff);
+
+    start_down(0xa4, 0x2010, 16); /* overlapping: the owner goes downwards */
+    e.state.gpr[RDI] = 0x2011;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 1 && elements == 16 && copied_to == 0x2011);
+
+    start_down(0xa4, 0x2010, 4); /* the owner declines */
+    answer = EMUL_UNHANDLED;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 1 && writes == 4 && e.state.gpr[RSI] == 0x200c);
+
+    start_down(0xa4, 0x2010, 4); /* an answer that comes later */
+    answer = EMUL_RETRY;
+    CHECK(emul_run(&e) == EMUL_RETRY && e.state.gpr[RSI] == 0x2010 && e.state.gpr[RCX] == 4);
+    answer = EMUL_OK;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 2 && writes == 0 && e.state.gpr[RSI] == 0x200c);
+}
+
+/* Below a segment's beginning: offsets wrap, and what is within goes at once. */
+static void test_down_limits(void)
+{
+    start_down(0xa4, 3, 6);
+    e.state.seg[INSN_DS].base = e.state.seg[INSN_ES].base = 0x2800;
+    e.state.seg[INSN_DS].limit = 0xffff;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP);
+    CHECK(copies == 1 && copied == 4 && copied_from == 0x2803 && writes == 0);
+    CHECK(e.state.gpr[RCX] == 2 && e.state.gpr[RSI] == 0xffffffff);
+
+    start_down(0xa4, 1, 4); /* 16-bit addresses */
+    code[0] = 0x67;
+    code[1] = 0xf3;
+    code[2] = 0xa4;
+    e.state.seg[INSN_DS].base = e.state.seg[INSN_ES].base = 0x2800;
+    CHECK(emul_run(&e) == EMUL_OK && copies == 2 && copied == 4 && writes == 0);
+    CHECK(copied_from == 0x2800 + 0xffff && e.state.gpr[RSI] == 0xfffd);
+
+    start_down(0xa4, 0x2005, 6); /* expand-down: above the limit */
+    e.state.seg[INSN_ES].attr = 0xc97;
+    e.state.seg[INSN_ES].limit = 0x2001;
+    CHECK(emul_run(&e) == EMUL_FAULT && e.fault.vector == TRAP_GP);
+    CHECK(copies == 0 && writes == 4 && e.state.gpr[RCX] == 2);
+}
+
 int main(void)
 {
     TEST("all at once, both ways") test_whole();
@@ -364,5 +442,7 @@ int main(void)
     TEST("... with offsets that wrap") test_copy_wrap();
     TEST("alignment checks are of elements") test_alignment();
     TEST("others have a turn after a wait") test_turns();
+    TEST("downwards") test_down();
+    TEST("... to a segment's beginning") test_down_limits();
     return check_exit();
 }

@@ -210,6 +210,32 @@ static void test_other_memory(void)
     CHECK(ew_run() && ew.state.gpr[RAX] == old && ew.sent == 1);
 }
 
+/* REP MOVS is one request a page: from RAM, to RAM, within the device's memory; either way. */
+static void test_blocks(void)
+{
+    static const enum ew_kind kinds[][2] = { { EW_RAM, EW_MODEL }, { EW_MODEL, EW_RAM },
+                                             { EW_MODEL, EW_MODEL } };
+
+    for (unsigned int k = 0; k < ARRAY_SIZE(kinds); k++)
+        for (unsigned int down = 0; down < 2; down++) {
+            uint8_t want[64];
+
+            start(kinds[k][0], EW_RAM, 0);
+            ew.kind[ew_gfn(4)] = kinds[k][1];
+            for (unsigned int i = 0; i < sizeof(want); i++)
+                want[i] = *ew_at(0x1100 + i);
+            ew.state.gpr[RSI] = down ? 0x113c : 0x1100;
+            ew.state.gpr[RDI] = down ? 0x423c : 0x4200;
+            ew.state.gpr[RCX] = 16;
+            ew.state.rflags |= down ? X86_EFLAGS_DF : 0;
+            CODE("\xf3\xa5");
+            CHECK(ew_run() && ew.vector < 0 && ew.sent == 1 && ew.blocks == 1);
+            for (unsigned int i = 0; i < sizeof(want); i++)
+                CHECK(*ew_at(0x4200 + i) == want[i]);
+            CHECK(ew.state.gpr[RSI] == (down ? 0x10fc : 0x1140) && ew.state.gpr[RCX] == 0);
+        }
+}
+
 int main(void)
 {
     TEST("a move over two pages, either or both a device's") test_mov();
@@ -218,6 +244,7 @@ int main(void)
     TEST("read and written: plain, exchanged, locked") test_modify();
     TEST("vector registers over two pages") test_vector();
     TEST("a string's element, from two pages to two") test_movs();
+    TEST("REP MOVS in one request, upwards and downwards") test_blocks();
     TEST("read-only memory, and pages of which a device model takes the writes")
         test_other_memory();
     return check_exit();

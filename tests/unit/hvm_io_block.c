@@ -141,9 +141,16 @@ static void start(enum ioreq_result a)
     answer = a;
 }
 
+static bool down;
+
+static enum emul_result copy(unsigned int size, unsigned int count, uint64_t from, uint64_t to)
+{
+    return hvm_copy_block(&vcpu, &(struct emul_block){ size, count, down }, from, to);
+}
+
 static enum emul_result block(uint16_t port, uint64_t gpa)
 {
-    return hvm_port_block(&vcpu, port, 2, 100, gpa, true);
+    return hvm_port_block(&vcpu, &(struct emul_block){ 2, 100, down }, port, gpa, true);
 }
 
 /* What the exit code does when the answer is there. */
@@ -212,8 +219,8 @@ static void test_forget(void)
     CHECK(nr_emulated == 0 && hvm_cpu.io.state == HVM_IO_NONE);
 }
 
-static enum emul_result from_device(void) { return hvm_copy_block(&vcpu, 4, 50, DEVICE, RAM); }
-static enum emul_result to_device(void) { return hvm_copy_block(&vcpu, 4, 50, RAM, DEVICE); }
+static enum emul_result from_device(void) { return copy(4, 50, DEVICE, RAM); }
+static enum emul_result to_device(void) { return copy(4, 50, RAM, DEVICE); }
 
 /* A device model writes to a page by its number: what that stands for decides. */
 static void test_types(void)
@@ -224,11 +231,13 @@ static void test_types(void)
 
         start(IOREQ_WAIT);
         ram_type = t;
-        CHECK(from_device() == (ram ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == ram);
+        CHECK(from_device() == (ram || device ? EMUL_RETRY : EMUL_UNHANDLED));
+        CHECK(nr_sent == (ram || device) && sent.between == device);
         CHECK_EQ(nr_lookups, 2);
         start(IOREQ_WAIT);
         ram_type = t;
-        CHECK(to_device() == (ram ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == ram);
+        CHECK(to_device() == (ram || device ? EMUL_RETRY : EMUL_UNHANDLED));
+        CHECK(nr_sent == (ram || device) && sent.between == device);
         start(IOREQ_WAIT);
         ram_type = t;
         CHECK(block(PORT, RAM) == (ram ? EMUL_RETRY : EMUL_UNHANDLED) && nr_sent == ram);
@@ -269,7 +278,8 @@ static void test_dirty(void)
     answered();
     CHECK(nr_marked == 0 && hvm_block_done(&vcpu));
     start(IOREQ_WAIT);
-    CHECK(hvm_port_block(&vcpu, PORT, 2, 100, RAM, false) == EMUL_RETRY);
+    CHECK(hvm_port_block(&vcpu, &(struct emul_block){ 2, 100, down }, PORT, RAM, false) ==
+          EMUL_RETRY);
     answered();
     CHECK_EQ(nr_marked, 0);
 
@@ -286,7 +296,7 @@ static void test_page_goes(void)
     for (unsigned int i = 0; i < 2; i++) {
         start(IOREQ_WAIT);
         CHECK((i ? to_device() : from_device()) == EMUL_RETRY && nr_lookups == 2);
-        ram_type = P2M_NONE;
+        ram_type = P2M_MMIO;
         answered();
         CHECK(hvm_block_done(&vcpu) && nr_lookups == 2 && hvm_cpu.io.state == HVM_IO_NONE);
         CHECK((i ? to_device() : from_device()) == EMUL_UNHANDLED && nr_sent == 1);
@@ -343,24 +353,45 @@ int main(void)
     }
     TEST("one request between a device model's memory and RAM, both ways") {
         start(IOREQ_WAIT);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, DEVICE, RAM) == EMUL_RETRY && nr_sent == 1);
+        CHECK(copy(4, 50, DEVICE, RAM) == EMUL_RETRY && nr_sent == 1);
         CHECK(sent.type == IOREQ_TYPE_COPY && sent.addr == DEVICE && sent.size == 4 && !sent.df);
         CHECK(sent.count == 50 && sent.data_is_ptr && sent.data == RAM && !sent.write);
         answered();
         CHECK(hvm_block_done(&vcpu));
         start(IOREQ_WAIT);
-        CHECK(hvm_copy_block(&vcpu, 8, 2, RAM, DEVICE) == EMUL_RETRY && nr_sent == 1);
+        CHECK(copy(8, 2, RAM, DEVICE) == EMUL_RETRY && nr_sent == 1);
         CHECK(sent.addr == DEVICE && sent.data == RAM && sent.write && sent.size == 8);
     }
-    TEST("... but not where RAM is on both sides or on none, read-only, or the device is ours") {
+    TEST("... but not where RAM is on both sides, or read-only, or the device is ours") {
         start(IOREQ_WAIT);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, RAM, RAM) == EMUL_UNHANDLED);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, DEVICE, DEVICE) == EMUL_UNHANDLED);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, DEVICE, ROM) == EMUL_UNHANDLED);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, ROM, DEVICE) == EMUL_UNHANDLED);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, OUR_PAGE, RAM) == EMUL_UNHANDLED);
-        CHECK(hvm_copy_block(&vcpu, 4, 50, RAM, OUR_PAGE) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, RAM, RAM) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, DEVICE, ROM) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, ROM, DEVICE) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, OUR_PAGE, RAM) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, RAM, OUR_PAGE) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, OUR_PAGE, DEVICE) == EMUL_UNHANDLED);
+        CHECK(copy(4, 50, DEVICE, OUR_PAGE) == EMUL_UNHANDLED);
         CHECK_EQ(nr_sent, 0);
+    }
+    TEST("downwards: the first element's address, and the field for it") {
+        down = true;
+        start(IOREQ_WAIT);
+        CHECK(copy(4, 4, RAM, DEVICE) == EMUL_RETRY && sent.df && sent.addr == DEVICE);
+        CHECK(sent.data == RAM && sent.count == 4 && sent.write && !sent.between);
+        start(IOREQ_WAIT);
+        CHECK(copy(4, 4, DEVICE, RAM) == EMUL_RETRY && sent.df && !sent.write);
+        start(IOREQ_WAIT);
+        CHECK(block(PORT, RAM) == EMUL_RETRY && sent.df && sent.data == RAM);
+        down = false;
+    }
+    TEST("from a model's memory to its memory: a write whose source is there, too") {
+        start(IOREQ_WAIT);
+        CHECK(copy(4, 50, DEVICE, DEVICE + 0x3000) == EMUL_RETRY && sent.write && sent.between);
+        CHECK(sent.addr == DEVICE + 0x3000 && sent.data == DEVICE && sent.data_is_ptr);
+        answered();
+        CHECK(hvm_block_done(&vcpu) && nr_marked == 0);
+        start(IOREQ_NONE);
+        CHECK(copy(4, 50, DEVICE, DEVICE) == EMUL_UNHANDLED);
     }
     TEST("RAM that may be read and written is one side, a device model's memory the other")
         test_types();

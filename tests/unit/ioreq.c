@@ -437,6 +437,43 @@ static void test_selection(void)
         CHECK_EQ(send(a), IOREQ_NONE);
         end();
     }
+    TEST("a move within device memory: in the VGA window, if both places are one server's")
+    {
+        const unsigned int memory = XEN_DMOP_IO_RANGE_MEMORY;
+        struct ioreq_access a = mmio(0xa1000, 1, true, 0xa2000);
+
+        dw_start(1);
+        struct ioreq *slot = ready(&id);
+
+        a.count = 256;
+        a.data_is_ptr = a.between = true;
+        CHECK_EQ(send(a), IOREQ_WAIT);
+        CHECK(slot->dir == IOREQ_WRITE && slot->data_is_ptr && slot->data == 0xa2000);
+        CHECK(slot->addr == 0xa1000 && slot->count == 256 && slot->size == 1);
+        answer(slot, 0);
+        CHECK_EQ(unmap(id, memory, 0xa20ff, 0xa20ff), 0); /* the last byte's source */
+        CHECK_EQ(send(a), IOREQ_NONE);
+        a.df = true;
+        a.addr = 0xa10ff; /* ... which a move downwards does not touch */
+        a.data = 0xa20fe;
+        a.count = 255;
+        CHECK_EQ(send(a), IOREQ_WAIT);
+        answer(slot, 0);
+        CHECK_EQ(map(id, memory, 0xa20ff, 0xa20ff), 0);
+        CHECK(ready(&young) != NULL); /* it claims all of that as well, and then less */
+        CHECK_EQ(unmap(young, memory, 0xa1000, 0xa1fff), 0);
+        CHECK_EQ(send(a), IOREQ_NONE);
+        CHECK_EQ(enable(young, false), 0);
+        dw_dom->arch.hvm->emulation &= ~XEN_X86_EMU_VGA;
+        CHECK_EQ(send(a), IOREQ_NONE);
+        dw_dom->arch.hvm->emulation |= XEN_X86_EMU_VGA;
+        a.data = 0xf0001000;
+        CHECK_EQ(send(a), IOREQ_NONE);
+        a.between = false; /* RAM, for all that is said */
+        CHECK_EQ(send(a), IOREQ_WAIT);
+        answer(slot, 0);
+        end();
+    }
     TEST("PCI configuration by 0xcf8 and 0xcfc")
     {
         dw_start(1);

@@ -43,12 +43,12 @@ enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size,
 }
 
 /* Anything that is not right is found again, and answered, element by element. */
-enum emul_result emul_port_block(struct emul *e, uint16_t port, unsigned int size,
-                                 unsigned int count, uint64_t linear, bool in)
+enum emul_result emul_port_block(struct emul *e, const struct emul_block *b, uint16_t port,
+                                 uint64_t linear, bool in)
 {
-    if (emul_check_port(e, port, size) != EMUL_OK)
+    if (emul_check_port(e, port, b->size) != EMUL_OK)
         return EMUL_UNHANDLED;
-    return e->ops->port_block(e, port, size, count, linear, in);
+    return e->ops->port_block(e, b, port, linear, in);
 }
 
 /* Opcode bit 0: more than a byte; bit 1: OUT; bit 3: the port is in DX. */

@@ -158,8 +158,8 @@ uint64_t emul_sub_flags(uint64_t a, uint64_t b, uint64_t r, unsigned int size);
 enum emul_result emul_check_port(struct emul *e, uint16_t port, unsigned int size);
 enum emul_result emul_port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val);
 enum emul_result emul_port_out(struct emul *e, uint16_t port, unsigned int size, uint32_t val);
-enum emul_result emul_port_block(struct emul *e, uint16_t port, unsigned int size,
-                                 unsigned int count, uint64_t linear, bool in);
+enum emul_result emul_port_block(struct emul *e, const struct emul_block *b, uint16_t port,
+                                 uint64_t linear, bool in);
 
 /* simd.c: the row-less vector moves */
 enum emul_result emul_simd(struct emul *e);

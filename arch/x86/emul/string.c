@@ -155,22 +155,46 @@ static bool may_block(const struct emul *e, unsigned int op)
     const bool can = op == STR_MOVS ? !!e->ops->copy_block
                                     : (op == STR_INS || op == STR_OUTS) && e->ops->port_block;
 
-    return can && e->replay.accesses == 0 && !(e->next.rflags & (X86_EFLAGS_DF | X86_EFLAGS_TF));
+    return can && e->replay.accesses == 0 && !(e->next.rflags & X86_EFLAGS_TF);
 }
 
 /*
- * Elements from seg:offset on that are within its page and do not wrap, if the first may be used.
- * Nothing is raised here: a fault is found again by the element that has it.
+ * Elements from seg:offset on, upwards or downwards, that are within the first one's page and do
+ * not wrap, if that one may be used. Nothing is raised here: a fault is found again by the element
+ * that has it.
  */
 static uint64_t room(const struct emul *e, unsigned int seg, uint64_t offset, unsigned int size,
                      bool write)
 {
-    uint64_t linear;
+    const bool down = e->next.rflags & X86_EFLAGS_DF;
+    uint64_t linear, on_page, in_segment;
 
     if (!emul_in_segment(e, seg, offset, size, write, &linear) || emul_misaligned(e, linear, size))
         return 0;
-    return MIN((PAGE_SIZE - (linear & PAGE_OFFSET_MASK)) / size,
-               (emul_mask(e->insn.adsize) - offset) / size);
+    on_page = PAGE_SIZE - (linear & PAGE_OFFSET_MASK);
+    if (on_page < size)
+        return 0;
+    if (down)
+        on_page = (linear & PAGE_OFFSET_MASK) + size;
+    in_segment = down ? offset + size : emul_mask(e->insn.adsize) - offset;
+    return MIN(on_page / size, in_segment / size);
+}
+
+/* Where the first element of a block is, if all of it may be used. */
+static bool find_block(const struct emul *e, const struct emul_block *b, unsigned int seg,
+                       uint64_t offset, bool write, uint64_t *linear)
+{
+    const uint64_t others = b->down ? (uint64_t)(b->count - 1) * b->size : 0;
+    const bool fine = emul_in_segment(e, seg, offset - others, b->count * b->size, write, linear);
+
+    *linear += others;
+    return fine;
+}
+
+static struct emul_block block_of(const struct emul *e, unsigned int size, uint64_t count)
+{
+    return (struct emul_block){ .size = size, .count = (unsigned int)count,
+                                .down = e->next.rflags & X86_EFLAGS_DF };
 }
 
 /*
@@ -184,16 +208,16 @@ static enum emul_result port_block(struct emul *e, unsigned int op, uint64_t cou
     const unsigned int size = element_size(e, op), reg = in ? RDI : RSI;
     const unsigned int seg = in ? INSN_ES : e->insn.segment;
     const uint64_t offset = string_offset(e, reg);
-    const unsigned int n = (unsigned int)MIN(count, room(e, seg, offset, size, in));
+    const struct emul_block b = block_of(e, size, MIN(count, room(e, seg, offset, size, in)));
     enum emul_result r;
     uint64_t linear;
 
-    if (n < 2 || !emul_in_segment(e, seg, offset, n * size, in, &linear))
+    if (b.count < 2 || !find_block(e, &b, seg, offset, in, &linear))
         return EMUL_UNHANDLED;
-    r = emul_port_block(e, (uint16_t)e->next.gpr[RDX], size, n, linear, in);
-    *done = r == EMUL_OK ? n : 0;
+    r = emul_port_block(e, &b, (uint16_t)e->next.gpr[RDX], linear, in);
+    *done = r == EMUL_OK ? b.count : 0;
     if (r == EMUL_OK)
-        emul_write_reg(e, reg, e->insn.adsize, offset + (uint64_t)n * size);
+        advance(e, reg, b.count * size);
     return r;
 }
 
@@ -204,18 +228,18 @@ static enum emul_result copy_block(struct emul *e, uint64_t count, unsigned int 
     const uint64_t source = string_offset(e, RSI), destination = string_offset(e, RDI);
     const uint64_t both = MIN(room(e, seg, source, size, false),
                               room(e, INSN_ES, destination, size, true));
-    const unsigned int n = (unsigned int)MIN(count, both);
+    const struct emul_block b = block_of(e, size, MIN(count, both));
     uint64_t from, to;
     enum emul_result r;
 
-    if (n < 2 || !emul_in_segment(e, seg, source, n * size, false, &from) ||
-        !emul_in_segment(e, INSN_ES, destination, n * size, true, &to))
+    if (b.count < 2 || !find_block(e, &b, seg, source, false, &from) ||
+        !find_block(e, &b, INSN_ES, destination, true, &to))
         return EMUL_UNHANDLED;
-    r = e->ops->copy_block(e, size, n, from, to);
-    *done = r == EMUL_OK ? n : 0;
+    r = e->ops->copy_block(e, &b, from, to);
+    *done = r == EMUL_OK ? b.count : 0;
     if (r == EMUL_OK) {
-        emul_write_reg(e, RSI, e->insn.adsize, source + (uint64_t)n * size);
-        emul_write_reg(e, RDI, e->insn.adsize, destination + (uint64_t)n * size);
+        advance(e, RSI, b.count * size);
+        advance(e, RDI, b.count * size);
     }
     return r;
 }

@@ -160,8 +160,8 @@ static enum emul_result port_out(struct emul *e, uint16_t port, unsigned int siz
     return hvm_port_access(owner(e), port, size, true, &val);
 }
 
-static enum emul_result port_block(struct emul *e, uint16_t port, unsigned int size,
-                                   unsigned int count, uint64_t linear, bool in)
+static enum emul_result port_block(struct emul *e, const struct emul_block *b, uint16_t port,
+                                   uint64_t linear, bool in)
 {
     const uint32_t access = (in ? PFEC_WRITE : 0) | rights(e, EMUL_DATA);
     struct hvm_fault f;
@@ -171,11 +171,11 @@ static enum emul_result port_block(struct emul *e, uint16_t port, unsigned int s
         return EMUL_OK;
     if (hvm_translate(owner(e), linear, access, &gpa, &f) != HVM_COPY_OK)
         return EMUL_UNHANDLED;
-    return hvm_port_block(owner(e), port, size, count, gpa, in);
+    return hvm_port_block(owner(e), b, port, gpa, in);
 }
 
-static enum emul_result copy_block(struct emul *e, unsigned int size, unsigned int count,
-                                   uint64_t from, uint64_t to)
+static enum emul_result copy_block(struct emul *e, const struct emul_block *b, uint64_t from,
+                                   uint64_t to)
 {
     const uint32_t user = rights(e, EMUL_DATA);
     struct hvm_fault f;
@@ -186,7 +186,7 @@ static enum emul_result copy_block(struct emul *e, unsigned int size, unsigned i
     if (hvm_translate(owner(e), from, user, &from_gpa, &f) != HVM_COPY_OK ||
         hvm_translate(owner(e), to, PFEC_WRITE | user, &to_gpa, &f) != HVM_COPY_OK)
         return EMUL_UNHANDLED;
-    return hvm_copy_block(owner(e), size, count, from_gpa, to_gpa);
+    return hvm_copy_block(owner(e), b, from_gpa, to_gpa);
 }
 
 /* --- registers -------------------------------------------------------------------------------- */

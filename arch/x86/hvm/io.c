@@ -137,17 +137,17 @@ static void block_answered(struct vcpu *v)
     io->fills = false;
 }
 
-enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
-                                unsigned int count, uint64_t gpa, bool in)
+enum emul_result hvm_port_block(struct vcpu *v, const struct emul_block *b, uint16_t port,
+                                uint64_t gpa, bool in)
 {
     const struct ioreq_access a = {
-        .type = IOREQ_TYPE_PIO, .addr = port, .size = size, .count = count, .write = !in,
-        .data = gpa, .data_is_ptr = true,
+        .type = IOREQ_TYPE_PIO, .addr = port, .size = b->size, .count = b->count, .df = b->down,
+        .write = !in, .data = gpa, .data_is_ptr = true,
     };
     uint16_t machine;
 
     if (port == DEBUG_PORT || hvm_port_is_ours(v, port) ||
-        hvm_pt_port(v->domain, port, size, &machine) || !is_plain_ram(type_at(v, gpa)))
+        hvm_pt_port(v->domain, port, b->size, &machine) || !is_plain_ram(type_at(v, gpa)))
         return EMUL_UNHANDLED;
     return ask_for_block(v, &a);
 }
@@ -157,18 +157,21 @@ static bool is_device_model(struct vcpu *v, uint64_t gpa, enum p2m_type t)
     return (t == P2M_NONE || t == P2M_MMIO_DM) && !hvm_mmio_is_ours(v, gpa);
 }
 
-enum emul_result hvm_copy_block(struct vcpu *v, unsigned int size, unsigned int count,
-                                uint64_t from, uint64_t to)
+/* A read is one from a device to RAM; what goes to a device is a write. */
+enum emul_result hvm_copy_block(struct vcpu *v, const struct emul_block *b, uint64_t from,
+                                uint64_t to)
 {
     const enum p2m_type source = type_at(v, from), destination = type_at(v, to);
-    const bool write = is_plain_ram(source);
-    const struct ioreq_access a = {
-        .type = IOREQ_TYPE_COPY, .addr = write ? to : from, .size = size, .count = count,
-        .write = write, .data = write ? from : to, .data_is_ptr = true,
+    const bool read = is_plain_ram(destination);
+    struct ioreq_access a = {
+        .type = IOREQ_TYPE_COPY, .addr = read ? from : to, .size = b->size, .count = b->count,
+        .df = b->down, .write = !read, .data = read ? to : from, .data_is_ptr = true,
     };
 
-    if (!is_device_model(v, a.addr, write ? destination : source) ||
-        !is_plain_ram(write ? source : destination))
+    if (!is_device_model(v, a.addr, read ? source : destination))
+        return EMUL_UNHANDLED;
+    a.between = !read && is_device_model(v, from, source);
+    if (!read && !a.between && !is_plain_ram(source))
         return EMUL_UNHANDLED;
     return ask_for_block(v, &a);
 }

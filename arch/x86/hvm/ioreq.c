@@ -111,11 +111,26 @@ static struct ioreq ioreq_from(const struct ioreq_access *a)
     };
 }
 
+static bool in_vga_window(const struct domain *d, uint64_t addr)
+{
+    return addr >= VGA_START && addr < VGA_END && (d->arch.hvm->emulation & XEN_X86_EMU_VGA);
+}
+
 /* Writes to a VGA card's window come in floods, and no guest waits for their effect. */
 static bool may_queue(const struct domain *d, const struct ioreq_access *a)
 {
-    return a->type == IOREQ_TYPE_COPY && a->write && a->addr >= VGA_START && a->addr < VGA_END &&
-           a->size <= VGA_END - a->addr && (d->arch.hvm->emulation & XEN_X86_EMU_VGA);
+    return a->type == IOREQ_TYPE_COPY && a->write && in_vga_window(d, a->addr) &&
+           a->size <= VGA_END - a->addr;
+}
+
+/*
+ * Models take what data_is_ptr points to for RAM, which they may have mapped; Xen sends nothing
+ * else. QEMU's looks there as its own devices do, and it is who has a VGA card: what scrolls is
+ * moved within its window.
+ */
+static bool may_send(const struct domain *d, const struct ioreq_access *a)
+{
+    return !a->between || (in_vga_window(d, a->addr) && in_vga_window(d, a->data));
 }
 
 static uint64_t mask_of(const struct ioreq_access *a)
@@ -140,6 +155,8 @@ enum ioreq_result hvm_ioreq_send(struct vcpu *v, const struct ioreq_access *a)
     struct ioreq_server *s;
 
     ASSERT(!q->out);
+    if (!may_send(v->domain, a))
+        return IOREQ_NONE;
     latch_cf8(v->domain, a);
     spin_lock(&io->lock);
     s = ioreq_select(v->domain, io, a, &req);

@@ -155,8 +155,9 @@ static bool is_mem_server(struct domain *d, const struct hvm_ioreq_domain *io,
            p2m_lookup(d, _gfn(a->addr >> PAGE_SHIFT)).type == P2M_IOREQ;
 }
 
-struct ioreq_server *ioreq_select(struct domain *d, struct hvm_ioreq_domain *io,
-                                  const struct ioreq_access *a, struct ioreq *req)
+static struct ioreq_server *select_one(struct domain *d, struct hvm_ioreq_domain *io,
+                                       const struct ioreq_access *a, struct ioreq *req)
+    REQUIRES(io->lock)
 {
     struct target t;
 
@@ -171,4 +172,18 @@ struct ioreq_server *ioreq_select(struct domain *d, struct hvm_ioreq_domain *io,
             return s;
     }
     return NULL;
+}
+
+/* Both places of a move within device memory have to be the same server's. */
+struct ioreq_server *ioreq_select(struct domain *d, struct hvm_ioreq_domain *io,
+                                  const struct ioreq_access *a, struct ioreq *req)
+{
+    struct ioreq_server *s = select_one(d, io, a, req);
+    struct ioreq_access source = *a;
+
+    if (!s || !a->between)
+        return s;
+    source.addr = a->data;
+    source.write = false;
+    return select_one(d, io, &source, req) == s ? s : NULL;
 }

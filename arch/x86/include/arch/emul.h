@@ -79,6 +79,12 @@ enum emul_access {
 enum emul_event { EMUL_HLT, EMUL_WBINVD, EMUL_INVD, EMUL_INVLPG };
 enum emul_vector { EMUL_YMM, EMUL_MMX };
 
+/* Elements of a string: each behind the one before it, or with DF (down) in front of it. */
+struct emul_block {
+    unsigned int size, count;
+    bool down;
+};
+
 struct emul;
 
 /*
@@ -108,18 +114,18 @@ struct emul_ops {
     enum emul_result (*port_in)(struct emul *e, uint16_t port, unsigned int size, uint32_t *val);
     enum emul_result (*port_out)(struct emul *e, uint16_t port, unsigned int size, uint32_t val);
     /*
-     * count elements of REP INS (in) or OUTS at once, from linear upwards and within its page. All
-     * or nothing. EMUL_UNHANDLED, or NULL: one by one. Not replayed: after EMUL_RETRY it is asked
+     * Elements of REP INS (in) or OUTS at once: the first at linear, all within its page. All or
+     * nothing. EMUL_UNHANDLED, or NULL: one by one. Not replayed: after EMUL_RETRY it is asked
      * again, also if the access that waits is a single one.
      */
-    enum emul_result (*port_block)(struct emul *e, uint16_t port, unsigned int size,
-                                   unsigned int count, uint64_t linear, bool in);
+    enum emul_result (*port_block)(struct emul *e, const struct emul_block *b, uint16_t port,
+                                   uint64_t linear, bool in);
     /*
      * The same of REP MOVS: from and to are linear addresses, each with all within its page. They
      * may overlap; an element is written before the next one is read.
      */
-    enum emul_result (*copy_block)(struct emul *e, unsigned int size, unsigned int count,
-                                   uint64_t from, uint64_t to);
+    enum emul_result (*copy_block)(struct emul *e, const struct emul_block *b, uint64_t from,
+                                   uint64_t to);
 
     /*
      * Privilege and the register's existence are checked; the value is not. Writing may change

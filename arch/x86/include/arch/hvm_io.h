@@ -18,14 +18,17 @@ struct vcpu;
 enum emul_result hvm_port_access(struct vcpu *v, uint16_t port, unsigned int size, bool write,
                                  uint32_t *val);
 /*
- * count elements between a device model's port and RAM at gpa, within a page. EMUL_RETRY: asked,
- * and hvm_block_done() says so when v runs again. EMUL_UNHANDLED: not at once.
+ * Elements between a device model's port and RAM, the first at gpa, within a page. EMUL_RETRY:
+ * asked, and hvm_block_done() says so when v runs again. EMUL_UNHANDLED: not at once.
  */
-enum emul_result hvm_port_block(struct vcpu *v, uint16_t port, unsigned int size,
-                                unsigned int count, uint64_t gpa, bool in);
-/* The same between a device model's memory and RAM, whichever way, each within a page. */
-enum emul_result hvm_copy_block(struct vcpu *v, unsigned int size, unsigned int count,
-                                uint64_t from, uint64_t to);
+enum emul_result hvm_port_block(struct vcpu *v, const struct emul_block *b, uint16_t port,
+                                uint64_t gpa, bool in);
+/*
+ * The same between a device model's memory and RAM, whichever way, or between two places of its
+ * memory; each within a page.
+ */
+enum emul_result hvm_copy_block(struct vcpu *v, const struct emul_block *b, uint64_t from,
+                                uint64_t to);
 bool hvm_block_done(struct vcpu *v);
 /* Where an access is: so many bytes from gpa[0] on, the others, if any, from gpa[1] on. */
 struct hvm_place {

@@ -20,6 +20,7 @@ struct ioreq_access {
     uint64_t addr, data;   /* data: what is written, or with data_is_ptr where it is (gpa) */
     uint32_t count, size;  /* count elements (REP) of 1, 2, 4 or 8 bytes */
     bool write, df, data_is_ptr;
+    bool between;          /* ... there is device memory, too; all within its page */
     uint8_t type;          /* IOREQ_TYPE_*; a port that turns out to be PCI config space: PIO */
 };
 
