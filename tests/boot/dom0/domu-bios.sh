@@ -40,11 +40,7 @@ CONFIG
 }
 
 says() {
-    local end=$((SECONDS + 40))
-    until grep -aq "^sector two of $1" "$guests/$1.serial" 2>/dev/null; do
-        [ "$SECONDS" -ge "$end" ] && { echo "$(tail -n 1 "$guests/$1.serial")"; return 1; }
-        sleep 0.5
-    done
+    file_says "$guests/$1.serial" "^sector two of $1" 40 || { tail -n 1 "$guests/$1.serial"; return 1; }
 }
 
 # What the screen shows, as text.

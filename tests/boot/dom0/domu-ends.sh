@@ -27,11 +27,12 @@ small() {
 # again NAME TIMES: it has come up so often, and is not the domain any more that it was.
 again() {
     local end=$((SECONDS + 40)) id
-    until [ "$(guest_log "$1" | grep -ac '^guest: up')" = "$2" ] && id=$(xl domid "$1" 2>/dev/null) &&
-        guest_tty "$1" >"$guests/$1.tty" 2>/dev/null; do
+    guest_says "$1" '^guest: up' 40 "$2" >/dev/null || { xl list; return 1; }
+    until id=$(xl domid "$1" 2>/dev/null) && guest_tty "$1" >"$guests/$1.tty" 2>/dev/null; do
         [ "$SECONDS" -ge "$end" ] && { xl list; return 1; }
-        sleep 0.2
+        nap 0.2
     done
+    [ "$(guest_log "$1" | grep -ac '^guest: up')" = "$2" ] || { echo "it has come up more often"; return 1; }
     [ "$id" != "${was[$1]}" ] || { echo "it is still domain $id"; return 1; }
 }
 

@@ -17,7 +17,7 @@ works() {
     before=$(grep -ac 'still at it' $guests/half.serial 2>/dev/null)
     until [ "$(grep -ac 'still at it' $guests/half.serial 2>/dev/null)" -gt "${before:-0}" ]; do
         [ "$SECONDS" -ge "$end" ] && { echo "nothing new on its serial line"; return 1; }
-        sleep 0.5
+        nap 0.5
     done
 }
 

@@ -21,10 +21,10 @@ vga = 'none'
 vnc = 0
 CONFIG
 
-# said REGEX FILE-OR-LOG [SECONDS]
-said() {
-    local end=$((SECONDS + $3))
-    while ! { if [ "$2" = log ]; then xl dmesg; else cat "$2" 2>/dev/null; fi; } | grep -aqE "$1"; do
+# log_says REGEX SECONDS: the hypervisor's log, which has what the loader and the firmware say.
+log_says() {
+    local end=$((SECONDS + $2))
+    until xl dmesg | grep -aqE "$1"; do
         [ "$SECONDS" -ge "$end" ] && return 1
         sleep 1
     done
@@ -44,15 +44,15 @@ if ! xl -vvv create "$file" >"$guests/full.out" 2>&1; then
     exit
 fi
 pass create
-check loader said 'HVM Loader' log 20
-check firmware said 'SeaBIOS \(version' log 40
-check kernel said 'Linux version' $guests/serial 80
+check loader log_says 'HVM Loader' 20
+check firmware log_says 'SeaBIOS \(version' 40
+check kernel file_says $guests/serial 'Linux version' 80
 check userspace guest_says full 'guest: up' 130
 if [ "$failed" = 0 ]; then
     guest_tty full >$guests/full.tty
     want hypervisor "$(guest_ask full 'cat /sys/hypervisor/type /sys/hypervisor/guest_type')" 'xen HVM'
     want serial-write "$(guest_ask full 'echo from-the-guest >/dev/ttyS0; echo sent')" sent
-    check serial-says said '^from-the-guest' $guests/serial 10
+    check serial-says file_says $guests/serial '^from-the-guest' 10
 else
     post_mortem
 fi

@@ -14,7 +14,7 @@ pages_become() {
     for _ in {1..60}; do
         mem=$(xl list grows | awk 'NR == 2 {print $3}')
         [ "${mem:-0}" -ge "$1" ] && [ "$mem" -le "$2" ] && return
-        sleep 0.5
+        nap 0.5
     done
     echo "$mem MiB"
     return 1

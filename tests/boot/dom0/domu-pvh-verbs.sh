@@ -10,12 +10,8 @@ guest_type=pvh
 
 # becomes NAME VALUE COMMAND: the guest's answer is that value, now or soon.
 becomes() {
-    local answer
-    for _ in {1..30}; do
-        answer=$(guest_ask verbs "$3")
-        [ "$answer" = "$2" ] && break
-        sleep 0.3
-    done
+    local answer end=$((SECONDS + 40))
+    until answer=$(guest_ask verbs "$3"); [ "$answer" = "$2" ] || [ "$SECONDS" -ge "$end" ]; do nap 0.3; done
     want "$1" "$answer" "$2"
 }
 
@@ -36,7 +32,7 @@ memory() {
         check "mem-set-$mib" xl mem-set verbs ${mib}m
         for _ in {1..30}; do
             [ "$(xl list verbs | awk 'NR == 2 {print $3}')" = $mib ] && break
-            sleep 0.3
+            nap 0.3
         done
         want "mem-set-$mib-list" "$(xl list verbs | awk 'NR == 2 {print $3}')" $mib
     done
@@ -57,10 +53,7 @@ ends() {
     local id
     id=$(xl domid verbs)
     check reboot xl reboot verbs
-    for _ in {1..120}; do
-        [ "$(guest_log verbs | grep -ac '^guest: up')" = 2 ] && break
-        sleep 0.5
-    done
+    guest_says verbs '^guest: up' 60 2 >/dev/null
     want reboot-up "$(guest_log verbs | grep -ac '^guest: up')" 2
     want reboot-new "$(($(xl domid verbs) > id))" 1
     guest_tty verbs >$guests/verbs.tty

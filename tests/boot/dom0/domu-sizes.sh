@@ -42,14 +42,15 @@ big() {
 }
 
 grows() {
-    local mem
+    local mem end
     born grows 1 96 "maxmem = 512" "maxvcpus = 4" || return
     found grows 20000 98304
     check grows-set xl mem-set grows 400m
-    for _ in {1..60}; do
+    end=$((SECONDS + 90))
+    while [ "$SECONDS" -lt "$end" ]; do
         mem=$(guest_ask grows "sed -n 's/^MemTotal: *//p' /proc/meminfo | cut -d' ' -f1")
         [ "${mem:-0}" -gt 340000 ] && break
-        sleep 0.5
+        nap 0.5
     done
     between grows-mem "$mem" 340000 409600
     want grows-listed "$(xl list grows | awk 'NR == 2 {print $3}')" 400
@@ -66,7 +67,7 @@ grows() {
 shrunk() {
     for _ in {1..60}; do
         [ "$(xl list grows | awk 'NR == 2 {print $3}')" -le 201 ] && return
-        sleep 0.5
+        nap 0.5
     done
     xl list grows
     return 1

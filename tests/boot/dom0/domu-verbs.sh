@@ -217,11 +217,7 @@ stores() {
 }
 
 comes_again() {
-    local end=$((SECONDS + 60))
-    until [ "$(guest_log work | grep -ac '^guest: up')" = 2 ]; do
-        [ "$SECONDS" -ge "$end" ] && { xl list; return 1; }
-        sleep 0.3
-    done
+    guest_says work '^guest: up' 60 2 && [ "$(guest_log work | grep -ac '^guest: up')" = 2 ] || { xl list; return 1; }
     guest_tty work >$guests/work.tty
 }
 

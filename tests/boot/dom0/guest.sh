@@ -27,33 +27,55 @@ guest_config() {
 
 guest_log() { tr -d '\r' <"/var/log/xen/console/guest-$1.log" 2>/dev/null; }
 
-# guest_says NAME REGEX [SECONDS]: the guest's console has such a line, now or soon; prints the last.
-guest_says() {
-    local name=$1 regex=$2 end=$((SECONDS + ${3:-40})) line
+# file_says FILE REGEX [SECONDS [TIMES]]: so many of its lines match, now or soon; prints the last. Looks without
+# starting a process, and at each line once: the guest runs in the emulator's one thread too, of which grep took half.
+file_says() {
+    local end=$((SECONDS + ${3:-40})) times=${4:-1} skip=${file_skip:-0} raw text open found
     while :; do
-        line=$(guest_log "$name" | grep -aE "$regex" | tail -n 1)
-        [ -n "$line" ] && break
+        raw=() open=''
+        [ -r "$1" ] && mapfile -s "$skip" raw <"$1"
+        for text in "${raw[@]}"; do
+            text=${text//$'\r'/}
+            [[ $text == *$'\n' ]] || { open=$text; break; }
+            skip=$((skip + 1))
+            [[ ${text%$'\n'} =~ $2 ]] && found=${text%$'\n'} && times=$((times - 1))
+        done
+        # The last line may have no end yet: a prompt, or it goes on and is looked at again.
+        [ -z "$file_whole" ] && [ "$times" = 1 ] && [ -n "$open" ] && [[ $open =~ $2 ]] && found=$open && break
+        [ "$times" -le 0 ] && break
         [ "$SECONDS" -ge "$end" ] && return 1
-        sleep ${guest_poll:-0.3}
+        nap "${guest_poll:-0.2}"
     done
-    echo "$line"
+    echo "$found"
 }
+
+# guest_says NAME REGEX [SECONDS [TIMES]]: the same of the guest's console.
+guest_says() { file_says "/var/log/xen/console/guest-$1.log" "${@:2}"; }
 
 guest_tty() { xenstore-read "/local/domain/$(xl domid "$1")/console/tty"; }
 
 # guest_do NAME COMMAND: type the command at the guest's console.
 guest_do() {
     local tty
-    tty=$(cat "$guests/$1.tty" 2>/dev/null || guest_tty "$1") || return 1
+    if [ -r "$guests/$1.tty" ]; then read -r tty <"$guests/$1.tty"; else tty=$(guest_tty "$1") || return 1; fi
     echo "$2" >"$tty"
+}
+
+# guest_log_end NAME: file_says skips what the guest has said so far.
+guest_log_end() {
+    local raw=()
+    [ -r "/var/log/xen/console/guest-$1.log" ] && mapfile raw <"/var/log/xen/console/guest-$1.log"
+    file_skip=$((${#raw[@]} > 0 ? ${#raw[@]} - 1 : 0))
 }
 
 # guest_ask NAME COMMAND [SECONDS]: run it there; prints its output as one line, returns its status.
 # The answer is told from others by a number that counts on in a file: this may run in a subshell.
 guest_ask() {
-    local n line
-    n=$(($(cat $guests/asked 2>/dev/null || echo 0) + 1))
+    local n=0 line file_skip file_whole=1
+    [ -r $guests/asked ] && read -r n <$guests/asked
+    n=$((n + 1))
     echo "$n" >$guests/asked
+    guest_log_end "$1"
     guest_do "$1" "r=\$( ${2//$'\n'/ } 2>&1); echo answer-$n \$? \$r" || return 1
     line=$(guest_says "$1" "^answer-$n " "${3:-20}") || { echo "no answer to: $2"; return 125; }
     read -r _ n line <<<"$line"
@@ -75,7 +97,7 @@ guest_gone() {
     local end=$((SECONDS + ${2:-30}))
     while xl list "$1" >/dev/null 2>&1; do
         [ "$SECONDS" -ge "$end" ] && return 1
-        sleep 0.3
+        nap 0.3
     done
 }
 
@@ -86,7 +108,7 @@ state_becomes() {
     local end=$((SECONDS + ${3:-10}))
     while ! [[ $(guest_state "$1") =~ ^($2)$ ]]; do
         [ "$SECONDS" -ge "$end" ] && { echo "state is '$(guest_state "$1")'"; return 1; }
-        sleep 0.2
+        nap 0.2
     done
 }
 
@@ -98,7 +120,7 @@ memory_back() {
     local end=$((SECONDS + ${2:-10}))
     while [ "$(free_memory)" != "$1" ]; do
         [ "$SECONDS" -ge "$end" ] && { echo "$(free_memory) MiB free, $1 before"; return 1; }
-        sleep 0.3
+        nap 0.3
     done
 }
 
@@ -114,7 +136,7 @@ account_back() {
     local end=$((SECONDS + ${2:-10}))
     until account >/run/account.now; cmp -s "$1" /run/account.now; do
         [ "$SECONDS" -ge "$end" ] && { diff "$1" /run/account.now | grep '^[<>]' | paste -sd '|'; return 1; }
-        sleep 0.5
+        nap 0.5
     done
 }
 
@@ -133,9 +155,11 @@ guest_ends() {
 
 # process REGEX: the numbers of those whose command line matches.
 process() {
-    local p
+    local p words
     for p in /proc/[0-9]*; do
-        tr '\0' ' ' 2>/dev/null <"$p/cmdline" | grep -qE "$1" && basename "$p"
+        words=()
+        mapfile -d '' words 2>/dev/null <"$p/cmdline"
+        [[ "${words[*]} " =~ $1 ]] && echo "${p##*/}"
     done
 }
 
@@ -155,6 +179,6 @@ no_backends() {
     local end=$((SECONDS + ${1:-10})) left
     while left=$(xenstore-ls -f /local/domain/0/backend 2>/dev/null | grep -c '/state = '); [ "$left" != 0 ]; do
         [ "$SECONDS" -ge "$end" ] && { echo "$left devices are left"; return 1; }
-        sleep 0.3
+        nap 0.3
     done
 }

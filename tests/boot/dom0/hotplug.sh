@@ -18,7 +18,7 @@ present() { ls -d /sys/devices/system/cpu/cpu[0-9]* | wc -l; }
 wait_until() {
     for _ in {1..100}; do
         [ "$($1)" = "$2" ] && return 0
-        sleep 0.1
+        nap 0.1
     done
     echo "$1 stays at $($1)"
     return 1

@@ -3,6 +3,9 @@
 # Shared by the tests that run inside the first domain: one line "PASS name" or "FAIL name why" for
 # each check, and a last line with the totals, which is what the runner on the host waits for.
 
+# The tools themselves: Debian puts a shell script before each, which finds their version. Init calls the daemons by it.
+PATH=/usr/lib/xen-4.17/bin:$PATH
+
 passed=0
 failed=0
 
@@ -30,6 +33,10 @@ between() {
     fi
 }
 
+# nap SECONDS: sleeps without a process, which takes a twentieth of a second to start in an emulated machine.
+exec {nap_fd}<> <(:)
+nap() { read -rt "$1" -u "$nap_fd"; true; }
+
 # A program of this system that died from a fault it cannot have caused is a failure of any test.
 no_innocent_crash() {
     local lines
@@ -50,7 +57,7 @@ mount_disks() {
             [ "$(cat "$d/serial" 2>/dev/null)" = workload ] && virtio=/dev/${d##*/}
         done
         [ -n "$virtio" ] && [ -b /dev/sda ] && break
-        sleep 0.1
+        nap 0.1
     done
     mkdir -p /mnt/v /mnt/a
     check mount-virtio mount -t ext4 "$virtio" /mnt/v
