@@ -38,20 +38,19 @@ test-bochs: all guests ## Those that meet the hardware in Bochs: x2APIC, TSC dea
 	@tests/guest/bochs.py --results $(RESULTS)/bochs.txt
 
 # Every part runs, whatever the others say; the summary decides. Each part is built with both cores
-# and then shares them out among its tests itself.
-PART = $(MAKE) --no-print-directory -j2
-# A part may fail without a result, if it was not even built: that is one.
-no_result = { mkdir -p $(RESULTS); echo "FAIL make: $(1) failed" >> $(RESULTS)/parts.txt; }
+# and then shares them out among its tests itself. A part may fail without a result, if it was not even built: that is one.
+part = $(MAKE) --no-print-directory -j2 $(1) || { mkdir -p $(RESULTS); echo "FAIL make: $(1) failed" >> $(RESULTS)/parts.txt; }
+
+# The images come first: their packages come from the network while the other core compiles, and a unit test reads one.
+# What runs on the host has two lanes, so that no core waits for the last test of a part, or for the proof, which has
+# one process. Nothing in it depends on time; the lanes share no file but what has been built before them.
 test: ## Everything: check, test-guest, test-boot
 	@tools/deps
 	@rm -rf $(RESULTS)
-	@$(PART) all
-	@$(PART) unit || $(call no_result,unit)
-	@$(PART) fuzz-short || $(call no_result,fuzz-short)
-	@$(PART) static || $(call no_result,static)
-	@$(PART) proof || $(call no_result,proof)
-	@$(PART) check-decompress || $(call no_result,check-decompress)
-	@$(PART) test-guest || $(call no_result,test-guest)
-	@$(PART) test-bochs || $(call no_result,test-bochs)
-	@$(PART) test-boot || $(call no_result,test-boot)
+	@$(call part,-k images all guests $(HV_TESTS_$(HV)))
+	@{ $(call part,unit); $(call part,fuzz-short); } & \
+	 { $(call part,static); $(call part,proof); $(call part,check-decompress); } & wait
+	@$(call part,test-guest)
+	@$(call part,test-bochs)
+	@$(call part,test-boot)
 	@tools/summary
