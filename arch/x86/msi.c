@@ -2,7 +2,8 @@
 /*
  * Message-signalled interrupts: the chip of all irqs above the GSIs. The hypervisor alone writes
  * addresses, data and mask bits; vectors exist from mapping to unmapping. A message that can be
- * masked is masked while it changes; one that cannot only ever changes its address, in one write.
+ * masked is masked while it changes; one that cannot only ever changes its address, in one write,
+ * or is remapped (hv/iommu_intr.h) and stays as it is.
  * PCI Local Bus Specification 3.0 §6.8.1 "MSI Capability Structure", §6.8.2 "MSI-X".
  */
 #include <arch/irq.h>
@@ -12,7 +13,7 @@
 #include <arch/smpboot.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
-#include <hv/iommu.h>
+#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/rangeset.h>
@@ -62,34 +63,46 @@ static void write_mask(struct msi_block *b, uint32_t mask) REQUIRES(msi_lock)
     b->mask = mask;
 }
 
-static void write_message(const struct msi_block *b, uint32_t address, uint32_t data)
+static void write_message(const struct msi_block *b, const struct iommu_message *msg)
 {
     const struct pci_msi *c = &b->dev->guard.msi_cap;
 
     if (b->msix) {
-        entry_of(b)[0] = address;
-        entry_of(b)[1] = 0;
-        entry_of(b)[2] = data;
+        entry_of(b)[0] = msg->address;
+        entry_of(b)[1] = msg->address_high;
+        entry_of(b)[2] = msg->data;
         return;
     }
-    cfg_write(b, c->pos + MSI_ADDRESS_REG, 4, address);
+    cfg_write(b, c->pos + MSI_ADDRESS_REG, 4, msg->address);
     if (c->wide)
-        cfg_write(b, c->pos + MSI_ADDRESS_REG + 4, 4, 0);
-    cfg_write(b, c->data_reg, 2, data);
+        cfg_write(b, c->pos + MSI_ADDRESS_REG + 4, 4, msg->address_high);
+    cfg_write(b, c->data_reg, 2, msg->data);
+}
+
+static struct iommu_intr intr_of(const struct msi_block *b, const struct irq_desc *desc)
+{
+    return (struct iommu_intr){
+        .dest = cpu_apic_id[desc->cpu], .irq = b->first, .index = b->msix ? b->entry : 0,
+        .vector = desc->vector, .nr = b->nr
+    };
 }
 
 /* Where it goes and what it says, for this device. */
-static int write_route(const struct msi_block *b, const struct irq_desc *desc) REQUIRES(msi_lock)
+static int write_route(struct msi_block *b, const struct irq_desc *desc) REQUIRES(msi_lock)
 {
-    const uint8_t dest = (uint8_t)cpu_apic_id[desc->cpu];
-    const unsigned int index = b->msix ? b->entry : 0;
-    const int rc = iommu_message(b->dev->id.n, index, b->nr, desc->vector, dest);
+    const struct iommu_intr i = intr_of(b, desc);
+    struct iommu_message msg = {
+        .address = msi_address((uint8_t)i.dest), .data = msi_data(i.vector)
+    };
+    const int rc = iommu_message(b->dev->id.n, &i, &msg);
 
-    if (rc == 0)
-        write_message(b, msi_address(dest), msi_data(desc->vector));
-    else if (rc > 0)
-        write_message(b, MSI_ADDRESS, index);
-    return MIN(rc, 0);
+    if (rc < 0)
+        return rc;
+    if (rc == 0 && i.dest > MSI_DEST_MAX)
+        return -ENOSPC;
+    b->remapped = rc > 0;
+    write_message(b, &msg);
+    return 0;
 }
 
 static void write_control(const struct msi_block *b, bool enable)
@@ -150,7 +163,9 @@ static void msi_route(struct irq_desc *desc)
 
 static bool msi_can_move(const struct irq_desc *desc)
 {
-    return ((const struct msi_block *)desc->chip_data)->maskable;
+    const struct msi_block *b = desc->chip_data;
+
+    return b->maskable || b->remapped; /* an entry of an IOMMU's changes at once */
 }
 
 static const struct irq_chip msi_chip = {
@@ -256,10 +271,12 @@ static struct msi_block *block_new(struct pci_dev *dev, bool msix, unsigned int 
 /* Irqs and vectors, then the registers; the irqs are masked when the message goes in. */
 static int block_start(struct msi_block *b) REQUIRES(pci_lock)
 {
-    int irq = irq_alloc_msi(b->nr, &msi_chip, b);
     struct irq_desc *desc;
-    int rc;
+    int irq, rc = iommu_message_prepare(b->dev->id.n);
 
+    if (rc)
+        return rc;
+    irq = irq_alloc_msi(b->nr, &msi_chip, b);
     if (irq < 0)
         return irq;
     b->first = (uint16_t)irq;
@@ -349,6 +366,7 @@ static void unlink(struct msi_block *b) REQUIRES(pci_lock)
 void msi_unmap(struct msi_block *b)
 {
     struct pci_dev *dev = b->dev;
+    const struct iommu_intr i = intr_of(b, irq_to_desc(b->first));
 
     spin_lock(&msi_lock);
     write_mask(b, ~0U >> (b->msix ? 31 : 32 - b->nr));
@@ -356,6 +374,7 @@ void msi_unmap(struct msi_block *b)
     unlink(b);
     if (!b->msix)
         write_control(b, false);
+    iommu_message_end(dev->id.n, &i);
     irq_free_msi(b->first, b->nr);
     hv_free(b);
     if (dev->blocks == NULL)

@@ -6,10 +6,12 @@
 #include "amd_priv.h"
 
 #include <arch/mmio.h>
+#include <arch/msi.h>
 #include <arch/paging.h>
 #include <drivers/acpi.h>
 #include <hv/errno.h>
 #include <hv/iommu.h>
+#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/timer.h>
@@ -100,21 +102,33 @@ static int amd_flush(uint16_t tag, uint64_t frame, uint64_t nr)
     return rc;
 }
 
-static int amd_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector,
-                       uint8_t dest)
+static int intr_message(uint32_t sbdf, const struct iommu_intr *i, struct iommu_message *out)
 {
     const struct acpi_ivrs_range *r = range_of(sbdf);
+    int rc = r ? amd_intr_message(&iommus[r->iommu], r->has_alias ? r->alias : (uint16_t)sbdf,
+                                  i->index, i->nr, i->vector, (uint8_t)i->dest) : 0;
 
-    return r ? amd_intr_message(&iommus[r->iommu], r->has_alias ? r->alias : (uint16_t)sbdf, index,
-                                nr, vector, dest) : 0;
+    *out = rc > 0 ? (struct iommu_message){ .address = MSI_ADDRESS, .data = i->index } : *out;
+    return rc;
 }
 
-static bool amd_remaps(void)
+static void intr_end(uint32_t sbdf, const struct iommu_intr *i) { }
+
+static int intr_pin(uint8_t ioapic, unsigned int pin, const struct iommu_intr *i, uint64_t *rte)
 {
+    return 0;
+}
+
+static const struct iommu_intr_ops *amd_intr(const char **why)
+{
+    static const struct iommu_intr_ops ops = {
+        .message = intr_message, .end = intr_end, .pin = intr_pin
+    };
+
     for (unsigned int i = 0; i < nr_iommus; i++)
         if (!iommus[i].intr)
-            return false;
-    return true;
+            return NULL;
+    return &ops;
 }
 
 /* --- memory that matters to them -------------------------------------------------------------- */
@@ -250,8 +264,7 @@ const struct iommu_ops amd_iommu_ops = {
     .attach_rest = amd_attach_rest,
     .block_tag = amd_block_tag,
     .flush = amd_flush,
-    .message = amd_message,
-    .remaps = amd_remaps,
+    .intr = amd_intr,
     .firmware_range = amd_firmware_range,
     .registers = amd_registers,
 };

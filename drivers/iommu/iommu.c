@@ -12,11 +12,13 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/iommu.h>
+#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/rangeset.h>
 
 static const struct iommu_ops *ops;
+const struct iommu_intr_ops *iommu_intr;
 static const struct iommu_domain *hardware; /* that of the first domain; NULL: it has none */
 static DEFINE_SPINLOCK(assign_lock, RANK_IOMMU); /* who has which device */
 
@@ -324,12 +326,25 @@ int iommu_keep_registers(struct rangeset *frames)
     return rc;
 }
 
-int iommu_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector, uint8_t dest)
+void iommu_quiesce(void)
 {
-    return ops && ops->message ? ops->message(sbdf, index, nr, vector, dest) : 0;
+    if (ops && ops->quiesce)
+        ops->quiesce();
 }
 
 /* --- boot ------------------------------------------------------------------------------------- */
+
+static void start_intr(unsigned int found)
+{
+    const char *why = "not implemented";
+
+    iommu_intr = ops->intr ? ops->intr(&why) : NULL;
+    if (iommu_intr)
+        log_info("IOMMU: %s, %u of them; interrupts are remapped%s", ops->name, found,
+                 iommu_intr->wide && iommu_intr->wide() ? ", to all APIC ids" : "");
+    else
+        log_info("IOMMU: %s, %u of them; interrupts are not remapped: %s", ops->name, found, why);
+}
 
 int iommu_boot(void)
 {
@@ -345,8 +360,7 @@ int iommu_boot(void)
         if (rc || !found)
             continue;
         ops = kinds[i];
-        log_info("IOMMU: %s, %u of them; interrupts of guests' devices are %sremapped", ops->name,
-                 found, ops->remaps && ops->remaps() ? "" : "not ");
+        start_intr(found);
         return 0;
     }
     if (rc)

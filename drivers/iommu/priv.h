@@ -12,6 +12,8 @@
 #include <hv/types.h>
 
 struct domain;
+struct iommu_intr;
+struct iommu_message;
 
 /* What a domain's devices may reach. */
 struct iommu_domain {
@@ -30,6 +32,16 @@ struct iommu_range {
     unsigned int flags;
 };
 
+/* Remapping of interrupts: see hv/iommu_intr.h. */
+struct iommu_intr_ops {
+    bool (*wide)(void);            /* NULL: APIC ids of 8 bits */
+    int (*prepare)(uint32_t sbdf); /* NULL: nothing is needed */
+    int (*message)(uint32_t sbdf, const struct iommu_intr *i, struct iommu_message *out);
+    void (*end)(uint32_t sbdf, const struct iommu_intr *i);
+    int (*pin)(uint8_t ioapic, unsigned int pin, const struct iommu_intr *i, uint64_t *rte);
+};
+extern const struct iommu_intr_ops *iommu_intr; /* iommu.c; NULL: nothing is remapped */
+
 /* Attaching and flushing return when the hardware has forgotten what was: -EIO, it does not. */
 struct iommu_ops {
     const char *name;
@@ -45,10 +57,9 @@ struct iommu_ops {
     int (*attach_rest)(const struct iommu_domain *ctx); /* all that are blocked */
     int (*block_tag)(uint16_t tag);
     int (*flush)(uint16_t tag, uint64_t frame, uint64_t nr); /* nr 0: all */
-    /* See iommu_message(). NULL: never remapped. */
-    int (*message)(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector,
-                   uint8_t dest);
-    bool (*remaps)(void); /* interrupts of unprivileged domains' devices; NULL: no */
+    /* After start(). NULL: interrupts are not remapped, and *why says the reason. */
+    const struct iommu_intr_ops *(*intr)(const char **why);
+    void (*quiesce)(void); /* translates and remaps nothing any more; takes no locks */
     /* The nth range that the firmware uses through devices; the nth with registers of IOMMUs. */
     bool (*firmware_range)(unsigned int nth, struct iommu_range *out);
     bool (*registers)(unsigned int nth, struct iommu_range *out);

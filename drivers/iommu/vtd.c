@@ -15,7 +15,6 @@
 #include <hv/page.h>
 #include <lib/e820.h>
 
-#define MAX_ALIASES 4
 #define INTERRUPT_FIRST 0xfee00ULL /* 3.14: what is written there are interrupts, mapped or not */
 #define INTERRUPT_END 0xfef00ULL
 
@@ -30,39 +29,45 @@ static const struct acpi_dmar *dmar(void) { return &acpi_info.dmar; }
 
 /* --- who is behind which ---------------------------------------------------------------------- */
 
-static struct vtd *unit_of(uint32_t sbdf)
+struct vtd *vtd_unit_for(uint32_t sbdf)
 {
     const int i = vtd_unit_of(dmar(), scopes, nr_scopes, sbdf);
 
     return i >= 0 ? &units[i] : NULL;
 }
 
-static bool vtd_covers(uint32_t sbdf) { return unit_of(sbdf) != NULL; }
+static bool vtd_covers(uint32_t sbdf) { return vtd_unit_for(sbdf) != NULL; }
 
 static uint16_t vtd_tag(uint32_t sbdf)
 {
-    const struct vtd *m = unit_of(sbdf);
+    const struct vtd *m = vtd_unit_for(sbdf);
 
     return m ? vtd_tag_of(m, (uint16_t)sbdf) : 0;
 }
 
 static int vtd_attach(uint32_t sbdf, const struct iommu_domain *ctx)
 {
-    struct vtd *m = unit_of(sbdf);
-    uint16_t alias[MAX_ALIASES];
+    struct vtd *m = vtd_unit_for(sbdf);
+    uint16_t alias[VTD_MAX_ALIASES];
     unsigned int n;
+    bool same;
     int rc;
 
     if (!m)
         return -ENODEV;
-    n = vtd_aliases(&pci_hw, sbdf, alias, MAX_ALIASES);
+    n = vtd_aliases(&pci_hw, sbdf, alias, VTD_MAX_ALIASES);
     for (unsigned int i = 0; i < n && ctx; i++) {
         const uint16_t tag = vtd_tag_of(m, alias[i]);
 
         if (tag && tag != ctx->tag)
             return -EBUSY; /* who else is behind that bridge is another domain's */
     }
-    rc = vtd_attach_one(m, (uint16_t)sbdf, ctx);
+    same = ctx && vtd_tag_of(m, (uint16_t)sbdf) == ctx->tag;
+    rc = same ? 0 : vtd_intr_drop(m, (uint16_t)sbdf);
+    for (unsigned int i = 0; i < n && !rc && !same; i++)
+        rc = vtd_intr_drop(m, alias[i]);
+    if (!rc)
+        rc = vtd_attach_one(m, (uint16_t)sbdf, ctx);
     for (unsigned int i = 0; i < n && !rc; i++)
         rc = vtd_attach_one(m, alias[i], ctx);
     return rc;
@@ -101,6 +106,8 @@ static int vtd_block_tag(uint16_t tag)
 
     for (unsigned int i = 0; i < nr_units && !rc; i++)
         rc = vtd_block_tag_one(&units[i], tag);
+    for (unsigned int i = 0; i < nr_units && !rc; i++)
+        rc = vtd_intr_drop_blocked(&units[i]);
     return rc;
 }
 
@@ -222,7 +229,13 @@ static int agree(void)
     return 0;
 }
 
-/* --- starting --------------------------------------------------------------------------------- */
+/* --- starting and stopping -------------------------------------------------------------------- */
+
+static void vtd_quiesce(void)
+{
+    for (unsigned int i = 0; i < nr_units; i++)
+        vtd_quiesce_one(&units[i]);
+}
 
 /* Registers and what they say it can do. */
 static int find_one(unsigned int i)
@@ -230,10 +243,9 @@ static int find_one(unsigned int i)
     const struct acpi_dmar_unit *fw = &dmar()->unit[i];
     struct vtd *m = &units[i];
 
-    m->base = fw->base;
-    m->segment = fw->segment;
-    m->all = fw->all;
-    m->index = (uint8_t)i;
+    *m = (struct vtd){
+        .base = fw->base, .segment = fw->segment, .all = fw->all, .index = (uint8_t)i
+    };
     m->regs = hv_ioremap(fw->base, PAGE_SIZE);
     if (!m->regs)
         return -ENOMEM;
@@ -271,6 +283,8 @@ static int start_all(unsigned int *found)
 
     while (n < nr_units && !rc)
         rc = start_one(&units[n++]);
+    if (!rc)
+        rc = vtd_remap_start(units, nr_units);
     for (unsigned int i = 0; rc && i < n; i++)
         vtd_stop_one(&units[i]);
     *found = rc ? 0 : nr_units;
@@ -308,4 +322,6 @@ const struct iommu_ops vtd_iommu_ops = {
     .flush = vtd_flush,
     .firmware_range = vtd_firmware_range,
     .registers = vtd_registers,
+    .intr = vtd_remap_ops,
+    .quiesce = vtd_quiesce,
 };

@@ -30,7 +30,10 @@ enum width { ALL = 1, DOMAIN = 2, ONE = 3 };
 
 #define DESC_CONTEXT 1ULL
 #define DESC_IOTLB 2ULL
+#define DESC_INTR 4ULL
 #define DESC_WAIT 5ULL
+#define DESC_INTR_ONE (1ULL << 4)
+#define DESC_INTR_INDEX_SHIFT 32
 #define DESC_WIDTH_SHIFT 4
 #define DESC_DRAIN_WRITES (1ULL << 6)
 #define DESC_DRAIN_READS (1ULL << 7)
@@ -85,7 +88,7 @@ static int wait_clear64(struct vtd *m, unsigned int reg, uint64_t bit)
 /* 10.4.4: one command at a time, with the state of the others as it is. */
 int vtd_command(struct vtd *m, uint32_t bit, bool on)
 {
-    uint32_t state = mmio_read32(m->regs, VTD_REG_GSTS) & ~VTD_GLOBAL_ONE_SHOT;
+    uint32_t state = mmio_read32(m->regs, VTD_REG_GSTS) & ~(VTD_GLOBAL_ONE_SHOT | VTD_GLOBAL_CFI);
 
     state = on ? state | bit : state & ~bit;
     mmio_write32(m->regs, VTD_REG_GCMD, state);
@@ -175,6 +178,20 @@ static int pages_by_queue(struct vtd *m, const struct forget *f) REQUIRES(m->loc
                 (m->cap & VTD_CAP_DRD ? DESC_DRAIN_READS : 0) |
                 (m->cap & VTD_CAP_DWD ? DESC_DRAIN_WRITES : 0),
          f->width == ONE ? f->frame << PAGE_SHIFT | f->order : 0);
+    return run_queue(m);
+}
+
+/* 6.5.2.7 Interrupt Entry Cache Invalidate; a descriptor an entry, so many fit. */
+int vtd_forget_intr(struct vtd *m, unsigned int first, unsigned int nr)
+{
+    int rc = vtd_flush_writes(m);
+
+    if (rc || m->dead || !m->queued)
+        return rc ? rc : -EIO;
+    for (unsigned int i = 0; i < nr; i++)
+        post(m, DESC_INTR | DESC_INTR_ONE | (uint64_t)(first + i) << DESC_INTR_INDEX_SHIFT, 0);
+    if (!nr)
+        post(m, DESC_INTR, 0);
     return run_queue(m);
 }
 

@@ -32,6 +32,7 @@
 #define VTD_REG_IQH 0x80    /* 64 */
 #define VTD_REG_IQT 0x88    /* 64 */
 #define VTD_REG_IQA 0x90    /* 64 */
+#define VTD_REG_IRTA 0xb8   /* 64 */
 
 #define VTD_CAP_ND(c) ((unsigned int)(c) & 7)
 #define VTD_CAP_RWBF (1ULL << 4)
@@ -50,6 +51,8 @@
 
 #define VTD_ECAP_C (1ULL << 0)
 #define VTD_ECAP_QI (1ULL << 1)
+#define VTD_ECAP_IR (1ULL << 3)
+#define VTD_ECAP_EIM (1ULL << 4)
 #define VTD_ECAP_PT (1ULL << 6)
 #define VTD_ECAP_SC (1ULL << 7)
 #define VTD_ECAP_IRO(e) ((unsigned int)((e) >> 8 & 0x3ff) << 4)
@@ -60,6 +63,8 @@
 #define VTD_GLOBAL_WBF (1U << 27)
 #define VTD_GLOBAL_QIE (1U << 26)
 #define VTD_GLOBAL_IRE (1U << 25)
+#define VTD_GLOBAL_SIRTP (1U << 24)
+#define VTD_GLOBAL_CFI (1U << 23) /* the old format passes: never */
 #define VTD_GLOBAL_ONE_SHOT 0x69000000U /* SRTP, SFL, WBF, SIRTP */
 
 #define VTD_FSTS_PFO (1U << 0)
@@ -80,6 +85,7 @@
 #define VTD_QUEUE_ENTRIES 256U
 #define VTD_MAX_LEVELS 5U
 #define VTD_BUSES 256U
+#define VTD_MAX_ALIASES 4U
 
 struct vtd {
     spinlock_t lock;          /* RANK_HW: registers, queue, context entries */
@@ -97,6 +103,8 @@ struct vtd {
     uint32_t *done;           /* where it says which wait it has come to */
     uint64_t *root;
     uint64_t *context[VTD_BUSES]; /* NULL: no table, the bus is blocked */
+    uint64_t *intr;           /* by irq; NULL: interrupts are not remapped */
+    bool wide;                /* with APIC ids of 32 bits */
     struct timer poll;
     bool have_irq;
     uint64_t nr_faults;
@@ -117,6 +125,9 @@ bool vtd_scope_has(const struct vtd_scope *s, uint32_t sbdf);
 /* The unit for a function, -1: none. */
 int vtd_unit_of(const struct acpi_dmar *dmar, const struct vtd_scope *scopes, unsigned int nr,
                 uint32_t sbdf);
+/* The unit and requester id of an IO-APIC; false: the table has none. */
+bool vtd_find_ioapic(const struct acpi_dmar *dmar, const struct pci_config *pci, uint8_t id,
+                     unsigned int *unit, uint16_t *devid);
 /*
  * Requester ids that the function's requests may bear instead of its own, as bridges to
  * conventional PCI do: at most max; how many.
@@ -133,6 +144,8 @@ int vtd_forget_all(struct vtd *m) REQUIRES(m->lock) must_check;
 int vtd_forget_device(struct vtd *m, uint16_t devid, uint16_t tag) REQUIRES(m->lock) must_check;
 int vtd_forget_pages(struct vtd *m, uint16_t tag, uint64_t frame, uint64_t nr)
     REQUIRES(m->lock) must_check; /* nr 0: all */
+int vtd_forget_intr(struct vtd *m, unsigned int first, unsigned int nr)
+    REQUIRES(m->lock) must_check; /* nr 0: all; only by a queue */
 /* Waits until (register & mask) == want, for a second. */
 int vtd_wait32(struct vtd *m, unsigned int reg, uint32_t mask, uint32_t want) must_check;
 
@@ -151,6 +164,35 @@ int vtd_flush_one(struct vtd *m, uint16_t tag, uint64_t frame, uint64_t nr) must
 uint16_t vtd_tag_of(const struct vtd *m, uint16_t devid);
 bool vtd_tag_fits(const struct vtd *m, uint16_t tag);
 void vtd_wrote(const void *p, size_t bytes); /* to memory, for one that is not coherent */
+static inline void vtd_to_memory(const struct vtd *m, const void *p, size_t bytes)
+{
+    if (!m->coherent)
+        vtd_wrote(p, bytes);
+}
+void vtd_quiesce_one(struct vtd *m); /* takes no lock: who had it may have been stopped */
+
+/* vtd_intr.c */
+/* Remaps from now on, with an empty table; the queue is on. -ENOMEM, -EIO. */
+int vtd_intr_start(struct vtd *m, bool wide) must_check;
+/* Who an entry is for, as its second word; that of an entry, 0: there is none. */
+uint64_t vtd_intr_source(const struct pci_config *pci, uint32_t sbdf);
+uint64_t vtd_intr_source_now(const struct vtd *m, unsigned int index);
+/* 1, or -ENOSPC, -EIO */
+int vtd_intr_message(struct vtd *m, const struct iommu_intr *i, uint64_t source,
+                     struct iommu_message *out) must_check;
+int vtd_intr_pin(struct vtd *m, const struct iommu_intr *i, uint16_t devid, uint64_t *rte)
+    must_check;
+int vtd_intr_end(struct vtd *m, unsigned int first, unsigned int nr) must_check;
+/* Messages of a requester id; of all that are blocked. */
+int vtd_intr_drop(struct vtd *m, uint16_t devid) must_check;
+int vtd_intr_drop_blocked(struct vtd *m) must_check;
+
+/* vtd.c: NULL: the function is behind none */
+struct vtd *vtd_unit_for(uint32_t sbdf);
+
+/* vtd_remap.c: after they translate. -ENOMEM, -EIO; 0 too if interrupts cannot be remapped. */
+int vtd_remap_start(struct vtd *units, unsigned int nr_units) must_check;
+const struct iommu_intr_ops *vtd_remap_ops(const char **why);
 
 /* vtd_fault.c */
 void vtd_fault_start(struct vtd *m);

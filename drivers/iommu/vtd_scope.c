@@ -77,6 +77,23 @@ unsigned int vtd_resolve(struct vtd_scope *out, const struct acpi_dmar *dmar,
     return n;
 }
 
+bool vtd_find_ioapic(const struct acpi_dmar *dmar, const struct pci_config *pci, uint8_t id,
+                     unsigned int *unit, uint16_t *devid)
+{
+    for (unsigned int i = 0; i < dmar->nr_scopes; i++) {
+        const struct acpi_dmar_scope *s = &dmar->scope[i];
+        struct vtd_scope found = { .segment = segment_of(dmar, s) };
+
+        if (s->owner != ACPI_DMAR_UNIT || s->kind != ACPI_DMAR_IOAPIC || s->id != id ||
+            !resolve_one(&found, s, pci))
+            continue;
+        *unit = s->index;
+        *devid = found.devid;
+        return true;
+    }
+    return false;
+}
+
 bool vtd_scope_has(const struct vtd_scope *s, uint32_t sbdf)
 {
     const uint8_t bus = (uint8_t)(sbdf >> 8);

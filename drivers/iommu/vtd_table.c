@@ -14,6 +14,7 @@
 #include <hv/page.h>
 
 #define CACHE_LINE 64UL
+#define QUIESCE_READS 100000U /* no clock: it is for the end of the machine */
 
 /* To memory; a line that is in no cache is flushed at no harm. */
 void vtd_wrote(const void *p, size_t bytes)
@@ -23,12 +24,6 @@ void vtd_wrote(const void *p, size_t bytes)
     for (uintptr_t line = first; line < end; line += CACHE_LINE)
         clflush((const void *)line);
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* CLFLUSH is ordered by MFENCE and locked accesses */
-}
-
-static void wrote(const struct vtd *m, const void *p, size_t bytes)
-{
-    if (!m->coherent)
-        vtd_wrote(p, bytes);
 }
 
 static uint64_t *entry_of(const struct vtd *m, uint16_t devid)
@@ -75,9 +70,9 @@ static void write_entry(const struct vtd *m, uint64_t *e, const struct iommu_dom
                                             : VTD_PRESENT | direct_pa(ctx->table.root);
 
     write_once(e[1], (uint64_t)ctx->tag << VTD_CONTEXT_TAG_SHIFT | width_for(m, ctx));
-    wrote(m, e, 16);
+    vtd_to_memory(m, e, 16);
     __atomic_store_n(&e[0], first, __ATOMIC_RELEASE);
-    wrote(m, e, 16);
+    vtd_to_memory(m, e, 16);
 }
 
 int vtd_context_table(struct vtd *m, uint8_t bus)
@@ -93,7 +88,7 @@ int vtd_context_table(struct vtd *m, uint8_t bus)
     spin_lock(&m->lock);
     m->context[bus] = table;
     write_once(*root, VTD_PRESENT | direct_pa(table));
-    wrote(m, root, 16);
+    vtd_to_memory(m, root, 16);
     spin_unlock(&m->lock);
     return 0;
 }
@@ -116,7 +111,7 @@ static int replace(struct vtd *m, uint64_t *e, uint16_t devid, const struct iomm
     int rc = 0;
 
     write_once(e[0], 0);
-    wrote(m, e, 16);
+    vtd_to_memory(m, e, 16);
     if (old)
         rc = vtd_forget_device(m, devid, old);
     if (rc || !ctx)
@@ -189,7 +184,7 @@ int vtd_block_tag_one(struct vtd *m, uint16_t tag)
         if (tag_in(e) != tag)
             continue;
         write_once(e[0], 0);
-        wrote(m, e, 16);
+        vtd_to_memory(m, e, 16);
         any = true;
     }
     if (any)
@@ -274,6 +269,20 @@ void vtd_stop_one(struct vtd *m)
         log_err("IOMMU at %#lx: cannot be switched off", (unsigned long)m->base);
     m->dead = true;
     spin_unlock(&m->lock);
+}
+
+void vtd_quiesce_one(struct vtd *m)
+{
+    static const uint32_t bits[] = { VTD_GLOBAL_IRE, VTD_GLOBAL_TE };
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(bits); i++) {
+        const uint32_t state = mmio_read32(m->regs, VTD_REG_GSTS) & ~VTD_GLOBAL_ONE_SHOT;
+
+        mmio_write32(m->regs, VTD_REG_GCMD, state & ~bits[i]);
+        for (unsigned int n = 0; n < QUIESCE_READS; n++)
+            if (!(mmio_read32(m->regs, VTD_REG_GSTS) & bits[i]))
+                break;
+    }
 }
 
 int vtd_start_one(struct vtd *m)

@@ -58,14 +58,6 @@ int iommu_keep_registers(struct rangeset *frames) must_check;
 int iommu_assign_rest(struct domain *d) must_check;
 
 /*
- * The function shall raise vector and on at a processor, by messages index and on. 1: it is an
- * unprivileged domain's, whose messages say the index instead; 0: they are not remapped. -ENOSPC;
- * -EIO. Locks up to RANK_VECTOR may be held.
- */
-int iommu_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector, uint8_t dest)
-    must_check;
-
-/*
  * dfn to mfn and on, replacing what was there; the hardware has forgotten what it was when this
  * returns. -ENOMEM: nothing has changed. -EINVAL: no context, or out of reach. A physmap's changes
  * come here by themselves. Locks up to RANK_P2M may be held.

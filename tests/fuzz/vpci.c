@@ -11,18 +11,20 @@
  */
 #include "../host/vpci_world.h"
 
-#include <hv/iommu.h>
+#include <hv/iommu_intr.h>
 
 #define MMCFG 0xb0000000U
 #define MAX_STEPS 64U
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The first domain's messages are not remapped. */
-int iommu_message(uint32_t sbdf, unsigned int index, unsigned int nr, uint8_t vector, uint8_t dest)
+/* Messages are not remapped. */
+int iommu_message_prepare(uint32_t sbdf) { return 0; }
+int iommu_message(uint32_t sbdf, const struct iommu_intr *i, struct iommu_message *out)
 {
     return 0;
 }
+void iommu_message_end(uint32_t sbdf, const struct iommu_intr *i) { }
 
 /* --- what has to hold ------------------------------------------------------------------------- */
 

@@ -22,12 +22,12 @@
 
 static int iopt_budget = 1 << 30; /* tables that may still be taken */
 
-static void *iopt_take(struct iopt *t)
+static inline void *iopt_take(struct iopt *t)
 {
     return iopt_budget-- > 0 ? hv_page_alloc(0) : NULL;
 }
 
-static void iopt_give(void *table)
+static inline void iopt_give(void *table)
 {
     hv_page_free(table, 0);
 }

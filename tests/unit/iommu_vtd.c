@@ -5,7 +5,8 @@
 /* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c drivers/pci/config.c drivers/pci/device.c */
 /* links: drivers/iommu/vtd_inv.c drivers/iommu/vtd_table.c drivers/iommu/vtd_fault.c */
-/* links: drivers/iommu/vtd_scope.c drivers/iommu/vtd.c lib/e820.c */
+/* links: drivers/iommu/vtd_scope.c drivers/iommu/vtd.c drivers/iommu/vtd_intr.c lib/e820.c */
+/* links: drivers/iommu/vtd_remap.c */
 /*
  * An Intel IOMMU's tables, invalidations and faults against a device of ours: registers that are
  * played. It remembers context entries and translations as the specification allows, forgets what
@@ -53,7 +54,8 @@ int irq_alloc_msi(unsigned int nr, const struct irq_chip *chip, void *data) { re
 struct irq_desc *irq_to_desc(unsigned int irq) { return NULL; }
 int irq_request(unsigned int irq, void (*fn)(void *), void *data) { return -EBUSY; }
 uint32_t cpu_apic_id[NR_CPUS];
-bool opt_iommu_queue = true, opt_iommu_snoop = true;
+bool opt_iommu_queue = true, opt_iommu_snoop = true, opt_iommu_intremap;
+bool apic_is_x2(void) { return false; }
 struct e820 host_e820;
 struct acpi_info acpi_info;
 struct pci_config pci_hw;

@@ -10,11 +10,14 @@
 #include <arch/smpboot.h>
 #include <drivers/acpi.h>
 #include <hv/errno.h>
+#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/page.h>
 
 #define REG_SELECT 0x00
 #define REG_WINDOW 0x10
+#define REG_EOI 0x40 /* from version 0x20 on: a vector */
+#define VERSION_EOI 0x20
 #define INDEX_ID 0
 #define INDEX_VERSION 1
 #define INDEX_ARBITRATION 2
@@ -31,12 +34,14 @@ struct ioapic {
     paddr_t base;
     uint32_t gsi_base;
     uint32_t nr_pins;
-    uint8_t id;
+    uint8_t id, version;
 };
 
 struct pin {
     uint16_t ioapic, index;
-    uint64_t rte; /* as in the hardware */
+    uint64_t rte;      /* as it would be without remapping, which is what dom0 sees */
+    uint64_t remapped; /* what is written instead, but for RTE_MODE; 0: nothing */
+    uint64_t written;  /* as in the hardware */
 };
 
 static struct ioapic ioapics[ACPI_MAX_IOAPICS];
@@ -62,15 +67,21 @@ static void reg_write(const struct ioapic *io, unsigned int index, uint32_t valu
  * The low half has the mask bit: it goes in last when unmasking. Only the halves that differ are
  * written.
  */
-static void pin_write(struct pin *pin, uint64_t rte) REQUIRES(ioapic_lock)
+static void write_entry(struct pin *pin, uint64_t rte) REQUIRES(ioapic_lock)
 {
     const struct ioapic *io = &ioapics[pin->ioapic];
     unsigned int index = INDEX_RTE + 2u * pin->index;
 
-    if ((rte ^ pin->rte) >> 32)
+    if ((rte ^ pin->written) >> 32)
         reg_write(io, index + 1, (uint32_t)(rte >> 32));
-    if ((uint32_t)rte != (uint32_t)pin->rte)
+    if ((uint32_t)rte != (uint32_t)pin->written)
         reg_write(io, index, (uint32_t)rte);
+    pin->written = rte;
+}
+
+static void pin_write(struct pin *pin, uint64_t rte) REQUIRES(ioapic_lock)
+{
+    write_entry(pin, pin->remapped ? pin->remapped | (rte & RTE_MODE) : rte);
     pin->rte = rte;
 }
 
@@ -96,22 +107,83 @@ static void ioapic_unmask(struct irq_desc *desc)
  * Masked while its halves disagree. An edge that comes in that moment is lost, so an edge pin is
  * masked only if it must.
  */
-static void ioapic_route(struct irq_desc *desc)
+static void route_directly(struct pin *pin, uint64_t rte)
 {
-    struct pin *pin = desc->chip_data;
-    uint64_t rte;
-
     spin_lock(&ioapic_lock);
-    rte = ioapic_rte(desc->vector, (uint8_t)cpu_apic_id[desc->cpu], pin->rte & RTE_LEVEL,
-                     pin->rte & RTE_LOW_ACTIVE, pin->rte & RTE_MASKED);
-    if ((uint32_t)rte != (uint32_t)pin->rte && (rte ^ pin->rte) >> 32)
+    if ((uint32_t)rte != (uint32_t)pin->written && (rte ^ pin->written) >> 32)
         pin_write(pin, pin->rte | RTE_MASKED);
     pin_write(pin, rte);
     spin_unlock(&ioapic_lock);
 }
 
+/*
+ * A level pin says its vector too, for the end, so it is masked while it says the old one. An edge
+ * pin's changes with the IOMMU's entry, and what it says itself does not matter.
+ */
+static void route_remapped(struct pin *pin, const struct irq_desc *desc, uint64_t rte)
+{
+    const struct ioapic *io = &ioapics[pin->ioapic];
+    const struct iommu_intr i = {
+        .dest = cpu_apic_id[desc->cpu], .irq = desc->irq, .vector = desc->vector, .nr = 1,
+        .level = rte & RTE_LEVEL
+    };
+    uint64_t remapped = 0;
+
+    spin_lock(&ioapic_lock);
+    if (i.level || !pin->remapped)
+        pin_write(pin, pin->rte | RTE_MASKED);
+    (void)reg_read(io, INDEX_RTE + 2u * pin->index); /* what it sent is on its way before this */
+    spin_unlock(&ioapic_lock);
+    if (iommu_pin(io->id, pin->index, &i, &remapped) <= 0) {
+        log_err("ioapic: interrupt %u cannot be remapped", desc->irq);
+        return;
+    }
+    spin_lock(&ioapic_lock);
+    if ((remapped ^ pin->written) >> 32)
+        pin_write(pin, pin->rte | RTE_MASKED);
+    pin->remapped = remapped;
+    pin_write(pin, rte);
+    spin_unlock(&ioapic_lock);
+}
+
+static void ioapic_route(struct irq_desc *desc)
+{
+    struct pin *pin = desc->chip_data;
+    const uint64_t rte = ioapic_rte(desc->vector, (uint8_t)cpu_apic_id[desc->cpu],
+                                    pin->rte & RTE_LEVEL, pin->rte & RTE_LOW_ACTIVE,
+                                    pin->rte & RTE_MASKED);
+
+    if (iommu_intr_on())
+        route_remapped(pin, desc, rte);
+    else
+        route_directly(pin, rte);
+}
+
+/*
+ * Where the entry does not say the vector, the local APIC's end means nothing to the pin. One
+ * without an EOI register takes the turn to edge for the end.
+ */
+static void ioapic_end(struct irq_desc *desc)
+{
+    struct pin *pin = desc->chip_data;
+    const struct ioapic *io = &ioapics[pin->ioapic];
+    const uint64_t now = pin->written;
+
+    if ((uint8_t)now == desc->vector)
+        return;
+    spin_lock(&ioapic_lock);
+    if (io->version >= VERSION_EOI) {
+        *(volatile uint32_t *)(io->regs + REG_EOI) = (uint8_t)now;
+    } else {
+        write_entry(pin, (now & ~RTE_LEVEL) | RTE_MASKED);
+        write_entry(pin, now);
+    }
+    spin_unlock(&ioapic_lock);
+}
+
 static const struct irq_chip ioapic_chip = {
-    .name = "IO-APIC", .mask = ioapic_mask, .unmask = ioapic_unmask, .route = ioapic_route
+    .name = "IO-APIC", .mask = ioapic_mask, .unmask = ioapic_unmask, .route = ioapic_route,
+    .end = ioapic_end
 };
 
 /* --- modes ------------------------------------------------------------------------------------ */
@@ -214,7 +286,7 @@ static bool ioapic_found(const struct acpi_ioapic *a)
     uint32_t version;
 
     *io = (struct ioapic){ .base = a->addr, .gsi_base = a->gsi_base, .id = a->id };
-    io->regs = hv_ioremap(a->addr, 0x20);
+    io->regs = hv_ioremap(a->addr, REG_EOI + 4);
     if (io->regs == NULL)
         return false;
     spin_lock(&ioapic_lock);
@@ -224,6 +296,7 @@ static bool ioapic_found(const struct acpi_ioapic *a)
         log_warn("ioapic: nothing at %#lx", (unsigned long)io->base);
         return false;
     }
+    io->version = (uint8_t)version;
     io->nr_pins = MIN(((version >> 16) & 0xff) + 1, MAX_PINS);
     nr_ioapics++;
     return true;
@@ -237,7 +310,7 @@ static void pin_init(unsigned int n, unsigned int index)
     uint64_t mode = default_mode(gsi);
 
     *pin = (struct pin){
-        .ioapic = (uint16_t)n, .index = (uint16_t)index, .rte = ~(mode | RTE_MASKED)
+        .ioapic = (uint16_t)n, .index = (uint16_t)index, .written = ~(mode | RTE_MASKED)
     };
     spin_lock(&ioapic_lock);
     pin_write(pin, mode | RTE_MASKED);

@@ -12,11 +12,13 @@
 #include <arch/hvm_pt.h>
 #include <arch/hwdom.h>
 #include <arch/irq.h>
+#include <arch/msi.h>
 #include <arch/percpu.h>
 #include <arch/smpboot.h>
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/evtchn.h>
+#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/smp.h>
@@ -71,10 +73,11 @@ int irq_attach(unsigned int irq, const struct irq_chip *chip, void *chip_data, b
 
 /* --- vectors ---------------------------------------------------------------------------------- */
 
-/* Without interrupt remapping a device reaches APIC ids of 8 bits; 255 is the broadcast. */
+/* Without interrupt remapping a device reaches APIC ids of 8 bits. */
 static bool cpu_is_target(unsigned int cpu)
 {
-    return cpu < NR_CPUS && cpumask_test(&cpu_online_map, cpu) && cpu_apic_id[cpu] < 255;
+    return cpu < NR_CPUS && cpumask_test(&cpu_online_map, cpu) &&
+           (cpu_apic_id[cpu] <= MSI_DEST_MAX || iommu_intr_wide());
 }
 
 /* Take nr vectors at cpu for irqs from first on. 0: none free. */
@@ -473,6 +476,17 @@ static unsigned int guests_to_tell(struct irq_desc *desc, struct delivery out[IR
     return desc->nr_guests;
 }
 
+/* The local APIC's end of a vector tells the line's chip, unless it knows another number. */
+static void end_line(struct irq_desc *desc)
+{
+    if (!read_once(desc->level))
+        return;
+    spin_lock(&desc->lock);
+    if (desc->chip->end)
+        desc->chip->end(desc);
+    spin_unlock(&desc->lock);
+}
+
 static void dispatch_device(struct irq_desc *desc, uint8_t vector)
 {
     struct delivery to[IRQ_MAX_GUESTS];
@@ -503,6 +517,7 @@ static void dispatch_device(struct irq_desc *desc, uint8_t vector)
     if (fn)
         fn(data);
     apic_eoi();
+    end_line(desc);
     for (unsigned int i = 0; i < nr; i++) {
         if (to[i].d->is_hardware && is_hvm(to[i].d))
             hwdom_interrupt(to[i].d, to[i].pirq);

@@ -12,6 +12,7 @@
 #include <hv/domain.h>
 #include <hv/errno.h>
 #include <hv/console.h>
+#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/platform.h>
 
@@ -148,6 +149,7 @@ static void noreturn stop_here(void)
 
 static void noreturn machine_reset(void)
 {
+    iommu_quiesce(); /* a firmware that is only jumped to finds what it knows */
     reset_by_acpi();
     reset_by_pci();
     reset_by_keyboard();

@@ -12,6 +12,7 @@
 #define RTE_REMOTE_IRR (1ULL << 14)
 #define RTE_LEVEL (1ULL << 15)
 #define RTE_MASKED (1ULL << 16)
+#define RTE_MODE (RTE_LOW_ACTIVE | RTE_LEVEL | RTE_MASKED)
 #define RTE_DEST_SHIFT 56
 
 /* Fixed delivery to one physical APIC id. */

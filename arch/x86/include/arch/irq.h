@@ -28,6 +28,7 @@ struct irq_chip {
     void (*unmask)(struct irq_desc *desc);
     /* Send to desc->cpu with desc->vector; keeps the mask state. */
     void (*route)(struct irq_desc *desc);
+    void (*end)(struct irq_desc *desc); /* of a level line, after the local APIC's; may be NULL */
     /* NULL: always; false: only if the vector stays the same */
     bool (*can_move)(const struct irq_desc *desc);
 };

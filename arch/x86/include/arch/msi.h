@@ -50,6 +50,7 @@ struct msi_block {
     bool msix;
     bool maskable;
     bool enabled;     /* the device may send: set by the first unmask */
+    bool remapped;    /* by an IOMMU */
     uint8_t nr;       /* vectors, a power of two */
     uint16_t entry;   /* MSI-X: in the table */
     uint16_t first;   /* irq */
@@ -98,6 +99,7 @@ struct msi_block *msi_block_of(unsigned int irq);
 
 #define MSI_ADDRESS 0xfee00000U
 #define MSI_DEST_SHIFT 12
+#define MSI_DEST_MAX 254U /* 255 is everybody */
 /* Fixed, edge-triggered, to a physical APIC id. */
 static inline uint32_t msi_address(uint8_t dest)
 {
