@@ -65,7 +65,8 @@ static const char *add_special(struct entries *s, const uint8_t *e)
         return "lists too many special devices";
     }
     v->special[v->nr_special++] = (struct acpi_ivrs_special){
-        .devid = get_le16(e + 5), .iommu = s->iommu, .variety = e[7], .handle = e[4]
+        .devid = get_le16(e + 5), .iommu = s->iommu, .variety = e[7], .handle = e[4],
+        .settings = e[3]
     };
     return NULL;
 }

@@ -6,12 +6,10 @@
 #include "amd_priv.h"
 
 #include <arch/mmio.h>
-#include <arch/msi.h>
 #include <arch/paging.h>
 #include <drivers/acpi.h>
 #include <hv/errno.h>
 #include <hv/iommu.h>
-#include <hv/iommu_intr.h>
 #include <hv/log.h>
 #include <hv/page.h>
 #include <hv/timer.h>
@@ -102,34 +100,17 @@ static int amd_flush(uint16_t tag, uint64_t frame, uint64_t nr)
     return rc;
 }
 
-static int intr_message(uint32_t sbdf, const struct iommu_intr *i, struct iommu_message *out)
+struct amd_iommu *amd_message_source(uint32_t sbdf, uint16_t *devid)
 {
     const struct acpi_ivrs_range *r = range_of(sbdf);
-    int rc = r ? amd_intr_message(&iommus[r->iommu], r->has_alias ? r->alias : (uint16_t)sbdf,
-                                  i->index, i->nr, i->vector, (uint8_t)i->dest) : 0;
 
-    *out = rc > 0 ? (struct iommu_message){ .address = MSI_ADDRESS, .data = i->index } : *out;
-    return rc;
+    if (!r)
+        return NULL;
+    *devid = r->has_alias ? r->alias : (uint16_t)sbdf;
+    return &iommus[r->iommu];
 }
 
-static void intr_end(uint32_t sbdf, const struct iommu_intr *i) { }
-
-static int intr_pin(uint8_t ioapic, unsigned int pin, const struct iommu_intr *i, uint64_t *rte)
-{
-    return 0;
-}
-
-static const struct iommu_intr_ops *amd_intr(const char **why)
-{
-    static const struct iommu_intr_ops ops = {
-        .message = intr_message, .end = intr_end, .pin = intr_pin
-    };
-
-    for (unsigned int i = 0; i < nr_iommus; i++)
-        if (!iommus[i].intr)
-            return NULL;
-    return &ops;
-}
+struct amd_iommu *amd_unit(unsigned int index) { return &iommus[index]; }
 
 /* --- memory that matters to them -------------------------------------------------------------- */
 
@@ -182,16 +163,10 @@ static uint32_t entries_for(unsigned int index)
         if (r->iommu == index)
             n = MAX(n, MAX(r->last, r->has_alias ? r->alias : 0) + 1U);
     }
-    return n;
-}
-
-/* A firmware that means interrupts to be remapped says who sends those of the IO-APICs. */
-static bool has_ioapic(unsigned int index)
-{
     for (unsigned int i = 0; i < ivrs()->nr_special; i++)
-        if (ivrs()->special[i].iommu == index && ivrs()->special[i].variety == 1)
-            return true;
-    return false;
+        if (ivrs()->special[i].iommu == index)
+            n = MAX(n, ivrs()->special[i].devid + 1U);
+    return n;
 }
 
 static int start_one(unsigned int i)
@@ -200,12 +175,10 @@ static int start_one(unsigned int i)
     struct amd_iommu *m = &iommus[i];
     int rc;
 
-    m->regs = hv_ioremap(fw->base, AMD_REGS_BYTES);
+    *m = (struct amd_iommu){ .regs = hv_ioremap(fw->base, AMD_REGS_BYTES) };
     if (!m->regs)
         return -ENOMEM;
-    rc = amd_start_one(m, fw, entries_for(i));
-    if (!rc && opt_iommu_intremap && has_ioapic(i))
-        rc = amd_intr_init(m);
+    rc = amd_start_one(m, fw, i, entries_for(i));
     if (rc)
         return rc;
     log_info("IOMMU: AMD-Vi %04x:%02x:%02x.%u at %#lx, features %#lx, %u requester ids",
@@ -223,9 +196,16 @@ static void stop_all(void)
     nr_iommus = 0;
 }
 
+static void amd_quiesce(void)
+{
+    for (unsigned int i = 0; i < nr_iommus; i++)
+        amd_stop_one(&iommus[i]);
+}
+
 static int amd_start(unsigned int *found)
 {
     *found = 0;
+    nr_iommus = 0;
     if (!(acpi_info.have & ACPI_HAVE_IVRS))
         return 0;
     for (unsigned int i = 0; i < ivrs()->nr_iommus; i++) {
@@ -264,7 +244,8 @@ const struct iommu_ops amd_iommu_ops = {
     .attach_rest = amd_attach_rest,
     .block_tag = amd_block_tag,
     .flush = amd_flush,
-    .intr = amd_intr,
+    .intr = amd_remap_ops,
+    .quiesce = amd_quiesce,
     .firmware_range = amd_firmware_range,
     .registers = amd_registers,
 };

@@ -71,6 +71,8 @@ struct acpi_iommu;
 /* translated by no table, without rights: nothing gets through. Not valid means unchecked. */
 #define AMD_DTE_BLOCKED (AMD_DTE_VALID | AMD_DTE_TRANSLATED)
 
+#define AMD_MAX_IOAPICS 16
+
 struct amd_iommu {
     spinlock_t lock;         /* RANK_HW: rings and device table */
     volatile void *regs;
@@ -85,6 +87,8 @@ struct amd_iommu {
     uint64_t *devtab;
     uint32_t nr_dte;
     uint32_t **intr;         /* [nr_dte]: interrupt tables; NULL: interrupts are not remapped */
+    uint16_t ioapic[AMD_MAX_IOAPICS]; /* requester ids */
+    unsigned int nr_ioapics;
     uint64_t nr_events;
 };
 
@@ -99,19 +103,27 @@ int amd_post_pages(struct amd_iommu *m, uint16_t tag, uint64_t frame, uint64_t n
 
 int amd_post_intr_table(struct amd_iommu *m, uint16_t devid) REQUIRES(m->lock) must_check;
 
-/* amd_intr.c */
-int amd_intr_init(struct amd_iommu *m) must_check;
-/* A table for a device that changes hands, if it needs one. */
-int amd_intr_prepare(struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx)
-    must_check;
-/*
- * What a device table entry says of interrupts of a device that is not the first domain's, with an
- * empty table. The device is blocked.
- */
-uint64_t amd_intr_word(const struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx)
-    REQUIRES(m->lock);
-int amd_intr_message(struct amd_iommu *m, uint16_t devid, unsigned int index, unsigned int nr,
-                     uint8_t vector, uint8_t dest) must_check;
+/* amd_intr.c: before the device table; then for each IO-APIC's requester id. -ENOMEM, -ENOSPC */
+int amd_intr_init(struct amd_iommu *m, uint32_t nr_dte) must_check;
+int amd_intr_start(struct amd_iommu *m, uint16_t devid, uint64_t passes) must_check;
+bool amd_intr_is_ioapic(const struct amd_iommu *m, uint16_t devid);
+/* The third word of a device table entry; passes: interrupts that are no messages. */
+uint64_t amd_intr_word(const struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx,
+                       uint64_t passes);
+uint64_t amd_intr_passes(uint8_t settings); /* amd_table.c: of the firmware's table */
+void amd_intr_clear(struct amd_iommu *m, uint16_t devid) REQUIRES(m->lock);
+/* One caller at a time, no locks: -ENOMEM. */
+int amd_intr_prepare(struct amd_iommu *m, uint16_t devid) must_check;
+/* 1, or an error */
+int amd_intr_message(struct amd_iommu *m, uint16_t devid, const struct iommu_intr *i) must_check;
+int amd_intr_pin(struct amd_iommu *m, uint16_t devid, unsigned int entry,
+                 const struct iommu_intr *i, uint64_t *rte) must_check;
+int amd_intr_end(struct amd_iommu *m, uint16_t devid, const struct iommu_intr *i) must_check;
+
+/* amd_remap.c: decides before they start; after each has. */
+bool amd_remap_wanted(void);
+int amd_remap_start(struct amd_iommu *m, unsigned int index) must_check; /* IO-APICs behind it */
+const struct iommu_intr_ops *amd_remap_ops(const char **why);
 
 /* amd_event.c */
 int amd_event_init(struct amd_iommu *m) must_check;
@@ -119,8 +131,9 @@ void amd_event_poll(struct amd_iommu *m); /* what is new in the log goes to ours
 int amd_event_text(char *buf, size_t size, uint16_t segment, const uint64_t event[2]);
 
 /* amd.c: one found by the firmware's table, its registers mapped. -ENOMEM, -EIO. */
-int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, uint32_t nr_dte) must_check;
-void amd_stop_one(struct amd_iommu *m); /* devices reach everything */
+int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, unsigned int index,
+                  uint32_t nr_dte) must_check;
+void amd_stop_one(struct amd_iommu *m); /* devices reach everything; takes no lock */
 int amd_attach_one(struct amd_iommu *m, uint16_t devid, const struct iommu_domain *ctx,
                    uint8_t settings) must_check;
 /* All that are blocked, with one wait. */
@@ -128,5 +141,9 @@ int amd_attach_blocked(struct amd_iommu *m, uint16_t first, uint16_t last,
                        const struct iommu_domain *ctx, uint8_t settings) must_check;
 int amd_flush_one(struct amd_iommu *m, uint16_t tag, uint64_t frame, uint64_t nr) must_check;
 uint16_t amd_tag_of(const struct amd_iommu *m, uint16_t devid);
+
+/* amd.c: the IOMMU and requester id of a function's messages; NULL: it is behind none */
+struct amd_iommu *amd_message_source(uint32_t sbdf, uint16_t *devid);
+struct amd_iommu *amd_unit(unsigned int index);
 
 #endif

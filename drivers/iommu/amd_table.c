@@ -5,7 +5,7 @@
  * through. The hardware may read an entry while it is changed: a change goes by way of "blocked",
  * which is one word.
  *
- * Interrupts are passed on as they are (IV 0), but those of devices of other domains (amd_intr.c).
+ * Interrupts are passed on as they are (IV 0), or remapped (amd_intr.c).
  */
 #include "amd_priv.h"
 
@@ -36,8 +36,8 @@ static uint64_t first_word(const struct iommu_domain *ctx)
            (uint64_t)ctx->table.levels << AMD_DTE_MODE_SHIFT;
 }
 
-/* What the firmware says of interrupts that are not messages; messages pass. */
-static uint64_t third_word(uint8_t settings)
+/* What the firmware says of interrupts that are not messages. */
+uint64_t amd_intr_passes(uint8_t settings)
 {
     return (uint64_t)(settings & 7) << 56 | (uint64_t)(settings >> 6) << 62;
 }
@@ -78,15 +78,15 @@ int amd_attach_one(struct amd_iommu *m, uint16_t devid, const struct iommu_domai
 
     if (devid >= m->nr_dte)
         return -ENODEV;
-    rc = amd_intr_prepare(m, devid, ctx); /* callers are one at a time */
-    if (rc)
-        return rc;
+    if (ctx && !ctx->hardware && amd_intr_is_ioapic(m, devid))
+        return -EPERM;
     spin_lock(&m->lock);
+    if (!ctx || amd_tag_of(m, devid) != ctx->tag)
+        amd_intr_clear(m, devid);
     rc = block(m, devid);
     if (!rc) {
-        write_dte(dte, ctx, settings, m->intr && !(ctx && ctx->hardware)
-                                          ? amd_intr_word(m, devid, ctx)
-                                          : third_word(settings));
+        write_dte(dte, ctx, settings,
+                  amd_intr_word(m, devid, ctx, amd_intr_passes(settings)));
         rc = amd_post_devtab_entry(m, devid);
         if (!rc)
             rc = amd_ring_wait(m);
@@ -104,7 +104,8 @@ int amd_attach_blocked(struct amd_iommu *m, uint16_t first, uint16_t last,
     for (uint32_t devid = first; devid <= last && devid < m->nr_dte && !rc; devid++) {
         if (amd_tag_of(m, (uint16_t)devid))
             continue;
-        write_dte(dte_of(m, (uint16_t)devid), ctx, settings, third_word(settings));
+        write_dte(dte_of(m, (uint16_t)devid), ctx, settings,
+                  amd_intr_word(m, (uint16_t)devid, ctx, amd_intr_passes(settings)));
         rc = amd_post_devtab_entry(m, (uint16_t)devid);
     }
     if (!rc)
@@ -127,18 +128,23 @@ int amd_flush_one(struct amd_iommu *m, uint16_t tag, uint64_t frame, uint64_t nr
 
 /* --- starting --------------------------------------------------------------------------------- */
 
-static int make_devtab(struct amd_iommu *m, uint32_t nr_dte)
+static int make_devtab(struct amd_iommu *m, unsigned int index, uint32_t nr_dte)
 {
     const size_t bytes = ROUND_UP((size_t)nr_dte * AMD_DTE_BYTES, PAGE_SIZE);
+    int rc = 0;
 
     m->devtab = hv_page_alloc(order_of_size(bytes));
     if (!m->devtab)
         return -ENOMEM;
     m->nr_dte = (uint32_t)(bytes / AMD_DTE_BYTES);
+    if (amd_remap_wanted())
+        rc = amd_intr_init(m, m->nr_dte);
     for (uint32_t i = 0; i < m->nr_dte; i++)
-        write_dte(dte_of(m, (uint16_t)i), NULL, 0, 0);
+        write_dte(dte_of(m, (uint16_t)i), NULL, 0, amd_intr_word(m, (uint16_t)i, NULL, 0));
+    if (!rc && m->intr)
+        rc = amd_remap_start(m, index);
     mmio_write64(m->regs, AMD_REG_DEVTAB, direct_pa(m->devtab) | (bytes / PAGE_SIZE - 1));
-    return 0;
+    return rc;
 }
 
 static uint64_t control_for(uint8_t ivhd_flags)
@@ -165,7 +171,8 @@ static int forget_all(struct amd_iommu *m)
     return rc;
 }
 
-int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, uint32_t nr_dte)
+int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, unsigned int index,
+                  uint32_t nr_dte)
 {
     const uint64_t control = control_for(fw->flags);
     int rc;
@@ -180,7 +187,7 @@ int amd_start_one(struct amd_iommu *m, const struct acpi_iommu *fw, uint32_t nr_
     if (!rc)
         rc = amd_event_init(m);
     if (!rc)
-        rc = make_devtab(m, nr_dte);
+        rc = make_devtab(m, index, nr_dte);
     if (rc)
         return rc; /* at boot, once: nothing is given back */
     mmio_write64(m->regs, AMD_REG_STATUS, AMD_STATUS_EVENT_OVERFLOW | AMD_STATUS_EVENT_INT);

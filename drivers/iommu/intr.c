@@ -3,6 +3,7 @@
 #include "priv.h"
 
 #include <hv/iommu_intr.h>
+#include <hv/log.h>
 
 bool iommu_intr_on(void) { return iommu_intr != NULL; }
 bool iommu_intr_wide(void) { return iommu_intr && iommu_intr->wide && iommu_intr->wide(); }
@@ -19,8 +20,8 @@ int iommu_message(uint32_t sbdf, const struct iommu_intr *i, struct iommu_messag
 
 void iommu_message_end(uint32_t sbdf, const struct iommu_intr *i)
 {
-    if (iommu_intr)
-        iommu_intr->end(sbdf, i);
+    if (iommu_intr && iommu_intr->end(sbdf, i))
+        panic("IOMMU: an invalidation is not finished: devices could raise what is not theirs");
 }
 
 int iommu_pin(uint8_t ioapic, unsigned int pin, const struct iommu_intr *i, uint64_t *rte)

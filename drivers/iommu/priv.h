@@ -37,7 +37,7 @@ struct iommu_intr_ops {
     bool (*wide)(void);            /* NULL: APIC ids of 8 bits */
     int (*prepare)(uint32_t sbdf); /* NULL: nothing is needed */
     int (*message)(uint32_t sbdf, const struct iommu_intr *i, struct iommu_message *out);
-    void (*end)(uint32_t sbdf, const struct iommu_intr *i);
+    int (*end)(uint32_t sbdf, const struct iommu_intr *i);
     int (*pin)(uint8_t ioapic, unsigned int pin, const struct iommu_intr *i, uint64_t *rte);
 };
 extern const struct iommu_intr_ops *iommu_intr; /* iommu.c; NULL: nothing is remapped */

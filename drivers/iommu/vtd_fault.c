@@ -119,11 +119,10 @@ static void fault_unmask(struct irq_desc *desc)
 
 static void fault_route(struct irq_desc *desc)
 {
+    const uint32_t dest = cpu_apic_id[desc->cpu];
     struct vtd *m = desc->chip_data;
 
-    const uint32_t dest = cpu_apic_id[desc->cpu];
-
-    /* 5.1.6: never remapped; bits of an x2APIC's id that the old format has no place for are above */
+    /* 5.1.6: never remapped. Above are the bits that the old format has no place for. */
     mmio_write32(m->regs, VTD_REG_FEDATA, msi_data(desc->vector));
     mmio_write32(m->regs, VTD_REG_FEADDR, msi_address((uint8_t)dest));
     mmio_write32(m->regs, VTD_REG_FEUADDR, dest & ~0xffU);

@@ -10,7 +10,6 @@
 #include <arch/msi.h>
 #include <hv/errno.h>
 #include <hv/iommu_intr.h>
-#include <hv/log.h>
 
 struct ioapic {
     struct vtd *unit;
@@ -41,12 +40,11 @@ static int intr_message(uint32_t sbdf, const struct iommu_intr *i, struct iommu_
     return vtd_intr_message(m, i, source ? source : vtd_intr_source(&pci_hw, sbdf), out);
 }
 
-static void intr_end(uint32_t sbdf, const struct iommu_intr *i)
+static int intr_end(uint32_t sbdf, const struct iommu_intr *i)
 {
     struct vtd *m = vtd_unit_for(sbdf);
 
-    if (m && vtd_intr_end(m, i->irq, i->nr))
-        panic("IOMMU: an invalidation is not finished: devices could raise what is not theirs");
+    return m ? vtd_intr_end(m, i->irq, i->nr) : 0;
 }
 
 static int intr_pin(uint8_t ioapic, unsigned int pin, const struct iommu_intr *i, uint64_t *rte)

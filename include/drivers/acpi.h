@@ -200,7 +200,7 @@ struct acpi_ivrs_range {
 /* An IO-APIC (variety 1) or HPET (2) with this handle sends interrupts with that requester id. */
 struct acpi_ivrs_special {
     uint16_t devid;
-    uint8_t iommu, variety, handle;
+    uint8_t iommu, variety, handle, settings;
 };
 
 /* Memory that the firmware uses through devices first to last (IVMD), of all segments. */

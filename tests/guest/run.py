@@ -35,6 +35,7 @@ MACHINE = {
     "latency": (1, "", "-icount", "shift=0"), "shares": (2, "", "-icount", "shift=0"),
     "shares8": (8, "", "-icount", "shift=0"),
     "dma": (1, "", *AMD_VI), "passthrough": (1, "", *AMD_VI), "passthrough_hvm": (1, "", *AMD_VI),
+    "intremap": (1, "", *AMD_VI),
 }
 
 
@@ -53,6 +54,8 @@ MORE = {
             vtd("iommu=no-qinval", ",intremap=off,snoop-control=on")],
     "passthrough_hvm": [vtd("iommu=on")],
     "passthrough": [vtd("iommu=on"), vtd("iommu=no-qinval", ",intremap=off,caching-mode=on")],
+    # the controls; and VT-d
+    "intremap": [("max", "iommu=no-intremap"), vtd("iommu=force"), vtd("iommu=force,no-intremap", ",caching-mode=on")],
 }
 
 HYPERVISOR = {

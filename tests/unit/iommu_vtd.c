@@ -16,6 +16,8 @@
 #include "check.h"
 
 #include "../host/iopt_check.h"
+#include "../host/pci_play.h"
+#include "../host/vtd_stubs.h"
 
 #include "../../drivers/iommu/vtd_priv.h"
 #include <arch/boot.h>
@@ -46,19 +48,7 @@ static struct {
     struct { bool valid; uint16_t tag; uint64_t frame, to; } page[256];
 } dev;
 
-static ns_t now;
-ns_t time_now(void) { return now += MICROSECS(10); }
-void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu) { }
-void timer_set(struct timer *t, ns_t at) { }
-int irq_alloc_msi(unsigned int nr, const struct irq_chip *chip, void *data) { return -ENOSPC; }
-struct irq_desc *irq_to_desc(unsigned int irq) { return NULL; }
-int irq_request(unsigned int irq, void (*fn)(void *), void *data) { return -EBUSY; }
-uint32_t cpu_apic_id[NR_CPUS];
-bool opt_iommu_queue = true, opt_iommu_snoop = true, opt_iommu_intremap;
 bool apic_is_x2(void) { return false; }
-struct e820 host_e820;
-struct acpi_info acpi_info;
-struct pci_config pci_hw;
 void *hv_ioremap(paddr_t pa, size_t len) { return pa == 0x1000 ? dev.r : NULL; }
 
 static struct vtd m;
@@ -481,7 +471,6 @@ static void faults(void)
 /* --- scopes ----------------------------------------------------------------------------------- */
 
 /* 00:01.0 is a root port to 1 and 2, 01:00.0 leads to conventional PCI on 2; 00:02.0 is broken. */
-static uint32_t address;
 static uint8_t config_byte(uint32_t bdf, unsigned int reg)
 {
     static const uint8_t port[] = { 0x10, 0, 0x42 }, to_pci[] = { 0x10, 0, 0x72 };
@@ -504,17 +493,6 @@ static uint8_t config_byte(uint32_t bdf, unsigned int reg)
     return reg < 0x40 || reg > 0x42 ? 0 : (bdf == 0x100 ? to_pci : port)[reg - 0x40];
 }
 
-static uint32_t port_in(void *unused, uint16_t port, unsigned int width)
-{
-    uint32_t v = 0;
-
-    for (unsigned int i = 0; i < width; i++)
-        v |= (uint32_t)config_byte(address >> 8 & 0xffff, (address & 0xfc) + (port & 3) + i)
-             << 8 * i;
-    return v;
-}
-static void port_out(void *unused, uint16_t port, uint32_t v, unsigned int width) { address = v; }
-
 static const struct acpi_dmar table = {
     .nr_units = 3, .nr_reserved = 1, .nr_scopes = 7,
     .unit = { { .base = 0x1000 }, { .base = 0x2000, .all = true },
@@ -534,12 +512,11 @@ static const struct acpi_dmar table = {
 static void scopes(void)
 {
     static struct vtd_scope s[ACPI_MAX_DMAR_SCOPES];
-    const struct pci_ports ports = { .in = port_in, .out = port_out };
     struct pci_config pci;
     uint16_t alias[4];
     unsigned int n;
 
-    pci_config_init(&pci, &ports);
+    pci_config_init(&pci, &pci_play);
     n = vtd_resolve(s, &table, &pci);
     TEST("paths go through bridges, and nowhere else") {
         CHECK_EQ(n, 4);
@@ -570,8 +547,6 @@ static void scopes(void)
 
 static void prepare(uint64_t cap, uint64_t ecap, uint64_t memory)
 {
-    const struct pci_ports ports = { .in = port_in, .out = port_out };
-
     memset(&dev, 0, sizeof(dev));
     memset(&m, 0, sizeof(m));
     m.cap = dev.q[1] = cap;
@@ -583,7 +558,7 @@ static void prepare(uint64_t cap, uint64_t ecap, uint64_t memory)
     acpi_info.dmar.reserved[0] = (struct acpi_dmar_reserved){ 0x7c000000, 0x7c100000, 0 };
     host_e820.nr = 1;
     host_e820.entry[0] = (struct e820_entry){ .start = 0, .size = memory, .type = E820_RAM };
-    pci_config_init(&pci_hw, &ports);
+    pci_config_init(&pci_hw, &pci_play);
 }
 
 static void whole(void)
@@ -656,6 +631,7 @@ static void unfit(void)
 
 int main(void)
 {
+    opt_iommu_intremap = false; /* tests/unit/iommu_vtd_intr.c */
     iopt_world();
     for (unsigned int i = 0; i < ARRAY_SIZE(models); i++) {
         starting(i);

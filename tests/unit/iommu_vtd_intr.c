@@ -15,6 +15,8 @@
 #include "check.h"
 
 #include "../host/iopt_check.h"
+#include "../host/pci_play.h"
+#include "../host/vtd_stubs.h"
 
 #include "../../drivers/iommu/vtd_priv.h"
 #include <arch/boot.h>
@@ -45,20 +47,8 @@ static struct {
     struct { bool valid; uint64_t w[2]; } entry[65536];
 } dev;
 
-static ns_t now;
 static bool x2;
-ns_t time_now(void) { return now += MICROSECS(10); }
-void timer_init(struct timer *t, void (*fn)(void *), void *data, unsigned int cpu) { }
-void timer_set(struct timer *t, ns_t at) { }
-int irq_alloc_msi(unsigned int nr, const struct irq_chip *chip, void *data) { return -ENOSPC; }
-struct irq_desc *irq_to_desc(unsigned int irq) { return NULL; }
-int irq_request(unsigned int irq, void (*fn)(void *), void *data) { return -EBUSY; }
-uint32_t cpu_apic_id[NR_CPUS];
-bool opt_iommu_queue, opt_iommu_snoop, opt_iommu_intremap;
 bool apic_is_x2(void) { return x2; }
-struct e820 host_e820;
-struct acpi_info acpi_info;
-struct pci_config pci_hw;
 void *hv_ioremap(paddr_t pa, size_t len) { return pa == 0x1000 ? dev.r : NULL; }
 
 /* --- the device ------------------------------------------------------------------------------- */
@@ -207,7 +197,6 @@ static int raise_pin(uint16_t devid, uint64_t rte)
 /* --- the machine ------------------------------------------------------------------------------ */
 
 /* 00:01.0 is a bridge to conventional PCI, bus 2; 00:1f.0, with an IO-APIC, is on bus 0xf0. */
-static uint32_t address;
 static uint8_t config_byte(uint32_t bdf, unsigned int reg)
 {
     static const uint8_t to_pci[] = { 0x10, 0, 0x72 };
@@ -221,16 +210,6 @@ static uint8_t config_byte(uint32_t bdf, unsigned int reg)
     return reg == 0x06 ? 0x10 : reg == 0x0e ? 1 : reg == 0x19 || reg == 0x1a ? 2
            : reg == 0x34 ? 0x40 : reg >= 0x40 && reg <= 0x42 ? to_pci[reg - 0x40] : 0;
 }
-static uint32_t port_in(void *unused, uint16_t port, unsigned int width)
-{
-    uint32_t v = 0;
-
-    for (unsigned int i = 0; i < width; i++)
-        v |= (uint32_t)config_byte(address >> 8 & 0xffff, (address & 0xfc) + (port & 3) + i)
-             << 8 * i;
-    return v;
-}
-static void port_out(void *unused, uint16_t port, uint32_t v, unsigned int width) { address = v; }
 
 static const struct iommu_ops *ops = &vtd_iommu_ops;
 static const struct iommu_intr_ops *intr;
@@ -239,8 +218,6 @@ static struct iommu_domain a, b;
 
 static void machine(uint64_t ecap)
 {
-    static const struct pci_ports ports = { .in = port_in, .out = port_out };
-
     memset(&dev, 0, sizeof(dev));
     dev.q[1] = CAP;
     dev.q[2] = ecap;
@@ -248,14 +225,15 @@ static void machine(uint64_t ecap)
     opt_iommu_queue = opt_iommu_snoop = opt_iommu_intremap = true;
     acpi_info = (struct acpi_info){ .have = ACPI_HAVE_DMAR };
     acpi_info.dmar = (struct acpi_dmar){
-        .interrupts = true, .nr_units = 1, .nr_scopes = 1, .unit = { { .base = 0x1000, .all = true } },
+        .interrupts = true, .nr_units = 1, .nr_scopes = 1,
+        .unit = { { .base = 0x1000, .all = true } },
         .scope = { { .owner = ACPI_DMAR_UNIT, .kind = ACPI_DMAR_IOAPIC, .id = 7, .bus = 0xf0,
                      .depth = 1, .path = { 0xf8 } } }
     };
     acpi_info.madt.nr_ioapics = 1;
     acpi_info.madt.ioapic[0] = (struct acpi_ioapic){ .id = 7 };
     host_e820.nr = 0;
-    pci_config_init(&pci_hw, &ports);
+    pci_config_init(&pci_hw, &pci_play);
 }
 
 static void start(void)
@@ -371,7 +349,7 @@ static void messages(void)
         CHECK(other.address == msg.address && other.data == msg.data);
         CHECK_EQ(raise(DISK, msg.address, msg.data), 0x52);
         CHECK_EQ(last.dest, 9);
-        intr->end(DISK, &i);
+        CHECK_EQ(intr->end(DISK, &i), 0);
         CHECK_EQ(raise(DISK, msg.address, msg.data), NONE);
         CHECK_EQ(intr->message(OTHER, &i, &msg), 1); /* the number is given again */
         CHECK_EQ(raise(OTHER, msg.address, msg.data), 0x52);

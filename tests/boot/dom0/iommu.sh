@@ -27,6 +27,11 @@ check sums-on-ahci same /mnt/a/src
 check umount umount /mnt/v /mnt/a
 want no-faults "$(faults)" 0
 
+# --- their interrupts ----------------------------------------------------------------------------
+
+want remapped "$(xl dmesg | grep -c 'IOMMU: .*interrupts are remapped')" 1
+want by-messages "$(awk '/-msi/ { for (i = 2; i <= NF; i++) if ($i ~ /^[0-9]+$/) n += $i } END { print (n > 100) }' /proc/interrupts)" 1
+
 # --- a device that goes where it should not ------------------------------------------------------
 
 device_with() { # vendor and device

@@ -101,7 +101,7 @@ static void edu_fill(uint64_t v)
 }
 
 /* What the device finds there; something else when it is not let. */
-static uint64_t dma_read(uint64_t at)
+static inline uint64_t dma_read(uint64_t at)
 {
     edu_fill(STALE);
     edu_copy(at, EDU_BUFFER, 8, 0);
@@ -110,7 +110,7 @@ static uint64_t dma_read(uint64_t at)
     return *edu.back;
 }
 
-static void dma_write(uint64_t at, uint64_t v)
+static inline void dma_write(uint64_t at, uint64_t v)
 {
     edu_fill(v);
     edu_copy(EDU_BUFFER, at, 8, EDU_TO_MEMORY);
