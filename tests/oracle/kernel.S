@@ -129,6 +129,7 @@ gdt:    .quad   0
         .quad   0x00009b000000ffff      /* CODE16 */
         .quad   0x000093000000ffff      /* DATA16 */
 gdt_end:
+        .globl  gdtr
 gdtr:   .word   gdt_end - gdt - 1
         .long   gdt
 real_idtr:

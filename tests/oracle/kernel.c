@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The oracle: a multiboot kernel of 32 bits that executes instructions in real mode and says what
- * became of them. Each begins by an IRET that sets TF, and ends in a vector of the table at 0.
+ * The oracle: a multiboot kernel of 32 bits that executes instructions and says what became of
+ * them: here in real mode, in prot.c in protected mode. Each begins by an IRET that sets TF, and
+ * ends in a vector, of the table at 0 in real mode.
  */
-#include "case.h"
+#include "kernel.h"
+#include "prot_case.h"
 
 #define LOW 0x4000U /* where low_start of kernel.S runs */
 
@@ -26,35 +28,6 @@ _Static_assert(sizeof(struct low) == 64, "kernel.S has the offsets");
 extern const char low_start[], low_end[], low_common[];
 void enter_real(void);
 void oracle_main(const struct multiboot_info *info);
-
-static void *at(uint32_t address)
-{
-    void *p;
-
-    __asm__("" : "=r"(p) : "0"(address)); /* low addresses are no null pointers here */
-    return p;
-}
-
-static void outb(uint16_t port, uint8_t val)
-{
-    __asm__ volatile("outb %0, %1" : : "a"(val), "Nd"(port));
-}
-
-static void say(const void *what, uint32_t n)
-{
-    __asm__ volatile("rep outsb" : "+S"(what), "+c"(n) : "d"(0xe9) : "memory");
-}
-
-static void copy(void *dst, const void *src, uint32_t n)
-{
-    __asm__ volatile("rep movsb" : "+D"(dst), "+S"(src), "+c"(n) : : "memory");
-}
-
-static void put16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)v;
-    p[1] = (uint8_t)(v >> 8);
-}
 
 /* movw $n, %cs:0x82c; jmp low_common */
 static void make_vectors(void)
@@ -124,20 +97,13 @@ static void run(const struct oracle_file *f, const struct oracle_case *c, struct
     r->hash = oracle_hash(at(REGION));
 }
 
-void oracle_main(const struct multiboot_info *info)
+static void real_main(const struct oracle_file *f, uint32_t cr0, uint32_t cr4)
 {
-    const uint32_t *mod = at(info->mods_addr);
-    const struct oracle_file *f = at(mod[0]);
-    struct oracle_head h = { .magic = ORACLE_MAGIC, .nr = f->nr };
-    uint32_t cr0;
+    const struct oracle_head h = { .magic = ORACLE_MAGIC, .nr = f->nr, .cr0 = cr0 & ~1U,
+                                   .cr4 = cr4 };
 
-    outb(0x21, 0xff); /* no interrupts but the instruction's */
-    outb(0xa1, 0xff);
     make_vectors();
-    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
     __asm__ volatile("mov %0, %%cr3" : : "r"(0));
-    __asm__ volatile("mov %%cr4, %0" : "=r"(h.cr4));
-    h.cr0 = cr0 & ~1U;
     say(&h, sizeof(h));
     for (uint32_t i = 0; i < f->nr; i++) {
         struct oracle_result r = { .vector = 0 };
@@ -147,5 +113,20 @@ void oracle_main(const struct multiboot_info *info)
         __asm__ volatile("mov %0, %%cr3" : : "r"(0));
         say(&r, sizeof(r));
     }
+}
+
+void oracle_main(const struct multiboot_info *info)
+{
+    const uint32_t *mod = at(info->mods_addr), *magic = at(mod[0]);
+    uint32_t cr0, cr4;
+
+    outb(0x21, 0xff); /* no interrupts but the instruction's */
+    outb(0xa1, 0xff);
+    __asm__ volatile("mov %%cr0, %0" : "=r"(cr0));
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    if (*magic == ORACLE_PROT_MAGIC)
+        prot_main(magic, cr0, cr4);
+    else
+        real_main((const struct oracle_file *)magic, cr0, cr4);
     outb(0xf4, 0); /* isa-debug-exit */
 }

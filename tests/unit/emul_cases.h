@@ -27,7 +27,7 @@ static uint64_t value(void)
     return v & 0x300 ? rnd() >> (v & 63) : edge[(v >> 16) % ARRAY_SIZE(edge)];
 }
 
-static bool is_string(const struct insn *i)
+static inline bool is_string(const struct insn *i)
 {
     return i->map == MAP_ONE && i->opcode >= 0xa4 && i->opcode <= 0xaf && i->opcode != 0xa8 &&
            i->opcode != 0xa9;
@@ -44,7 +44,28 @@ static uint32_t pick_opcode(const struct form *f)
     return f->first + (uint32_t)(rnd() % (f->last - f->first + 1));
 }
 
-static uint64_t undefined_flags(const struct form *f, const struct insn *i)
+/* With prefixes, and whatever operands. */
+static inline void make_bytes(uint8_t *p, uint32_t op)
+{
+    static const uint8_t override[] = { 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65 };
+    const uint64_t r = rnd();
+
+    if (!(r & 3))
+        *p++ = 0x66;
+    if (!(r & 0x1c))
+        *p++ = 0x67;
+    if (!(r & 0xe0))
+        *p++ = override[(r >> 32) % ARRAY_SIZE(override)];
+    if (op == 0xfb8 || !(r & 0x700))
+        *p++ = op == 0xfb8 || r & 0x800 ? 0xf3 : 0xf2;
+    if (op >> 8)
+        *p++ = (uint8_t)(op >> 8);
+    *p++ = (uint8_t)op;
+    for (unsigned int i = 0; i < 10; i++)
+        p[i] = (uint8_t)(rnd() >> 24);
+}
+
+static inline uint64_t undefined_flags(const struct form *f, const struct insn *i)
 {
     const bool shifts = i->map == MAP_ONE && (i->opcode & 0xfe) == 0xd0;
 

@@ -9,63 +9,15 @@
 #define _GNU_SOURCE
 #include "check.h"
 
-#include <unistd.h>
-
+#include "emul_oracle.h"
 #include "emul_real_cases.h"
 
-#define KERNEL "build/oracle.elf"
 #define ROUNDS 40U /* of each opcode; EMUL_REAL_ROUNDS=N for more */
 #define REAL_ATTR (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED)
 
 static uint8_t mem[REGION_SIZE];
-static struct oracle_head head;
 static bool outside; /* an access that the oracle's memory does not cover */
 static uint32_t cr2;
-
-/* --- the oracle ------------------------------------------------------------------------------- */
-
-static bool read_results(const char *path, struct oracle_result *r)
-{
-    FILE *f = fopen(path, "r");
-    const bool begun = f && fread(&head, sizeof(head), 1, f) == 1 && head.nr == file->nr;
-    const size_t got = begun ? fread(r, sizeof(*r), file->nr, f) : 0;
-
-    if (f)
-        fclose(f);
-    if (got != file->nr)
-        printf("  the oracle ended in case %zu of %u\n", got, file->nr);
-    return got == file->nr;
-}
-
-/* The results; NULL: no oracle here. */
-static struct oracle_result *ask(void)
-{
-    char dir[] = "/tmp/emul_real.XXXXXX", in[64], out[64], command[512];
-    struct oracle_result *r = calloc(file->nr, sizeof(*r));
-    const size_t size = sizeof(*file) + file->nr * sizeof(file->cases[0]);
-    FILE *f;
-    bool ok;
-
-    if (!mkdtemp(dir))
-        return NULL;
-    snprintf(in, sizeof(in), "%s/cases", dir);
-    snprintf(out, sizeof(out), "%s/results", dir);
-    f = fopen(in, "w");
-    ok = r && f && fwrite(file, size, 1, f) == 1 && fclose(f) == 0;
-    snprintf(command, sizeof(command),
-             "timeout 120 qemu-system-x86_64 -accel tcg -cpu max -M pc -m 64 -nodefaults "
-             "-display none -no-reboot -kernel " KERNEL " -initrd %s -chardev file,id=out,path=%s "
-             "-device isa-debugcon,iobase=0xe9,chardev=out "
-             "-device isa-debug-exit,iobase=0xf4,iosize=1 >/dev/null 2>&1 </dev/null", in, out);
-    ok = ok && system(command) == 0x100; /* isa-debug-exit's for 0 */
-    ok = read_results(out, r) && ok;
-    unlink(in);
-    unlink(out);
-    rmdir(dir);
-    if (!ok)
-        free(r);
-    return ok ? r : NULL;
-}
 
 /* --- the emulator's processor ----------------------------------------------------------------- */
 
@@ -306,8 +258,7 @@ int main(void)
     struct oracle_result *o;
 
     make_cases(rounds ? (unsigned int)strtoul(rounds, NULL, 0) : ROUNDS);
-    if (access(KERNEL, R_OK) || system("qemu-system-x86_64 --version >/dev/null 2>&1")) {
-        printf("skip emul_real: no QEMU, or not started from the top of the tree\n");
+    if (!oracle_is_there("emul_real")) {
         free(file);
         free(form_of);
         return 0;
@@ -316,7 +267,8 @@ int main(void)
     {
         unsigned int same = 0, wrong = 0;
 
-        o = ask();
+        o = oracle_ask(file, sizeof(*file) + file->nr * sizeof(file->cases[0]), file->nr,
+                       sizeof(*o));
         CHECK(o != NULL);
         for (unsigned int n = 0; o && n < file->nr; n++) {
             struct emul e;

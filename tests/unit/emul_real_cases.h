@@ -37,26 +37,6 @@ static const struct form forms[] = {
     { 0x0fc0, 0x0fc1, 0 }, { 0x0fc7, 0x0fc7, 0 }, { 0x0fc8, 0x0fcf, 0 },
 };
 
-static void make_bytes(uint8_t *p, uint32_t op)
-{
-    static const uint8_t override[] = { 0x2e, 0x36, 0x3e, 0x26, 0x64, 0x65 };
-    const uint64_t r = rnd();
-
-    if (!(r & 3))
-        *p++ = 0x66;
-    if (!(r & 0x1c))
-        *p++ = 0x67;
-    if (!(r & 0xe0))
-        *p++ = override[(r >> 32) % ARRAY_SIZE(override)];
-    if (op == 0xfb8 || !(r & 0x700))
-        *p++ = op == 0xfb8 || r & 0x800 ? 0xf3 : 0xf2;
-    if (op >> 8)
-        *p++ = (uint8_t)(op >> 8);
-    *p++ = (uint8_t)op;
-    for (unsigned int i = 0; i < 10; i++)
-        p[i] = (uint8_t)(rnd() >> 24);
-}
-
 /* 0F 01: descriptor tables, the machine status word, INVLPG. LIDT would take the vectors away. */
 static bool usable_group7(const struct insn *i)
 {

@@ -37,10 +37,10 @@ $(BUILD)/guest/%.elf: tests/guest/%/main.c $(wildcard tests/guest/lib/*)
 	@$(CC) $(GUEST_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
 	        -T tests/guest/lib/guest.lds tests/guest/lib/start.S $(filter %.c,$^) -o $@
 
-# The oracle of tests/unit/emul_real.c: it runs in the emulator.
+# The oracle of tests/unit/emul_real.c and emul_prot.c: it runs in the emulator.
 ORACLE := $(BUILD)/oracle.elf
-$(ORACLE): tests/oracle/kernel.S tests/oracle/kernel.c tests/oracle/case.h tests/oracle/kernel.lds
+$(ORACLE): $(wildcard tests/oracle/*)
 	@mkdir -p $(@D)
 	@$(CC) $(PAYLOAD_CFLAGS) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
 	        -T tests/oracle/kernel.lds $(filter %.S %.c,$^) -o $@
-$(BUILD)/unit/emul_real: $(ORACLE)
+$(BUILD)/unit/emul_real $(BUILD)/unit/emul_prot: $(ORACLE)

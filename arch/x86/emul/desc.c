@@ -132,13 +132,22 @@ static unsigned int check_code(const struct emul *e, uint16_t selector, uint16_t
     const unsigned int rpl = selector & 3, cpl = e->state.cpl;
     const uint16_t both = EMUL_ATTR_L | EMUL_ATTR_DB;
 
-    if (!(attr & EMUL_ATTR_CODE) || (far_return && rpl < cpl))
+    if (!(attr & EMUL_ATTR_S) || !(attr & EMUL_ATTR_CODE) || (far_return && rpl < cpl))
         return TRAP_GP;
     if (conforming ? emul_dpl(attr) > cpl : emul_dpl(attr) != cpl || rpl > cpl)
         return TRAP_GP;
     if (e->efer & EFER_LMA && (attr & both) == both)
         return TRAP_GP;
     return attr & EMUL_ATTR_P ? 0 : TRAP_NP;
+}
+
+/* What a jump or a call may go through, by type: TSSs, call and task gates. Long mode has less. */
+static bool is_way(const struct emul *e, uint16_t attr)
+{
+    const unsigned int legacy = 1U << 1 | 1U << 4 | 1U << 5 | 1U << 9, types = 1U << 12;
+
+    return !(attr & EMUL_ATTR_S) &&
+           (e->efer & EFER_LMA ? types : types | legacy) >> (attr & EMUL_ATTR_TYPE) & 1;
 }
 
 /* To code of the same privilege. Gates, tasks and outer rings: EMUL_UNHANDLED. */
@@ -159,7 +168,7 @@ enum emul_result emul_load_code_segment(struct emul *e, uint16_t selector, bool 
     r = emul_read_descriptor(e, selector, &d);
     if (r != EMUL_OK)
         return r;
-    if (!(emul_descriptor_attr(&d) & EMUL_ATTR_S))
+    if (!far_return && is_way(e, emul_descriptor_attr(&d)))
         return EMUL_UNHANDLED;
     vector = check_code(e, selector, emul_descriptor_attr(&d), far_return);
     if (vector)

@@ -6,6 +6,40 @@
  */
 #include "priv.h"
 
+/*
+ * Two bytes of the TSS. Not replayed, as the check comes again for each block of a REP: what would
+ * have to be waited for is refused.
+ */
+static enum emul_result read_tss(struct emul *e, uint64_t offset, uint16_t *val)
+{
+    const uint64_t linear = e->state.tr.base + offset;
+    const enum emul_result r = e->ops->read(e, e->efer & EFER_LMA ? linear : (uint32_t)linear, val,
+                                            sizeof(*val), EMUL_SYSTEM);
+
+    return r == EMUL_RETRY ? EMUL_UNHANDLED : r;
+}
+
+/* Whom the privilege level does not let, the TSS's bitmap may; one of 16 bits has none. */
+static enum emul_result check_bitmap(struct emul *e, uint16_t port, unsigned int size)
+{
+    const struct emul_segment *tr = &e->state.tr;
+    const unsigned int at_base = 102;
+    uint16_t base = 0, bits = 0;
+    enum emul_result r;
+
+    if (!(tr->attr & EMUL_ATTR_P) || !(tr->attr & 8) || tr->limit < at_base + 1)
+        return emul_raise(e, TRAP_GP, 0);
+    r = read_tss(e, at_base, &base);
+    if (r != EMUL_OK)
+        return r;
+    if ((uint32_t)base + port / 8 + 1 > tr->limit)
+        return emul_raise(e, TRAP_GP, 0);
+    r = read_tss(e, base + port / 8U, &bits);
+    if (r == EMUL_OK && bits >> (port & 7) & ((1U << size) - 1))
+        return emul_raise(e, TRAP_GP, 0);
+    return r;
+}
+
 enum emul_result emul_check_port(struct emul *e, uint16_t port, unsigned int size)
 {
     const bool v86 = e->state.rflags & X86_EFLAGS_VM;
@@ -13,9 +47,7 @@ enum emul_result emul_check_port(struct emul *e, uint16_t port, unsigned int siz
 
     if (!(e->cr0 & X86_CR0_PE) || (!v86 && e->state.cpl <= iopl))
         return EMUL_OK;
-    if (!e->ops->io_allowed)
-        return emul_raise(e, TRAP_GP, 0);
-    return e->ops->io_allowed(e, port, size);
+    return check_bitmap(e, port, size);
 }
 
 enum emul_result emul_port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)

@@ -124,32 +124,6 @@ static enum emul_result cmpxchg(struct emul *e, uint64_t linear, const void *old
 
 /* --- ports, and blocks ------------------------------------------------------------------------ */
 
-/*
- * The bitmap of the TSS, as the processor reads it: AMD APM vol. 2 §12.2.4 "I/O-Permission Bitmap".
- */
-static enum emul_result io_allowed(struct emul *e, uint16_t port, unsigned int size)
-{
-    const unsigned int at_iomap = 102;
-    const struct emul_segment *tr = &e->state.tr;
-    struct hvm_fault f;
-    uint16_t base, bits;
-    enum hvm_copy r;
-
-    if (tr->limit < at_iomap + 1)
-        return emul_raise(e, TRAP_GP, 0);
-    r = hvm_copy_from_linear(owner(e), &base, tr->base + at_iomap, sizeof(base), 0, &f);
-    if (r != HVM_COPY_OK)
-        return failed(e, r, &f);
-    if ((uint32_t)base + port / 8 + 1 > tr->limit)
-        return emul_raise(e, TRAP_GP, 0);
-    r = hvm_copy_from_linear(owner(e), &bits, tr->base + base + port / 8, sizeof(bits), 0, &f);
-    if (r != HVM_COPY_OK)
-        return failed(e, r, &f);
-    if (bits >> (port & 7) & ((1U << size) - 1))
-        return emul_raise(e, TRAP_GP, 0);
-    return EMUL_OK;
-}
-
 static enum emul_result port_in(struct emul *e, uint16_t port, unsigned int size, uint32_t *val)
 {
     return hvm_port_access(owner(e), port, size, false, val);
@@ -317,7 +291,6 @@ static const struct emul_ops ops = {
     .write = write,
     .probe_write = probe_write,
     .cmpxchg = cmpxchg,
-    .io_allowed = io_allowed,
     .port_in = port_in,
     .port_out = port_out,
     .port_block = port_block,

@@ -109,8 +109,6 @@ struct emul_ops {
     enum emul_result (*cmpxchg)(struct emul *e, uint64_t linear, const void *old, const void *new,
                                 unsigned int size, bool *swapped);
 
-    /* May code without the I/O privilege level use these ports? NULL: no. */
-    enum emul_result (*io_allowed)(struct emul *e, uint16_t port, unsigned int size);
     enum emul_result (*port_in)(struct emul *e, uint16_t port, unsigned int size, uint32_t *val);
     enum emul_result (*port_out)(struct emul *e, uint16_t port, unsigned int size, uint32_t val);
     /*
