@@ -404,6 +404,12 @@ int msix_enable(struct pci_dev *dev, bool on)
     return 0;
 }
 
+void msi_quiet(struct pci_dev *dev)
+{
+    for (const struct msi_block *b = dev->blocks; b; b = b->next)
+        write_control(b, false);
+}
+
 /* The device was reset: its registers no longer say what we remember. */
 void msi_restore(struct pci_dev *dev)
 {

@@ -105,6 +105,17 @@ bool arch_pci_known(uint32_t sbdf)
     return known;
 }
 
+void arch_pci_quiet(uint32_t sbdf)
+{
+    struct pci_dev *dev;
+
+    spin_lock(&pci_lock);
+    dev = pci_dev_find((pci_sbdf_t){ sbdf });
+    if (dev)
+        msi_quiet(dev);
+    spin_unlock(&pci_lock);
+}
+
 bool pci_dev_caps(struct pci_dev *dev)
 {
     if (dev->caps_read)

@@ -43,7 +43,11 @@ static int deassign(struct domain *d, uint32_t sbdf)
 {
     if (d == current->domain || d->is_hardware)
         return -EINVAL;
-    return iommu_domain_active(d) ? iommu_deassign(d, sbdf) : -EOPNOTSUPP;
+    if (!iommu_domain_active(d))
+        return -EOPNOTSUPP;
+    if (iommu_has(d, sbdf)) /* its messages would be refused from now on, and each be a fault */
+        arch_pci_quiet(sbdf);
+    return iommu_deassign(d, sbdf);
 }
 
 static int for_target(const struct xen_domctl *op, int (*fn)(struct domain *d, uint32_t sbdf))

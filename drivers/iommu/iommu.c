@@ -262,6 +262,18 @@ int iommu_may_assign(uint32_t sbdf)
     return rc;
 }
 
+bool iommu_has(struct domain *d, uint32_t sbdf)
+{
+    bool has;
+
+    if (!ops || !ops->covers(sbdf) || !d->iommu)
+        return false;
+    spin_lock(&assign_lock);
+    has = ops->tag(sbdf) == d->iommu->tag;
+    spin_unlock(&assign_lock);
+    return has;
+}
+
 int iommu_set_aside(uint32_t sbdf)
 {
     int rc;

@@ -42,6 +42,7 @@ bool iommu_domain_active(const struct domain *d); /* it has a context */
  */
 int iommu_assign(struct domain *d, uint32_t sbdf) must_check;
 int iommu_deassign(struct domain *d, uint32_t sbdf) must_check; /* it is blocked */
+bool iommu_has(struct domain *d, uint32_t sbdf); /* is it d's, as far as it is behind an IOMMU? */
 int iommu_may_assign(uint32_t sbdf) must_check; /* 0: it is nobody's or the hardware domain's */
 int iommu_set_aside(uint32_t sbdf) must_check;  /* the hardware domain's: it is blocked */
 int iommu_give_back(uint32_t sbdf) must_check;  /* nobody's: the hardware domain has it again */
@@ -75,5 +76,6 @@ typedef int iommu_follow_fn(struct domain *d, uint64_t dfn, uint64_t mfn, uint64
 /* From now on changes of its physmap go to fn too (flags 0: nothing is there). NULL: no longer. */
 void arch_iommu_follow(struct domain *d, iommu_follow_fn *fn);
 bool arch_pci_known(uint32_t sbdf); /* has the hardware domain announced it? */
+void arch_pci_quiet(uint32_t sbdf); /* it sends no message any more */
 
 #endif

@@ -253,9 +253,10 @@ static void hears(void)
     domu_exit(SHUTDOWN_poweroff);
 }
 
-static void its_own(void)
+static int its_own(void)
 {
     volatile uint64_t *view = domu_map(&a, theirs);
+    int pirq;
 
     view[0] = (uint64_t)map_message(a.id);
     CHECK_EQ(domu_unpause(&a), 0, "... for the domain, which runs");
@@ -265,20 +266,24 @@ static void its_own(void)
     raise();
     CHECK_EQ(domu_wait(&a, 5000), SHUTDOWN_poweroff, "... again, and ends");
     domu_report(&a);
-    unmap(a.id, (int)view[0]);
+    pirq = (int)view[0];
     domu_unmap((void *)view);
+    return pirq;
 }
 
 static void of_a_guest(void)
 {
     const struct domu_config with = { .fn = hears, .flags = XEN_DOMCTL_CDF_iommu };
+    int pirq;
 
     CHECK_EQ(domu_create(&a, &with), 0, "a domain that may have devices");
     CHECK_EQ(assign(XEN_DOMCTL_assign_device, a.id), 0, "... has the device");
     forged("its device raises no vector of others', or all without remapping",
            "... nor by an entry", NULL);
-    its_own();
+    pirq = its_own();
     CHECK_EQ(assign(XEN_DOMCTL_deassign_device, a.id), 0, "it is nobody's");
+    CHECK_EQ(pci_config(msi) & MSI_ON, 0, "... and does not send what is still mapped");
+    unmap(a.id, pirq);
     forged("nobody's raises none either, or all without remapping", "... nor by an entry", NULL);
     CHECK_EQ(assign(XEN_DOMCTL_deassign_device, DOMID_IO), 0, "it is ours again");
     domu_destroy(&a);

@@ -87,6 +87,8 @@ void msi_unmap(struct msi_block *b) REQUIRES(pci_lock);
  * mapped are masked. Some devices look at it before they send anything. Errors as of msix_map().
  */
 int msix_enable(struct pci_dev *dev, bool on) REQUIRES(pci_lock);
+/* It sends nothing more, whatever is unmasked; what is mapped stays so. */
+void msi_quiet(struct pci_dev *dev) REQUIRES(pci_lock);
 void msi_restore(struct pci_dev *dev) REQUIRES(pci_lock); /* write all again, after a reset */
 /* May a table be there? */
 bool msix_table_allowed(paddr_t pa, uint64_t size);
