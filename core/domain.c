@@ -224,7 +224,7 @@ static struct domain *alloc_struct(domid_t id, uint32_t max_vcpus)
     page_list_init(&d->xen_page_list);
     d->vcpu = max_vcpus ? object_alloc(max_vcpus * sizeof(*d->vcpu)) : NULL;
     d->config = hv_alloc(sizeof(*d->config));
-    if (d->config && (d->vcpu || !max_vcpus))
+    if (d->config && (d->vcpu || !max_vcpus) && page_owner_prepare(id))
         return d;
     free_struct(d);
     return NULL;

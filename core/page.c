@@ -7,8 +7,8 @@
  * shared with it) cannot go away: the first frame takes a reference to it, the last drops it. That
  * last drop may come from anywhere, under any lock, so it is left to a tasklet.
  *
- * owner_of[] maps an owner's id to its struct while it has frames; ids are not reused before the
- * domain is gone.
+ * owner_slot() is an owner's struct while it has frames; ids are not reused before the domain is
+ * gone.
  */
 #include <arch/direct.h>
 #include <arch/page_type.h>
@@ -25,7 +25,9 @@
 
 int (*page_device_hook)(struct domain *d, mfn_t mfn, bool writable);
 
-static struct domain *owner_of[NR_OWNERS];
+/* by id; a page is made for the first domain of its ids, and kept */
+#define OWNERS_A_PAGE (PAGE_SIZE / sizeof(struct domain *))
+static struct domain **owner_page[NR_OWNERS / OWNERS_A_PAGE];
 /* owners whose last frame went: the tasklet drops the reference */
 static uint64_t released[NR_OWNERS / 64];
 
@@ -94,6 +96,25 @@ struct page *page_list_next(const struct page *pg)
 
 /* --- owners ----------------------------------------------------------------------------------- */
 
+bool page_owner_prepare(uint16_t id)
+{
+    struct domain ***page = &owner_page[id / OWNERS_A_PAGE], **mine, **none = NULL;
+
+    if (read_once(*page))
+        return true;
+    mine = hv_page_alloc(0);
+    if (!mine)
+        return false;
+    if (!__atomic_compare_exchange_n(page, &none, mine, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+        hv_page_free(mine, 0);
+    return true;
+}
+
+static struct domain **owner_slot(uint16_t id)
+{
+    return &owner_page[id / OWNERS_A_PAGE][id % OWNERS_A_PAGE];
+}
+
 static void put_released(void *data)
 {
     for (unsigned int w = 0; w < ARRAY_SIZE(released); w++) {
@@ -102,10 +123,11 @@ static void put_released(void *data)
                             : 0;
 
         for (; bits; bits &= bits - 1) {
-            struct domain *d = owner_of[w * 64 + (unsigned int)__builtin_ctzll(bits)];
+            const unsigned int id = w * 64 + (unsigned int)__builtin_ctzll(bits);
+            struct domain **slot = owner_slot((uint16_t)id), *d = *slot;
 
             spin_lock(&d->page_lock);
-            owner_of[d->id] = d->page_list.nr || d->xen_page_list.nr ? d : NULL;
+            *slot = d->page_list.nr || d->xen_page_list.nr ? d : NULL;
             spin_unlock(&d->page_lock);
             domain_put(d);
         }
@@ -123,7 +145,7 @@ static void owner_hold(struct domain *d) REQUIRES(d->page_lock)
 {
     if (!has_frames(d)) {
         domain_get(d);
-        owner_of[d->id] = d;
+        *owner_slot(d->id) = d;
     }
 }
 
@@ -143,7 +165,9 @@ struct domain *page_owner(const struct page *pg)
 {
     uint16_t id = read_once(pg->owner);
 
-    return id < NR_OWNERS && id != DOMID_NONE ? owner_of[id] : NULL;
+    if (id >= NR_OWNERS || id == DOMID_NONE || !owner_page[id / OWNERS_A_PAGE])
+        return NULL;
+    return *owner_slot(id);
 }
 
 /* --- claims ----------------------------------------------------------------------------------- */

@@ -211,6 +211,8 @@ void page_unshare(void *va); /* d is gone, or holds no reference any more */
 /* one reference if d owns it and it is not free */
 bool page_get(struct page *pg, const struct domain *d) must_check;
 void page_put(struct page *pg);                                     /* may free the frame */
+/* Before domain id has frames; once is enough, for all its lives. False: no memory. */
+bool page_owner_prepare(uint16_t id) must_check;
 /* NULL for DOMID_NONE; valid while referenced */
 struct domain *page_owner(const struct page *pg);
 /*

@@ -285,6 +285,8 @@ struct domain *arena_domain(domid_t id, unsigned int nr_vcpus, uint32_t max_page
     spin_init(&d->arch.pt_lock, RANK_PT);
     page_list_init(&d->page_list);
     page_list_init(&d->xen_page_list);
+    if (!page_owner_prepare(d->id))
+        abort();
     d->arch.perdomain_l3 = calloc(PERDOMAIN_ENTRIES, sizeof(pte_t));
     d->arch.perdomain_mfn = _mfn(0x77);
     for (unsigned int i = 0; i < nr_vcpus; i++)

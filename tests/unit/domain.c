@@ -83,6 +83,7 @@ void hv_page_free(void *p, unsigned int order)
         abort();
     hv_free(p);
 }
+bool page_owner_prepare(uint16_t id) { return true; }
 void page_list_init(struct page_list *l) { l->nr = 0; }
 void page_share_with(void *va, struct domain *d, bool writable)
 {
