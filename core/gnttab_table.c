@@ -107,7 +107,8 @@ int gnttab_op_get_status_frames(struct batch *b, void *arg)
     if (!d)
         return 0;
     spin_lock(&d->gnttab->lock);
-    enough = d->gnttab->version == 2 && op->nr_frames <= d->gnttab->status.nr;
+    /* a growth that failed half way may have left one more */
+    enough = d->gnttab->version == 2 && op->nr_frames <= gnttab_nr_status(d->gnttab->shared.nr);
     spin_unlock(&d->gnttab->lock);
     op->status = enough ? give_frames(d, &d->gnttab->status, op->nr_frames,
                                       handle_addr(op->frame_list), put_uint64s)
