@@ -19,6 +19,7 @@
 #include <hv/errno.h>
 #include <hv/iommu.h>
 #include <hv/guest.h>
+#include <hv/memory.h>
 #include <hv/page.h>
 #include <hv/platform.h>
 #include <hv/time.h>
@@ -281,7 +282,9 @@ unsigned int arch_node_distance(unsigned int from, unsigned int to)
 
 uint64_t arch_shared_info_frame(struct domain *d)
 {
-    return direct_pa(d->shared_info) >> PAGE_SHIFT;
+    const mfn_t mfn = paddr_to_mfn(direct_pa(d->shared_info));
+
+    return is_hvm(d) ? m2p_get(mfn) : mfn.n;
 }
 
 uint8_t arch_gpaddr_bits(struct domain *d) { return cpu_features.phys_bits; }

@@ -56,6 +56,15 @@ static void look(void)
     domu_unpause(&d);
 }
 
+/* What a dump of it begins with. */
+static uint64_t shared_info_frame(void)
+{
+    struct xen_domctl_getdomaininfo info = { 0 };
+
+    domu_info(&d, &info);
+    return info.shared_info_frame;
+}
+
 static void finish(int want, const char *what)
 {
     CHECK_EQ(domu_wait(&d, 20000), want, what);
@@ -212,6 +221,7 @@ void test_main(void)
         skip("this machine runs no HVM guests");
         return;
     }
+    CHECK_EQ(shared_info_frame(), ~0UL, "its shared_info is nowhere");
     CHECK_EQ(domu_destroy(&d), 0, "destroy an empty domain");
     test_arguments();
     if (start(RUN_ALL)) {
@@ -222,6 +232,7 @@ void test_main(void)
             CHECK(false, "the guest comes to an end");
             look();
         }
+        CHECK_EQ(shared_info_frame(), 0x700, "its shared_info is where it has mapped it");
         finish(SHUTDOWN_poweroff, "... an orderly one");
     }
     if (start(RUN_HOSTILE)) {
