@@ -17,7 +17,7 @@ bool arch_cpu_ids(unsigned int cpu, struct arch_cpu_ids *ids); /* false: no such
 int arch_enter_sleep(unsigned int state, uint16_t pm1a, uint16_t pm1b, uint32_t flags);
 
 struct domain;
-/* Where shared_info is: a machine frame, or of a translated domain its gfn, ~0 if it is not mapped. */
+/* Where shared_info is: a machine frame; of a translated domain its gfn, ~0 if not mapped. */
 uint64_t arch_shared_info_frame(struct domain *d);
 /* width of the addresses that it may use for memory */
 uint8_t arch_gpaddr_bits(struct domain *d);

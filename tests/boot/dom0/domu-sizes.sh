@@ -42,9 +42,11 @@ big() {
 }
 
 grows() {
-    local mem end
-    born grows 1 96 "maxmem = 512" "maxvcpus = 4" || return
-    found grows 20000 98304
+    local mem end first=96
+    # Populated on demand, it has to give back all that it sees above that, with tables for 512 MiB: 0.4 MiB too much of 96.
+    [ "$guest_type" != pvh ] || first=128
+    born grows 1 "$first" "maxmem = 512" "maxvcpus = 4" || return
+    found grows 20000 $((first << 10))
     check grows-set xl mem-set grows 400m
     end=$((SECONDS + 90))
     while [ "$SECONDS" -lt "$end" ]; do
