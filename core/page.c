@@ -115,6 +115,11 @@ static struct domain **owner_slot(uint16_t id)
     return &owner_page[id / OWNERS_A_PAGE][id % OWNERS_A_PAGE];
 }
 
+static bool has_frames(const struct domain *d)
+{
+    return d->page_list.nr || d->xen_page_list.nr;
+}
+
 static void put_released(void *data)
 {
     for (unsigned int w = 0; w < ARRAY_SIZE(released); w++) {
@@ -127,7 +132,7 @@ static void put_released(void *data)
             struct domain **slot = owner_slot((uint16_t)id), *d = *slot;
 
             spin_lock(&d->page_lock);
-            *slot = d->page_list.nr || d->xen_page_list.nr ? d : NULL;
+            *slot = has_frames(d) ? d : NULL;
             spin_unlock(&d->page_lock);
             domain_put(d);
         }
@@ -135,11 +140,6 @@ static void put_released(void *data)
 }
 
 static struct tasklet released_tasklet = { .fn = put_released };
-
-static bool has_frames(const struct domain *d)
-{
-    return d->page_list.nr || d->xen_page_list.nr;
-}
 
 static void owner_hold(struct domain *d) REQUIRES(d->page_lock)
 {

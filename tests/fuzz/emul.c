@@ -12,6 +12,8 @@
 #include <arch/emul.h>
 #include <arch/regs.h>
 
+#include "source.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define MEMORY 4096U /* mirrored over the address space; an address with bit 15 set faults */
@@ -275,23 +277,6 @@ static enum emul_result on_write_vector(struct emul *e, enum emul_vector kind, u
 
 static const struct emul_ops single_ops = { OPS };
 static const struct emul_ops ops = { OPS, .port_block = on_block, .copy_block = on_copy };
-
-/* Bytes of the input, then zeros. */
-struct source {
-    const uint8_t *p;
-    size_t n;
-};
-
-static uint64_t take(struct source *s, unsigned int size)
-{
-    uint64_t v = 0;
-    const unsigned int n = MIN(size, s->n);
-
-    memcpy(&v, s->p, n);
-    s->p += n;
-    s->n -= n;
-    return v;
-}
 
 static void make_segments(struct emul *e, uint64_t what)
 {

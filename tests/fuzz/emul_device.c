@@ -12,24 +12,9 @@
 #include <arch/regs.h>
 
 #include "../host/emul_world.h"
+#include "source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-struct source {
-    const uint8_t *p;
-    size_t n;
-};
-
-static uint32_t take(struct source *s, unsigned int size)
-{
-    uint32_t v = 0;
-    const unsigned int n = MIN(size, s->n);
-
-    memcpy(&v, s->p, n);
-    s->p += n;
-    s->n -= n;
-    return v;
-}
 
 /* Near a page's edge for the most part. */
 static uint64_t address(uint32_t r)
@@ -41,7 +26,7 @@ static void make(struct source s, bool devices)
 {
     static const enum insn_mode modes[] = { INSN_LONG64, INSN_PROT32, INSN_PROT16, INSN_LONG64 };
     const uint8_t how = (uint8_t)take(&s, 1);
-    const uint32_t kinds = take(&s, 3), rights = take(&s, 2);
+    const uint32_t kinds = (uint32_t)take(&s, 3), rights = (uint32_t)take(&s, 2);
 
     ew_start(modes[how & 3], how & 4 ? 3 : 0);
     ew.no_blocks = how & 8;
@@ -55,7 +40,7 @@ static void make(struct source s, bool devices)
     }
     ew.state.rflags |= take(&s, 2) & 0x4dd5; /* and DF, TF, NT */
     for (unsigned int i = 0; i < 8; i++)
-        ew.state.gpr[i] = address(take(&s, 2));
+        ew.state.gpr[i] = address((uint32_t)take(&s, 2));
     ew.state.gpr[1] &= 0x1ff;
     ew.state.gdtr.limit = 0x3ff;
     for (unsigned int i = 0; i < EW_PAGES * PAGE_SIZE; i++)

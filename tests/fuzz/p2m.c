@@ -373,7 +373,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!started) {
         p2m_machine_start();
         hv_page_free(hv_page_alloc(0), 0);
-        require(page_owner_prepare(0));
         started = true;
     }
     if (size < 7)

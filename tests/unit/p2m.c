@@ -44,7 +44,6 @@ static bool hole(uint64_t gfn, unsigned int order)
 
 static void begin(void)
 {
-    CHECK(page_owner_prepare(0)); /* what that takes is kept */
     free_before = heap_free_pages();
     d = p2m_domain(1, 4096);
     memset(&flushed, 0, sizeof(flushed));

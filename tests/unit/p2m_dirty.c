@@ -35,7 +35,6 @@ static int set(uint64_t gfn, unsigned int order, uint64_t mfn, enum p2m_type typ
 
 static void begin(void)
 {
-    CHECK(page_owner_prepare(0)); /* what that takes is kept */
     free_before = heap_free_pages();
     d = p2m_domain(1, 4096);
     CHECK_EQ(p2m_set_pool(d, 3000), 0);

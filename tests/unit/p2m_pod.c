@@ -41,7 +41,6 @@ static int target(uint64_t pages)
 
 static void begin(uint64_t pages)
 {
-    CHECK(page_owner_prepare(0)); /* what that takes is kept */
     free_before = heap_free_pages();
     d = p2m_domain(1, 4096);
     CHECK_EQ(p2m_set_pool(d, 64), 0);
