@@ -78,6 +78,8 @@ static void svm_vcpu_destroy(struct vcpu *v)
 
 /* --- segments and registers ------------------------------------------------------------------- */
 
+#define TSS_BUSY 2U /* of a segment's type */
+
 static struct vmcb_segment *segment_of(struct vmcb *b, unsigned int seg)
 {
     struct vmcb_segment *const all[] = {
@@ -88,6 +90,11 @@ static struct vmcb_segment *segment_of(struct vmcb *b, unsigned int seg)
     return all[seg];
 }
 
+/*
+ * What the task register holds is busy, always, and told so. QEMU's processor keeps it as it was
+ * before LTR made it so, and ends the whole machine ("invalid tss type") when code of 32 bits in
+ * ring 3 is interrupted while the VMCB had it busy.
+ */
 static void svm_get_segment(struct vcpu *v, unsigned int seg, struct emul_segment *s)
 {
     const struct vmcb_segment *h = segment_of(vmcb_of(v), seg);
@@ -96,7 +103,7 @@ static void svm_get_segment(struct vcpu *v, unsigned int seg, struct emul_segmen
         .base = h->base, .limit = h->limit, .selector = h->selector, .attr = h->attr
     };
     if (seg == HVM_SEG_TR)
-        s->attr |= EMUL_ATTR_TYPE & 2; /* always busy; not every processor stores that */
+        s->attr |= TSS_BUSY;
 }
 
 static void svm_set_segment(struct vcpu *v, unsigned int seg, const struct emul_segment *s)
@@ -108,6 +115,8 @@ static void svm_set_segment(struct vcpu *v, unsigned int seg, const struct emul_
     };
     if (seg == INSN_SS)
         b->cpl = (uint8_t)(s->attr >> 5 & 3);
+    if (seg == HVM_SEG_TR && cpu_features.hypervisor_tcg)
+        b->tr.attr &= (uint16_t)~TSS_BUSY;
     b->clean &= ~VMCB_CLEAN_SEG;
 }
 

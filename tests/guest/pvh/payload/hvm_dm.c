@@ -169,7 +169,7 @@ static void test_dm_interrupts(void)
 /* --- modes ------------------------------------------------------------------------------------ */
 
 extern uint32_t real_in[7], real_runs, real_ints, visits, visit_saw[4];
-extern uint32_t with_ints, all_pic_ints, all_ipi_ints;
+extern uint32_t with_ints, all_pic_ints, all_ipi_ints, user_ints;
 extern uint16_t real_ins[4];
 
 static bool real_mode_is_right(void)
@@ -187,6 +187,7 @@ void real_mode(void)
 }
 
 #define ROUNDS 20U
+#define USER_MODES 2U /* of 32 bits: without paging, and with two levels */
 #define MODES 5U /* that take interrupts: three of 32 bits, two of 16 */
 
 static void test_modes(void)
@@ -213,6 +214,7 @@ static void test_modes(void)
     CHECK_EQ(real_ints, 1 + ROUNDS, "... with a software interrupt");
     CHECK_EQ(all_pic_ints, ROUNDS * MODES, "... and in each mode one interrupt of the PIC");
     CHECK_EQ(all_ipi_ints, ROUNDS * MODES, "... and one of the local APIC");
+    CHECK_EQ(user_ints, ROUNDS * USER_MODES, "... and in ring 3 of 32 bits");
     with_ints = 0;
     outb(0x21, 0xff);
     *lapic(0x350) = MASKED;

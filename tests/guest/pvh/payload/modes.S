@@ -13,6 +13,9 @@
 #define CODE32 0x18
 #define CODE16 0x20
 #define DATA16 0x28
+#define USER32 0x33
+#define USERDATA 0x3b
+#define TSS 0x40
 #define EFER 0xc0000080
 #define PG 0x80000000
 #define LMA_LME 0x500
@@ -22,6 +25,7 @@
 #define V_PIC 0x30
 #define V_IPI 0x41
 #define VECTORS 0x42
+#define PAE_VISIT 3                     /* whose pages are the kernel's only */
 
 /*
  * One interrupt of each kind, in any mode: the PIT's comes after 84 us. Real mode asks the local
@@ -203,6 +207,10 @@ idt16:  .set    n, 0
         .endif
         .set    n, n + 1
         .endr
+        .balign 4
+        .globl  tss32                   /* its base has 16 bits in start.S */
+tss32:  .long   0, 0, DATA              /* the stack of ring 0 */
+        .fill   23, 4, 0
         .skip   512
 real_stack_top:
 
@@ -335,7 +343,32 @@ visit:  mov     visits, %ebx
         lidtl   idtr_ints
         ask_apic
         take_ints
+        cmpl    $PAE_VISIT, visits
+        jne     user_32
 1:      ret
+
+/*
+ * In ring 3, until the local APIC's interrupt finds its stack by the task register. The request is
+ * emulated, and must leave that register as the processor likes it.
+ */
+user_32:
+        movb    $0x89, tss_access       /* not busy */
+        mov     $TSS, %eax
+        ltr     %ax
+        mov     %esp, tss32 + 4
+        ask_apic
+        mov     $USERDATA, %eax
+        mov     %eax, %ds
+        push    %eax
+        pushl   $real_stack_top
+        pushl   $0x202
+        pushl   $USER32
+        pushl   $1f
+        iret
+1:      mov     $100000000, %ecx
+2:      dec     %ecx
+        jnz     2b
+        ud2                             /* which ends it */
 
 pic_32: incl    pic_ints
         push    %eax
@@ -345,7 +378,13 @@ pic_32: incl    pic_ints
         iret
 ipi_32: incl    ipi_ints
         movl    $0, LAPIC + 0xb0
+        testb   $3, 4(%esp)
+        jnz     1f
         iret
+1:      segments $DATA                  /* user_32 is done */
+        mov     tss32 + 4, %esp
+        incl    user_ints
+        ret
 
 /*
  * void modes_random(uint32_t cr0, cr4, efer, cr3): set each of them in 32-bit code without paging,
@@ -407,11 +446,12 @@ fault32:
         jmp     *skip32
 
         .data
-        .globl  visits, visit_saw, pd32, pdpt, idt32
+        .globl  visits, visit_saw, user_ints, pd32, pdpt, idt32
         .balign 8
 saved_rsp:      .quad   0
 visits:         .long   0
 visit_saw:      .long   0, 0, 0, 0
+user_ints:      .long   0
 want_cr0:       .long   0
 want_cr4:       .long   0
 want_efer:      .long   0
@@ -444,7 +484,7 @@ idt32:  .fill   32, 8, 0
 pd32:
         .set    n, 0
         .rept   1024
-        .long   (n << 22) + 0x83
+        .long   (n << 22) + 0x87
         .set    n, n + 1
         .endr
         .balign 32

@@ -161,6 +161,14 @@ gdt:    .quad   0
         .quad   0x00cf9b000000ffff      /* CODE32 */
         .quad   0x00009b000000ffff      /* CODE16: modes.S */
         .quad   0x000093000000ffff      /* DATA16 */
+        .quad   0x00cffb000000ffff      /* USER32: modes.S */
+        .quad   0x00cff3000000ffff      /* USERDATA */
+        .globl  tss_access
+        .word   0x67, tss32             /* TSS, of 32 bits */
+        .byte   0
+tss_access:
+        .byte   0x89
+        .word   0
 gdt_end:
         .globl  gdtr
 gdtr:   .word   gdt_end - gdt - 1
