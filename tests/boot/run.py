@@ -3,6 +3,7 @@
 """Boot tests: start QEMU for a case, read its serial line, and decide.
 
     run.py [--hv granta|xen] [-j N] [NAME...]     run all cases, or those whose name contains a NAME
+    run.py [--cpu MODEL] [--option WORD] NAME...  the same on another processor, with a word of the hypervisor's
     run.py --list                                 the table of cases
     run.py --interactive [--cpus N] [--mem MIB]   a first domain with a shell on this terminal
 
@@ -18,6 +19,7 @@ line of the running case).
 import argparse
 import collections
 import concurrent.futures
+import dataclasses
 import os
 import re
 import shlex
@@ -413,9 +415,19 @@ def select(names):
     return chosen
 
 
+def varied(case, cpu, options):
+    """The case on that model, with these words; its name says so."""
+    if not cpu and not options:
+        return case
+    return dataclasses.replace(case, name="+".join([case.name, *([cpu] if cpu else []), *options]),
+                               cpu=cpu or case.cpu, hv_args=[*case.hv_args, *options])
+
+
 def main():
     p = argparse.ArgumentParser(usage=__doc__)
     p.add_argument("--hv", default="granta", choices=sorted(HYPERVISORS))
+    p.add_argument("--cpu", choices=sorted(CPU_MODELS))
+    p.add_argument("--option", default=[], action="append")
     p.add_argument("--list", action="store_true")
     p.add_argument("--interactive", action="store_true")
     p.add_argument("--cpus", type=int, default=2)
@@ -426,7 +438,7 @@ def main():
     args = p.parse_args()
     if args.interactive:
         interactive(args.hv, args.cpus, args.mem, args.machine)
-    cases = select(args.names)
+    cases = [varied(c, args.cpu, args.option) for c in select(args.names)]
     if args.list:
         for c in cases:
             print(f"{c.name:24} {c.machine:4} {c.cpus:3} CPUs {c.mem:9} MiB  {c.path:10} "
