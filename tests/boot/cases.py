@@ -67,6 +67,7 @@ FATAL = [
     r"dom0: FAILED",
     r"Unable to handle kernel|BUG: unable|Oops:|general protection fault, maybe",
     r"qemu-system-x86_64: (?!warning|terminating)",
+    r"IOMMU at .*: no interrupt for its faults",
 ]
 # A PVH guest's kernel also says it at a port that the hypervisor prints.
 GUEST_PANIC, XEN_PANIC, OUR_PANIC, QEMU_SAYS = FATAL[0], FATAL[1], FATAL[3], FATAL[6]

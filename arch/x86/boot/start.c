@@ -241,10 +241,10 @@ static void noreturn start_on_own_stack(void)
     pv_mmu_init();
     pci_dev_init();
     timer_init_cpu(0);
+    cpumask_set(&cpu_online_map, 0); /* interrupts have a cpu to go to */
     if (iommu_boot())
         boot_fail("iommu=required, and there is no IOMMU that can be used");
     sched_init();
-    cpumask_set(&cpu_online_map, 0);
     svm_init();
     svm_cpu_init();
     smp_boot_start();
