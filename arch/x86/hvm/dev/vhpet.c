@@ -143,7 +143,7 @@ static void fired(struct vtick *tick)
     spin_lock(&h->lock);
     gsi = gsi_of(h, i);
     if (t->config & TN_LEVEL) { /* missed ones are one: there is one status bit */
-        write_once(tick->pending, 0);
+        vtick_forget(tick);
         h->isr |= BIT(i);
         update_level(h, i);
     } else if ((t->config & TN_ENABLE) && gsi >= 0) {

@@ -118,7 +118,7 @@ void vlapic_timer_fired(struct vtick *t)
     if ((lvt & LVTT_MODE) == LVTT_DEADLINE)
         l->deadline_msr = 0;
     if ((lvt & LVT_MASKED) || !vlapic_hw_enabled(l->v))
-        write_once(t->pending, 0); /* not missed: not wanted */
+        vtick_forget(t); /* not missed: not wanted */
     else
         vlapic_accept(l, lvt & ICR_VECTOR, false);
     spin_unlock(&l->lock);

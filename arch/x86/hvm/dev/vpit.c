@@ -110,7 +110,7 @@ static void fired(struct vtick *t)
     struct vpit *p = container_of(t, struct vpit, tick);
 
     if (vhpet_is_legacy(p->d))
-        write_once(t->pending, 0);
+        vtick_forget(t);
     else
         hvm_isa_irq_pulse(p->d, 0);
 }

@@ -94,12 +94,19 @@ static ns_t oldest(const struct vtick *t)
     return t->next == NS_NEVER ? time_now() : t->next - (ns_t)t->pending * t->period;
 }
 
+void vtick_forget(struct vtick *t)
+{
+    spin_lock(&t->lock);
+    t->pending = 0;
+    spin_unlock(&t->lock);
+}
+
 static void raise(struct vtick *t)
 {
     t->raise(t);
     /* Nobody listens: hardware would have lost it, and it is not missed. */
     if (t->gsi >= 0 && hvm_gsi_is_masked(t->v->domain, (unsigned int)t->gsi))
-        write_once(t->pending, 0);
+        vtick_forget(t);
 }
 
 static void expired(void *data)

@@ -39,6 +39,8 @@ void vtick_exit(struct vtick *t);
 /* After `delay` once, or (period > 0) again and again. Forgets what was pending. */
 void vtick_set(struct vtick *t, ns_t delay, ns_t period);
 void vtick_stop(struct vtick *t);
+/* What is pending is nobody's. */
+void vtick_forget(struct vtick *t);
 bool vtick_is_on(const struct vtick *t);
 /* The guest took its interrupt. Raises it again if more are due. No lock held. */
 void vtick_taken(struct vtick *t);
