@@ -22,8 +22,8 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
 STOCK_CPU = "max,-smap,-rdtscp,-avx,-avx2,-xsave"
-LIMIT = 60
-LIMITS = {"pvh": 150, "hvm": 150}     # a hundred lives, and 256 vcpus
+LIMIT = 120
+LIMITS = {"pvh": 300, "hvm": 300}     # a hundred lives, and 256 vcpus
 EDU = ("-device", "edu,dma_mask=0xffffffffff")
 AMD_VI = ("-device", "amd-iommu", *EDU)
 # name: cpus, more options for the hypervisor, and for QEMU; the default is one cpu with one vcpu
