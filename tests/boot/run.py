@@ -20,6 +20,7 @@ import argparse
 import collections
 import concurrent.futures
 import dataclasses
+import fcntl
 import os
 import re
 import shlex
@@ -359,13 +360,22 @@ def run_case(case, hv):
 # --- the program -----------------------------------------------------------------------------
 
 def results(cases, hv, jobs):
-    """As cases end: those that measure time first, each by itself; then the longest first, so that the
-    last one to end is a short one."""
-    yield from (run_case(c, hv) for c in cases if c.alone)
+    """As cases end: the longest first, so that the last one to end is a short one; then those that want
+    the machine for themselves."""
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         ordered = sorted((c for c in cases if not c.alone), key=lambda c: -c.limit)
         running = [pool.submit(run_case, c, hv) for c in ordered]
         yield from (future.result() for future in concurrent.futures.as_completed(running))
+    alone = [c for c in cases if c.alone]
+    if alone:
+        wait_for_aside()
+    yield from (run_case(c, hv) for c in alone)
+
+
+def wait_for_aside():
+    """Until what `make test` runs beside (tools/aside) is done."""
+    with open(os.path.join(TOP, "build", "aside.lock"), "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
 
 
 def run_all(cases, hv, jobs):

@@ -39,18 +39,19 @@ test-bochs: all guests ## Those that meet the hardware in Bochs: x2APIC, TSC dea
 
 # Every part runs, whatever the others say; the summary decides. Each part is built with both cores
 # and then shares them out among its tests itself. A part may fail without a result, if it was not even built: that is one.
-part = $(MAKE) --no-print-directory -j2 $(1) || { mkdir -p $(RESULTS); echo "FAIL make: $(1) failed" >> $(RESULTS)/parts.txt; }
+part = $(2) $(MAKE) --no-print-directory -j2 $(1) || { mkdir -p $(RESULTS); echo "FAIL make: $(1) failed" >> $(RESULTS)/parts.txt; }
 
 # The images come first: their packages come from the network while the other core compiles, and a unit test reads one.
 # What runs on the host has two lanes, so that no core waits for the last test of a part, or for the proof, which has
 # one process. Nothing in it depends on time; the lanes share no file but what has been built before them.
+# The static checks have no time limits and take what all others leave of the processors, until the boot tests want them
+# alone: emulated machines sleep for a tenth of their time.
 test: ## Everything: check, test-guest, test-boot
 	@tools/deps
 	@rm -rf $(RESULTS)
 	@$(call part,-k images all guests $(HV_TESTS_$(HV)))
-	@{ $(call part,unit); $(call part,fuzz-short); } & \
-	 { $(call part,static); $(call part,proof); $(call part,check-decompress); } & wait
-	@$(call part,test-guest)
-	@$(call part,test-bochs)
-	@$(call part,test-boot)
+	@{ $(call part,static,tools/aside $(BUILD)/aside.lock); } & \
+	 { $(call part,unit); $(call part,fuzz-short); } & host=$$!; \
+	 $(call part,proof); $(call part,check-decompress); wait $$host; \
+	 $(call part,test-guest); $(call part,test-bochs); $(call part,test-boot); wait
 	@tools/summary
