@@ -157,6 +157,7 @@ def main():
     jobs = [(n, c, args.option) for n in names for c in models]
     if args.hv == "granta" and not args.cpu:
         jobs += [(n, c, args.option + [word] * bool(word), *machine) for n in names for c, word, *machine in MORE.get(n, [])]
+    jobs.sort(key=lambda j: -LIMITS.get(j[0], LIMIT))      # a long one is not the last
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         failed = report(pool.map(lambda j: run(args.hv, *j), jobs), args.results, args.name)
     return failed > 0
