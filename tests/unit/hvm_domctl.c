@@ -9,7 +9,7 @@
 /* links: arch/x86/hvm/viridian.c arch/x86/hvm/viridian_time.c arch/x86/hvm/viridian_synic.c */
 /* links: arch/x86/hvm/save.c arch/x86/hvm/save_types.c arch/x86/hvm/save_cpu.c */
 /* links: arch/x86/hvm/cr_rules.c arch/x86/hypercall_page.c arch/x86/hvm/viridian_save.c */
-/* links: arch/x86/hvm/save_domctl.c arch/x86/hvm/domctl.c */
+/* links: arch/x86/hvm/save_domctl.c arch/x86/hvm/domctl.c arch/x86/hvm/vcpu_context.c */
 /* domctls of HVM domains: sizes, buffers that are too small or not there, who may, pauses. */
 #include "check.h"
 
@@ -182,6 +182,64 @@ static void test_context(void)
     }
 }
 
+/* What the toolstack does to a guest that it has suspended, and that is to go on. */
+static void test_set_context(void)
+{
+    static struct vcpu_guest_context g, bad;
+
+    TEST("registers are set; what is beyond them stays")
+    {
+        start(HW_HVM);
+        op.u.vcpucontext.ctxt.p = (void *)&g;
+        CHECK_EQ(call(XEN_DOMCTL_getvcpucontext), 0);
+        const struct hvm_ctx_vcpu before = ctx_vcpu[0];
+        const uint64_t offset = hw_dom->vcpu[0]->arch.hvm->cpu.tsc_offset;
+
+        g.user_regs.rax = 1;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), 0);
+        CHECK(!copy_back);
+        CHECK_EQ(ctx_vcpu[0].s.gpr[0], 1);
+        CHECK_EQ(hw_dom->vcpu[0]->arch.hvm->cpu.tsc_offset, offset);
+        ctx_vcpu[0].s.gpr[0] = before.s.gpr[0];
+        CHECK(memcmp(&ctx_vcpu[0].s.gpr, &before.s.gpr, sizeof(before.s.gpr)) == 0);
+        CHECK_EQ(ctx_vcpu[0].s.rip, before.s.rip);
+        CHECK_EQ(ctx_vcpu[0].s.seg[INSN_CS].attr, before.s.seg[INSN_CS].attr);
+        CHECK_EQ(ctx_vcpu[0].s.cpl, before.s.cpl);
+        CHECK(memcmp(ctx_vcpu[0].msr, before.msr, sizeof(before.msr)) == 0);
+        CHECK(memcmp(ctx_vcpu[0].xsave, before.xsave, CTX_XSAVE_SIZE) == 0);
+        ((uint8_t *)&g.fpu_ctxt)[100] ^= 1;
+        g.user_regs.rip += 2;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), 0);
+        CHECK_EQ(ctx_vcpu[0].s.rip, before.s.rip + 2);
+        CHECK_EQ(ctx_vcpu[0].xsave[100], before.xsave[100] ^ 1);
+        CHECK_EQ(ctx_end(), 0);
+    }
+    TEST("registers that no guest has are refused, and nothing changes")
+    {
+        start(HW_HVM);
+        op.u.vcpucontext.ctxt.p = (void *)&g;
+        CHECK_EQ(call(XEN_DOMCTL_getvcpucontext), 0);
+        const struct hvm_ctx_vcpu before = ctx_vcpu[0];
+
+        op.u.vcpucontext.ctxt.p = (void *)&bad;
+        bad = g;
+        bad.user_regs.rflags |= 1UL << 40;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), -EINVAL);
+        bad = g;
+        bad.debugreg[7] |= 1UL << 32;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), -EINVAL);
+        bad = g;
+        bad.flags &= ~VGCF_online;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), -EOPNOTSUPP);
+        op.u.vcpucontext.ctxt.p = BAD;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), -EFAULT);
+        op.u.vcpucontext.vcpu = 1;
+        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), -EOPNOTSUPP);
+        CHECK(memcmp(&before, &ctx_vcpu[0], sizeof(before)) == 0);
+        CHECK_EQ(ctx_end(), 0);
+    }
+}
+
 static void test_vcpu(void)
 {
     TEST("registers for those who look")
@@ -202,7 +260,6 @@ static void test_vcpu(void)
         op.u.vcpucontext.vcpu = 2;
         CHECK_EQ(call(XEN_DOMCTL_getvcpucontext), -ESRCH);
         op.u.vcpucontext.vcpu = 0;
-        CHECK_EQ(call(XEN_DOMCTL_setvcpucontext), -EOPNOTSUPP);
         CHECK_EQ(call(XEN_DOMCTL_getvcpuextstate), 77);
         CHECK_EQ(call(XEN_DOMCTL_setvcpuextstate), 78);
         CHECK_EQ(ctx_end(), 0);
@@ -328,6 +385,7 @@ int main(void)
 {
     test_not_there();
     test_context();
+    test_set_context();
     test_vcpu();
     test_domain();
     return check_exit();

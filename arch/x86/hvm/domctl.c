@@ -28,69 +28,6 @@
 
 #define PAGES_TO_MB_SHIFT (20 - PAGE_SHIFT)
 
-/* --- vcpu_guest_context: for tools that look at a guest --------------------------------------- */
-
-static void fill_registers(const struct emul_state *s, struct cpu_user_regs *u)
-{
-    *u = (struct cpu_user_regs){
-        .rax = s->gpr[0], .rcx = s->gpr[1], .rdx = s->gpr[2], .rbx = s->gpr[3],
-        .rsp = s->gpr[4], .rbp = s->gpr[5], .rsi = s->gpr[6], .rdi = s->gpr[7],
-        .r8 = s->gpr[8], .r9 = s->gpr[9], .r10 = s->gpr[10], .r11 = s->gpr[11],
-        .r12 = s->gpr[12], .r13 = s->gpr[13], .r14 = s->gpr[14], .r15 = s->gpr[15],
-        .rip = s->rip, .rflags = s->rflags,
-        .cs = s->seg[INSN_CS].selector, .ss = s->seg[INSN_SS].selector,
-        .ds = s->seg[INSN_DS].selector, .es = s->seg[INSN_ES].selector,
-        .fs = s->seg[INSN_FS].selector, .gs = s->seg[INSN_GS].selector,
-    };
-}
-
-static void fill_context(struct vcpu *v, struct vcpu_guest_context *c)
-{
-    const struct hvm_cpu *h = &v->arch.hvm->cpu;
-    uint64_t other_gs = 0;
-    struct emul_state s;
-
-    hvm_ops->get_state(v, &s);
-    (void)!hvm_ops->get_msr(v, MSR_KERNEL_GS_BASE, &other_gs);
-    fill_registers(&s, &c->user_regs);
-    fpu_get_legacy(v, &c->fpu_ctxt);
-    c->flags = VGCF_i387_valid | (s.cpl == 0 ? VGCF_in_kernel : 0) |
-               (bit_test(&v->pause_flags, VPF_DOWN) ? 0 : VGCF_online);
-    c->fs_base = s.seg[INSN_FS].base;
-    c->gs_base_kernel = s.cpl == 0 ? s.seg[INSN_GS].base : other_gs;
-    c->gs_base_user = s.cpl == 0 ? other_gs : s.seg[INSN_GS].base;
-    c->ctrlreg[0] = h->cr0;
-    c->ctrlreg[2] = h->cr2;
-    c->ctrlreg[3] = h->cr3;
-    c->ctrlreg[4] = h->cr4;
-    memcpy(c->debugreg, h->dr, sizeof(h->dr));
-    c->debugreg[6] = h->dr6;
-    c->debugreg[7] = h->dr7;
-}
-
-static long get_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
-{
-    struct vcpu_guest_context *c;
-    long rc;
-
-    _Static_assert(sizeof(*c) <= 2 * PAGE_SIZE, "order 1");
-    if (!v->is_initialised)
-        return -ENODATA;
-    c = hv_page_alloc(1);
-    if (!c)
-        return -ENOMEM;
-    fill_context(v, c);
-    rc = guest_write(handle_addr(op->u.vcpucontext.ctxt), c, sizeof(*c)) ? -EFAULT : 0;
-    hv_page_free(c, 1);
-    return rc;
-}
-
-/* Contexts come as save records. */
-static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
-{
-    return -EOPNOTSUPP;
-}
-
 /* --- MSRs ------------------------------------------------------------------------------------- */
 
 /* What Xen's list has and guests have here; only what is not 0 is handed out. */
@@ -276,8 +213,8 @@ static const struct {
     long (*fn)(struct domain *d, struct vcpu *v, struct xen_domctl *op);
     bool copy_back;
 } vcpu_ops[] = {
-    { XEN_DOMCTL_getvcpucontext, get_context, false },
-    { XEN_DOMCTL_setvcpucontext, set_context, false },
+    { XEN_DOMCTL_getvcpucontext, hvm_context_get, false },
+    { XEN_DOMCTL_setvcpucontext, hvm_context_set, false },
     { XEN_DOMCTL_getvcpuextstate, xstate_domctl_get, true },
     { XEN_DOMCTL_setvcpuextstate, xstate_domctl_set, false },
     { XEN_DOMCTL_get_vcpu_msrs, get_msrs, true },

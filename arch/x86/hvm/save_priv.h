@@ -56,6 +56,11 @@ unsigned int hvm_msr_list_save(struct vcpu *v, struct hvm_one_msr *out);
 int hvm_msr_list_load(struct vcpu *v, const struct hvm_one_msr *in, unsigned int nr) must_check;
 unsigned int hvm_phys_bits(const struct vcpu *v);
 
+/* Registers in the form of PV guests, of a vcpu that does not run (vcpu_context.c). */
+struct xen_domctl;
+long hvm_context_get(struct domain *d, struct vcpu *v, struct xen_domctl *op);
+long hvm_context_set(struct domain *d, struct vcpu *v, struct xen_domctl *op);
+
 void hvm_fill_hypercall_page(void *page); /* hypercall.c */
 
 #endif
