@@ -120,18 +120,82 @@ static void tell_shutdown(void *data)
 
 static struct tasklet shutdown_tasklet = { .fn = tell_shutdown };
 
+static void stop(struct domain *d)
+{
+    domain_pause_nosync(d); /* until it is resumed or killed */
+    write_once(d->settling, SETTLING_NO);
+    __atomic_store_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST);
+    tasklet_schedule(&shutdown_tasklet);
+}
+
+/* One comes first. */
+static bool ends_settling(struct domain *d)
+{
+    uint8_t expected = SETTLING;
+
+    return __atomic_compare_exchange_n(&d->settling, &expected, SETTLED, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
+}
+
+/*
+ * A domain that is to go on elsewhere first gets the answers that its vcpus wait for: its device
+ * model has done what it was asked, and would do it twice if the instruction started anew. It
+ * settles: no vcpu runs that has no access under way (vcpu_runnable()), and each that leaves its cpu
+ * looks whether it was the last one. Of two at once one sees the other, by the fence.
+ */
+static void settle(struct domain *d)
+{
+    struct vcpu *v;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    for_each_vcpu (d, v)
+        if (__atomic_load_n(&v->sched.is_running, __ATOMIC_ACQUIRE) || read_once(v->unfinished))
+            return;
+    if (ends_settling(d))
+        stop(d);
+}
+
+static void start_settling(struct domain *d)
+{
+    struct vcpu *v;
+
+    __atomic_store_n(&d->settling, SETTLING, __ATOMIC_SEQ_CST);
+    for_each_vcpu (d, v)
+        vcpu_sleep_nosync(v);
+    settle(d);
+}
+
+/* Only its memory is sure to be there yet; the table has it, or it is about to be freed. */
+void domain_vcpu_left(struct domain *d)
+{
+    if (likely(read_once(d->settling) != SETTLING))
+        return;
+    d = domain_get_by_id(d->id);
+    if (!d)
+        return;
+    settle(d);
+    domain_put(d);
+}
+
 void domain_shutdown(struct domain *d, unsigned int reason)
 {
     uint32_t none = ~0U;
 
-    if (__atomic_exchange_n(&d->is_shutting_down, true, __ATOMIC_SEQ_CST))
+    if (__atomic_exchange_n(&d->is_shutting_down, true, __ATOMIC_SEQ_CST)) {
+        /* A crash waits for no answers. */
+        if (reason == SHUTDOWN_crash && ends_settling(d)) {
+            write_once(d->shutdown_code, reason);
+            stop(d);
+        }
         return;
+    }
     /* A code that SCHEDOP_shutdown_code has latched wins. */
     __atomic_compare_exchange_n(&d->shutdown_code, &none, reason, false, __ATOMIC_SEQ_CST,
                                 __ATOMIC_RELAXED);
-    domain_pause_nosync(d); /* until it is resumed or killed */
-    __atomic_store_n(&d->is_shut_down, true, __ATOMIC_SEQ_CST);
-    tasklet_schedule(&shutdown_tasklet);
+    if (reason == SHUTDOWN_suspend && is_hvm(d))
+        start_settling(d);
+    else
+        stop(d);
 }
 
 void domain_resume(struct domain *d)
@@ -148,7 +212,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     char why[160];
     va_list ap;
 
-    if (read_once(d->is_shutting_down))
+    if (read_once(d->is_shutting_down) && read_once(d->settling) != SETTLING)
         return;
     va_start(ap, fmt);
     vsnprintf(why, sizeof(why), fmt, ap);

@@ -78,7 +78,8 @@ static void runstate_set(struct vcpu *v, int state, ns_t now)
 bool vcpu_runnable(const struct vcpu *v)
 {
     return !read_once(v->pause_flags) && !read_once(v->pause_count) &&
-           !read_once(v->domain->pause_count);
+           !read_once(v->domain->pause_count) &&
+           (likely(!read_once(v->domain->settling)) || read_once(v->unfinished));
 }
 
 static int asleep_state(const struct vcpu *v)
@@ -309,10 +310,14 @@ void schedule(void)
 
 void sched_context_saved(struct vcpu *prev)
 {
-    if (prev->is_idle)
+    struct domain *d = prev->domain;
+
+    if (prev->is_idle) {
         __atomic_store_n(&prev->sched.is_running, false, __ATOMIC_RELEASE);
-    else
-        vcpu_place(prev, true);
+        return;
+    }
+    vcpu_place(prev, true);
+    domain_vcpu_left(d);
 }
 
 /* --- affinity --------------------------------------------------------------------------------- */

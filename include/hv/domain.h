@@ -26,6 +26,7 @@ struct rangeset;
 #define DOMID_IDLE_OURS 0x7fff
 
 enum domain_state { DOM_ALIVE, DOM_DYING, DOM_DEAD };
+enum settling { SETTLING_NO, SETTLING, SETTLED };
 
 struct domain {
     domid_t id;
@@ -34,6 +35,7 @@ struct domain {
     bool is_privileged;    /* may use domctl, sysctl, ... on others: dom0 */
     bool is_hardware;      /* owns the devices: dom0 */
     bool is_shutting_down, is_shut_down;
+    uint8_t settling;      /* enum settling: between these two (core/domain_life.c) */
     bool creation_finished; /* first unpause */
     bool is_made;          /* domain_create() succeeded: all parts are there */
     bool is_32bit;         /* its shared pages (PV: and hypercalls) are in the 32-bit layout */
@@ -89,6 +91,7 @@ struct vcpu {
     bool is_initialised; /* has a context */
     bool is_idle;
     bool call_is_32bit; /* HVM: the hypercall that it makes comes from 32-bit code */
+    bool unfinished;    /* an access to a device model is under way */
     uint32_t pause_flags; /* VPF_* bits, atomic */
     uint32_t pause_count; /* atomic */
 
@@ -159,6 +162,7 @@ void vcpu_unpause(struct vcpu *v);
 
 /* the last step of SCHEDOP_shutdown; dom0: the machine */
 void domain_shutdown(struct domain *d, unsigned int reason);
+void domain_vcpu_left(struct domain *d); /* its cpu, while the domain may be settling */
 void domain_resume(struct domain *d);
 /*
  * The guest did what leaves it nowhere to go: logs why with registers, shuts it down with

@@ -38,6 +38,8 @@ static void require(bool holds)
         abort();
 }
 
+void vcpu_sleep_nosync(struct vcpu *v) {}
+
 /* --- memory ----------------------------------------------------------------------------------- */
 
 uint8_t *ew_at(uint64_t linear)

@@ -24,6 +24,7 @@
 
 ns_t sim_now = 1000;
 cpumask_t sim_avoid;
+unsigned int sim_left;
 unsigned int sim_cpus, sim_switches;
 bool sim_lazy;
 
@@ -76,6 +77,7 @@ void vcpu_periodic_leave(struct vcpu *v) {}
 void evtchn_poll_stop(struct vcpu *v) {}
 bool vcpu_event_deliverable(struct vcpu *v) { return false; }
 void domain_put(struct domain *d) {}
+void domain_vcpu_left(struct domain *d) { sim_left += d->settling != 0; }
 
 void domain_pause(struct domain *d)
 {

@@ -12,6 +12,7 @@
 #define SIM_VCPUS 64
 
 extern ns_t sim_now;
+extern unsigned int sim_left; /* times that a vcpu of a settling domain left its cpu */
 extern cpumask_t sim_avoid; /* what arch_avoid_cpus() says, of every vcpu */
 extern unsigned int sim_cpus;
 extern bool sim_lazy; /* cpus answer after a random delay instead of at once */

@@ -398,6 +398,51 @@ static void life(void)
         domain_resume(d);
         CHECK_EQ(d->pause_count, 0);
     }
+    TEST("an HVM domain that is to go on elsewhere settles first")
+    {
+        dom_exc = 0;
+        d->kind = 2;
+        d->vcpu[0]->sched.is_running = true;
+        d->vcpu[1]->unfinished = true;
+        sleeps = 0;
+        domain_shutdown(d, SHUTDOWN_suspend);
+        CHECK(d->is_shutting_down && !d->is_shut_down && d->pause_count == 0 && sleeps == 2);
+        d->vcpu[0]->sched.is_running = false;
+        domain_vcpu_left(d);
+        CHECK(!d->is_shut_down); /* the other one waits for an answer */
+        d->vcpu[1]->unfinished = false;
+        d->vcpu[1]->sched.is_running = true;
+        domain_vcpu_left(d);
+        CHECK(!d->is_shut_down);
+        d->vcpu[1]->sched.is_running = false;
+        domain_vcpu_left(d);
+        domain_vcpu_left(d);
+        CHECK(d->is_shut_down && d->pause_count == 1 && d->settling == SETTLING_NO);
+        CHECK_EQ(d->shutdown_code, SHUTDOWN_suspend);
+        softirq_process();
+        CHECK_EQ(dom_exc, 1);
+        domain_resume(d);
+        CHECK(!d->is_shutting_down && d->pause_count == 0);
+    }
+    TEST("at once if nothing is under way, and in a crash; other reasons do not wait")
+    {
+        domain_shutdown(d, SHUTDOWN_suspend);
+        CHECK(d->is_shut_down && d->pause_count == 1);
+        domain_resume(d);
+        d->vcpu[0]->unfinished = true;
+        domain_shutdown(d, SHUTDOWN_poweroff);
+        CHECK(d->is_shut_down && d->settling == SETTLING_NO);
+        domain_resume(d);
+        domain_shutdown(d, SHUTDOWN_suspend);
+        domain_crash(d, "its device model");
+        CHECK(d->is_shut_down && d->pause_count == 1 && d->shutdown_code == SHUTDOWN_crash);
+        domain_vcpu_left(d);
+        CHECK_EQ(d->pause_count, 1);
+        domain_resume(d);
+        d->vcpu[0]->unfinished = false;
+        d->kind = 1;
+        softirq_process();
+    }
     TEST("a crash may come with locks held")
     {
         DEFINE_SPINLOCK(lock, RANK_PAGE_LIST);

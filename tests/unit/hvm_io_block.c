@@ -74,7 +74,9 @@ void hvm_pt_written(struct domain *d, uint64_t gpa, unsigned int size, uint64_t 
     entry_written = gpa;
 }
 
+static unsigned int sleeps;
 void hvm_emulate(struct vcpu *v) { nr_emulated++; }
+void vcpu_sleep_nosync(struct vcpu *v) { sleeps++; }
 /* Accesses over two pages are in emul_device.c. */
 int hvm_copy_from_phys(struct domain *d, void *dst, uint64_t gpa, size_t n) { return -1; }
 int hvm_copy_to_phys(struct domain *d, uint64_t gpa, const void *src, size_t n) { return -1; }
@@ -411,6 +413,22 @@ int main(void)
     TEST("a wide read goes in parts, each asked for once") test_read_in_parts();
     TEST("so does a wide write") test_write_in_parts();
     TEST("an access that is given up leaves nothing behind") test_forget();
+    TEST("a vcpu of a domain that settles goes on until its access is finished") {
+        start(IOREQ_WAIT);
+        CHECK(hvm_port_access(&vcpu, PORT, 1, false, &val) == EMUL_RETRY);
+        vcpu.unfinished = true; /* as the request does */
+        dom.settling = SETTLING;
+        sleeps = 0;
+        told_answered = false;
+        hvm_mapcache_invalidate(&dom);
+        answered();
+        CHECK(!hvm_io_finish(&vcpu) && vcpu.unfinished && sleeps == 0);
+        told_answered = true;
+        CHECK(hvm_io_finish(&vcpu) && !vcpu.unfinished && sleeps == 1);
+        CHECK(hvm_io_finish(&vcpu) && sleeps == 1);
+        dom.settling = SETTLING_NO;
+        nr_told = 0;
+    }
     TEST("device models are told of stale maps once, and the vcpu waits for them") {
         start(IOREQ_WAIT);
         told_answered = false;

@@ -563,6 +563,7 @@ static void test_requests(void)
         CHECK(!hvm_ioreq_pending(vcpu(1)));
         CHECK_EQ(hvm_ioreq_send(vcpu(1), &a), IOREQ_WAIT);
         CHECK(hvm_ioreq_pending(vcpu(1)) && asleep(1) && !asleep(0));
+        CHECK(dw_dom->vcpu[1]->unfinished && !dw_dom->vcpu[0]->unfinished);
         CHECK_EQ(dw.sleeps, 1);
         CHECK(dw_event_pending(local));
         CHECK_EQ(slot[1].state, STATE_IOREQ_READY);

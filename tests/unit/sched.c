@@ -318,6 +318,31 @@ static void wakes_at_once(void)
     EXPECT(hogs->vcpu[0]->sched.runstate.state == RUNSTATE_runnable);
 }
 
+static void settling(void)
+{
+    struct domain *d;
+    uint64_t ran;
+
+    /* Its domain is to be shut down: a vcpu with an access under way runs on, the others do not. */
+    sim_start(2, "");
+    d = sim_domain(2);
+    sim_run(MILLISECS(20));
+    d->vcpu[1]->unfinished = true;
+    d->settling = SETTLING;
+    for (unsigned int i = 0; i < 2; i++)
+        vcpu_sleep_nosync(d->vcpu[i]);
+    sim_run(MICROSECS(100));
+    EXPECT(!d->vcpu[0]->sched.is_running && d->vcpu[1]->sched.is_running && sim_left == 1);
+    ran = domain_time(d);
+    vcpu_wake(d->vcpu[0]);
+    sim_run(MILLISECS(20));
+    EXPECT(!d->vcpu[0]->sched.is_running && domain_time(d) - ran == MILLISECS(20));
+    d->vcpu[1]->unfinished = false;
+    vcpu_sleep_nosync(d->vcpu[1]);
+    sim_run(MICROSECS(100));
+    EXPECT(!d->vcpu[1]->sched.is_running && sim_left == 2);
+}
+
 static void yielding(void)
 {
     struct domain *d;
@@ -512,6 +537,7 @@ int main(void)
         { "a cpu that is better avoided is used by who is pinned to it", avoided_cpus },
         { "a pin override holds and is undone", pin_override },
         { "a woken vcpu preempts at once", wakes_at_once },
+        { "a domain that settles: only a vcpu with an access under way runs", settling },
         { "yield lets the other one go first", yielding },
         { "parameters are checked and read back", parameters },
         { "no needless switches", few_switches },

@@ -14,6 +14,7 @@
 #include <arch/regs.h>
 #include <hv/domain.h>
 #include <hv/log.h>
+#include <hv/sched.h>
 #include <lib/string.h>
 #include <xen/hvm/ioreq.h>
 
@@ -329,13 +330,23 @@ static bool tell_of_stale_maps(struct vcpu *v)
            hvm_ioreq_broadcast(v, &a, false) == IOREQ_WAIT;
 }
 
+/* If its domain waited for that, v stops here: domain_shutdown(). */
+static void finished(struct vcpu *v)
+{
+    __atomic_store_n(&v->unfinished, false, __ATOMIC_SEQ_CST);
+    if (unlikely(read_once(v->domain->settling)))
+        vcpu_sleep_nosync(v);
+}
+
 bool hvm_io_finish(struct vcpu *v)
 {
     uint64_t nothing;
 
     if (!finish_access(v))
         return false;
-    if (!hvm_ioreq_pending(v) && !tell_of_stale_maps(v))
-        return true;
-    return hvm_ioreq_complete(v, &nothing);
+    if ((hvm_ioreq_pending(v) || tell_of_stale_maps(v)) && !hvm_ioreq_complete(v, &nothing))
+        return false;
+    if (unlikely(v->unfinished))
+        finished(v);
+    return true;
 }

@@ -87,6 +87,7 @@ static bool post(struct ioreq_server *s, struct vcpu *v, const struct ioreq *req
     u.r.vp_eport = s->port[v->id];
     u.r.state = STATE_IOREQ_READY;
     q->out = true;
+    write_once(v->unfinished, true);
     q->pending |= (uint8_t)(1U << s->id);
     q->seen[s->id] = STATE_IOREQ_READY;
     bit_test_and_set(&v->pause_flags, VPF_IOREQ);
