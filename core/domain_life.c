@@ -140,8 +140,8 @@ static bool ends_settling(struct domain *d)
 /*
  * A domain that is to go on elsewhere first gets the answers that its vcpus wait for: its device
  * model has done what it was asked, and would do it twice if the instruction started anew. It
- * settles: no vcpu runs that has no access under way (vcpu_runnable()), and each that leaves its cpu
- * looks whether it was the last one. Of two at once one sees the other, by the fence.
+ * settles: no vcpu runs that has no access under way (vcpu_runnable()), and each that leaves its
+ * cpu looks whether it was the last one. Of two at once one sees the other, by the fence.
  */
 static void settle(struct domain *d)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * domctl: struct vcpu_guest_context of an HVM domain's vcpu, which has the registers in the form of PV
- * guests. Tools look at it; and the toolstack sets rax of a guest that was suspended and is to go on
- * here: public sched.h, "SCHEDOP_shutdown", says 1 to it then. public arch-x86/xen.h.
+ * domctl: struct vcpu_guest_context of an HVM domain's vcpu, which has the registers in the form of
+ * PV guests. Tools look at it; and the toolstack sets rax of a guest that was suspended and is to
+ * go on here: SCHEDOP_shutdown answers 1 to it then. public arch-x86/xen.h, sched.h.
  *
- * Set are the general registers, rip, rflags, the debug registers and the FPU's legacy state; segments
- * and control registers stay. All of it passes as a save record does, through save_cpu.c.
+ * Set are the general registers, rip, rflags, the debug registers and the FPU's legacy state;
+ * segments and control registers stay. All of it passes as a save record does, through save_cpu.c.
  */
 #include <abi.h>
 #include <arch/fpu.h>

@@ -74,7 +74,8 @@ migrates() {
     { xl -vv migrate -s '' "$1" 'exec xl -vv migrate-receive' 2>&1; echo "ended: $?"; } |
         while IFS= read -r line; do echo "$EPOCHREALTIME $line"; done >$guests/$1.migrate
     rc=$(sed -n 's/.*ended: //p' $guests/$1.migrate)
-    [ "$rc" = 0 ] && { guest_finds "$1"; return; }
+    # The console daemon has named its log after the domain that was to become it.
+    [ "$rc" = 0 ] && { ln -sf "guest-$1--incoming.log" "/var/log/xen/console/guest-$1.log"; guest_finds "$1"; return; }
     said $guests/$1.migrate
     return 1
 }
