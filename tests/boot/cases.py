@@ -237,6 +237,8 @@ CASES = [
          initrd="dom0-hvm.cpio", cpus=3, limit=300, manual=True),
     Case("domu-hvm-save", "an HVM guest is saved with its device model, restored, and migrates alive", "domu-hvm-save",
          initrd="dom0-extra.cpio", cpus=3, limit=700, manual=True, skip={"xen": "it prints no such account"}),
+    Case("domu-hvm-midway", "an HVM guest without PV drivers is saved in the middle of its accesses", "domu-hvm-midway",
+         initrd="dom0-hvm.cpio", cpus=3, limit=600, manual=True),
     Case("domu-hvm-kill", "HVM guests come and go, xl and device models are killed: nothing leaks", "domu-hvm-kill",
          initrd="dom0-hvm.cpio", limit=330, manual=True, skip={"xen": "it prints no such account"}),
     Case("dom0-pvh", "a PVH dom0 to the toolstack, by GRUB on UEFI", "toolstack", path="grub-uefi", kernel="vmlinuz",

@@ -4,6 +4,7 @@
 # and keeps what it has computed; whoever comes out of the file must have the same.
 
 saves=$guests/saves
+image=$saves/image
 mkdir -p $saves
 
 # A process writes four files for ever, each with a digest beside it, and notes when one is no longer what it
@@ -123,4 +124,87 @@ refused() {
     want "$2-says" "$(said $guests/$1.damaged | wc -c)" '[1-9][0-9]+'
     check "$2-no-zombie" no_zombie
     rm -f $out
+}
+
+# --- the life of a guest called "kept", from $file; the caller's devices() looks at the rest of it ---------------
+
+step() { echo "save: $1, after $SECONDS s"; }
+
+# What there is to see, if something has failed; the end.
+fails() {
+    local f
+    [ "$failed" = 0 ] && return
+    for f in save restore migrate; do echo "--- $f"; grep -av 'Frames.*%' $guests/kept.$f | tail -n 40; done
+    for f in /var/log/xen/qemu-dm-kept*.log; do [ -f "$f" ] && echo "--- $f" && tail -n 20 "$f"; done
+    echo "--- console"; guest_log kept | tail -n 90
+    xl list
+    xl pause kept && xl debug-keys q && xl debug-keys d && xl dmesg | tail -n 60
+    finish
+    exit
+}
+
+# begins SECONDS: it is up and computes; the account from before it in /run/account.before.
+begins() {
+    local why
+    xl create -p "$file" >/dev/null 2>&1 && xl destroy kept
+    check settled guest_gone kept
+    account >/run/account.before
+    if why=$(guest_starts "$file" "$1"); then pass up; else fail up "$why"; fi
+    fails
+    keep kept first
+    devices first
+}
+
+saved_and_restored() {
+    step save
+    check save saves_as kept $image
+    check save-gone guest_gone kept
+    check save-account account_back /run/account.before
+    ls -l $image
+    step restore
+    check restore restores kept $image
+    kept kept restored
+    devices restored
+    fails
+}
+
+migrated() {
+    step migrate
+    guest_ask kept 'touch /again; sleep 0.3; echo 0 >/gap' >/dev/null
+    check migrate migrates kept
+    kept kept migrated
+    devices migrated
+    downtime kept
+    fails
+}
+
+saved_and_goes_on() {
+    step checkpoint
+    check checkpoint saves_as kept $image -c
+    kept kept checkpointed
+    devices checkpointed
+    fails
+}
+
+destroyed() {
+    check destroy xl destroy kept
+    check gone guest_gone kept
+    check account account_back /run/account.before
+}
+
+# all_refused KIND...
+all_refused() {
+    local kind
+    step damaged
+    for kind in "$@"; do refused kept "$kind" $image; done
+    check damaged-account account_back /run/account.before
+    [ "$failed" = 0 ] || { cat $guests/kept.damaged; xl dmesg | tail -n 20; }
+}
+
+saves_end() {
+    check no-zombie no_zombie
+    check no-backends no_backends
+    check end-account account_back /run/account.before
+    no_innocent_crash no-crash
+    guest_ends kept
 }
