@@ -23,6 +23,7 @@ devices() {
 
 begins 90
 saved_and_restored
+migration_breaks
 migrated
 saved_and_goes_on
 destroyed

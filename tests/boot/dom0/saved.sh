@@ -8,12 +8,13 @@ image=$saves/image
 mkdir -p $saves
 
 # A process writes four files for ever, each with a digest beside it, and notes when one is no longer what it
-# was; another one counts, and notes the longest time that it did not (in hundredths, by the guest's clock).
-# Nothing outlives /stop.
+# was; one computes in all vector registers; one notes the longest time that it did not run (in hundredths, by
+# the guest's clock). Nothing outlives /stop.
 keeper='mkdir -p /k; cd /k; head -c 3000000 /dev/urandom >data; md5sum <data >sum;
     (i=0; while [ ! -e /stop ]; do f=$((i % 4)); i=$((i + 1)); head -c 400000 /dev/urandom >w$f; md5sum <w$f >s$f;
         for f in 0 1 2 3; do [ ! -e w$f ] || [ "$(md5sum <w$f)" = "$(cat s$f)" ] || echo $f >>bad; done;
-        echo $i >rounds; done) >/dev/null 2>&1 &
+        echo $i >r; mv r rounds; done) >/dev/null 2>&1 &
+    (while [ ! -e /stop ]; do checksum 2 kept || echo checksum >>bad; echo >>sums; sleep 1; done) >/dev/null 2>&1 &
     (most=0; read last x </proc/uptime; last=${last%.*}${last#*.}; while [ ! -e /stop ]; do usleep 20000;
         read now x </proc/uptime; now=${now%.*}${now#*.}; gap=$((now - last)); last=$now;
         [ ! -e /again ] || { rm /again; most=0; }; [ $gap -le $most ] || { most=$gap; echo $gap >/gap; }; done) >/dev/null 2>&1 &'
@@ -27,6 +28,7 @@ kept() {
     want "$2-digest" "$(guest_ask "$1" 'cd /k; [ "$(md5sum <data)" = "$(cat sum)" ] && cat bad 2>&1' 60)" "cat: can't open 'bad'.*"
     rounds=$(guest_ask "$1" 'cat /k/rounds')
     want "$2-works-on" "$(guest_ask "$1" "for i in \$(seq 60); do [ \$(cat /k/rounds) -gt $rounds ] && echo on && break; sleep 0.5; done" 60)" on
+    want "$2-computes" "$(guest_ask "$1" 'cd /k; n=$(wc -l <sums); for i in $(seq 60); do [ $(wc -l <sums) -gt $n ] && echo on && break; sleep 0.5; done' 60)" on
     want "$2-clock" "$(clock "$1")" 'goes [0-9]+'
     no_complaints "$1" "$2"
 }
@@ -175,6 +177,19 @@ migrated() {
     kept kept migrated
     devices migrated
     downtime kept
+    fails
+}
+
+# The other end reads some of it and dies: the guest goes on as if nothing had been.
+migration_breaks() {
+    step broken
+    if xl migrate -s '' kept "printf 'xl migration receiver ready, send binary domain data.\n'; exec head -c 30000000 >/dev/null" >$guests/kept.broken 2>&1; then
+        fail broken "it says that it succeeded"
+    else
+        pass broken
+    fi
+    echo "broken: $(said $guests/kept.broken)"
+    kept kept broken
     fails
 }
 
