@@ -2,7 +2,7 @@
 #
 # An HVM guest without PV drivers is saved in the middle of accesses to its device model, again and again. It
 # writes numbers to a serial line, each character an access: after each restore they go on where they stopped, with
-# no character twice and none missing. Beside that it reads an emulated disk.
+# no character twice and none missing. Beside that it reads an emulated disk, during a live migration, too.
 
 . /tests/lib.sh
 . /tests/guest.sh
@@ -17,7 +17,7 @@ file=$(hvm_config midway "kernel = '/guest/vmlinuz'" "ramdisk = '/hvm/initrd'" '
     'xen_platform_pci = 0' "hdtype = 'ahci'" "disk = ['$guests/disk,raw,hda,rw']" "serial = ['pty', 'file:$guests/count']")
 
 reader='(while [ ! -e /stop ]; do echo 1 >/proc/sys/vm/drop_caches; [ "$(md5sum </dev/sda | cut -c-32)" = DIGEST ] && echo >>/reads || echo >>/bad; done) >/dev/null 2>&1 &
-    (i=0; while [ ! -e /stop ]; do i=$((i + 1)); echo $i; done) >/dev/ttyS1 2>/dev/null &'
+    (i=0; while [ ! -e /nomore ]; do i=$((i + 1)); echo $i; usleep 10000; done) >/dev/ttyS1 2>/dev/null &'
 
 fails() {
     [ "$failed" = 0 ] && return
@@ -42,6 +42,7 @@ for ((n = 1; n <= rounds; n++)); do
     sleep 2
     check save-$n eval "xl -vv save midway $image >$guests/save.out 2>&1"
     check gone-$n guest_gone midway
+    want grows-$n "$(($(wc -l <$guests/count) > 5))" 1
     cat $guests/count >>$guests/counted
     check whole-$n count_is_whole
     check restore-$n eval "xl -vv restore $image >$guests/restore.out 2>&1"
@@ -49,10 +50,16 @@ for ((n = 1; n <= rounds; n++)); do
     fails
 done
 want answers "$(guest_ask midway 'echo yes' 60)" yes
-guest_ask midway 'touch /stop; sleep 1' 30 >/dev/null
+guest_ask midway 'touch /nomore; sleep 1' 30 >/dev/null
 cat $guests/count >>$guests/counted
 check whole count_is_whole
-echo "numbers: $(wc -l <$guests/counted), reads: $(guest_ask midway 'wc -l </reads' 30)"
+reads=$(guest_ask midway 'wc -l </reads' 30)
+echo "numbers: $(wc -l <$guests/counted), reads: $reads"
+# What the device model writes to memory has to be in the log, too: the disk's data.
+check migrate eval "xl -vv migrate -s '' midway 'exec xl migrate-receive' >$guests/restore.out 2>&1"
+check listen hvm_listen midway
+fails
+want reads-on "$(guest_ask midway "for i in \$(seq 100); do [ \$(wc -l </reads) -gt $((reads + 2)) ] && echo on && break; sleep 0.5; done" 100)" on
 want reads "$(guest_ask midway 'cat /bad 2>&1' 30)" '.*No such file.*'
 want no-errors "$(guest_ask midway "dmesg | grep -cE 'ata[0-9.]+: .*(error|timeout|exception)|I/O error'" 30)" 0
 fails
