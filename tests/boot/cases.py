@@ -273,7 +273,7 @@ CASES = [
     Case("domu-pvh-verbs", "vcpus, memory, signals and ends of a living PVH guest", "domu-pvh-verbs",
          initrd="dom0-guest.cpio", hv_args=["hap_2mb=0"], limit=230, allow=(GUEST_PANIC,)),
     Case("domu-pvh-save", "a PVH guest is saved, restored and migrates alive; damaged images are refused", "domu-pvh-save",
-         initrd="dom0-guest.cpio", cpus=3, cpu="max", limit=500, manual=True, skip={"xen": "it prints no such account"}),
+         initrd="dom0-guest.cpio", cpus=3, cpu="max", limit=800, manual=True, skip={"xen": "it prints no such account"}),
     Case("domu-pvh-dump", "dumps of a PVH guest, alive and crashed", "domu-pvh-dump",
          initrd="dom0-guest.cpio", limit=900, manual=True, allow=(GUEST_PANIC,)),
     Case("domu-pvh-sizes", "domu-sizes with PVH guests", "domu-sizes", initrd="dom0-guest.cpio", cpus=3, mem=5120,
