@@ -49,7 +49,7 @@ clock() {
 }
 
 no_complaints() {
-    want "$2-kernel-well" "$(guest_ask "$1" "dmesg | grep -E 'BUG:|Oops|WARNING:|soft lockup|rcu.*stall' | head -n 3; echo none" 30)" none
+    want "$2-kernel-well" "$(guest_ask "$1" "dmesg | grep -E 'BUG:|Oops|WARNING: CPU|soft lockup|rcu.*stall' | head -n 3; echo none" 30)" none
 }
 
 # guest_finds NAME: after a restore or a migration: where its console is now.
