@@ -151,15 +151,21 @@ port_t evtchn_pirq_port(const struct domain *d, unsigned int pirq)
     return page ? read_once(page[pirq % PIRQS_PER_PAGE]) : 0;
 }
 
-void evtchn_send_pirq(struct domain *d, unsigned int pirq)
+struct vcpu *evtchn_send_pirq(struct domain *d, unsigned int pirq)
 {
+    struct vcpu *v = NULL;
     port_t port;
 
     spin_lock(&d->evtchn.lock);
     port = evtchn_pirq_port(d, pirq);
-    if (port)
-        evtchn_raise(d, evtchn_get(d, port));
+    if (port) {
+        struct evtchn *chn = evtchn_get(d, port);
+
+        v = domain_vcpu(d, chn->notify_vcpu);
+        evtchn_raise(d, chn);
+    }
     spin_unlock(&d->evtchn.lock);
+    return v;
 }
 
 static int bind_pirq(struct domain *d, struct vcpu *v, const struct evtchn_bind_pirq *op,

@@ -99,8 +99,8 @@ void virq_send_vcpu(struct vcpu *v, unsigned int virq);     /* TIMER, DEBUG, ...
 /* to the handler domain (dom0 by default) */
 void virq_send_global(unsigned int virq);
 int virq_set_handler(struct domain *d, unsigned int virq);
-/* physdev: the pirq's port, if bound */
-void evtchn_send_pirq(struct domain *d, unsigned int pirq);
+/* physdev: the pirq's port, if bound. The vcpu that is told; NULL: none. */
+struct vcpu *evtchn_send_pirq(struct domain *d, unsigned int pirq);
 /* bound to it, 0 none; EVTCHNOP_bind_pirq */
 port_t evtchn_pirq_port(const struct domain *d, unsigned int pirq);
 int evtchn_send(struct domain *ld, port_t lport);

@@ -354,6 +354,7 @@ static void test_delivery(void)
         CHECK_EQ(bind_pirq(d1, 7), 0);
         CHECK_EQ(bind_vcpu(d1, a.pirq.port, 1), 0);
         CHECK_EQ(world.pirq_cpu, 1);
+        CHECK(evtchn_send_pirq(d1, 7) == d1->vcpu[1]);
         end();
     }
     TEST("a domain without vcpus can have channels, and is not told") {
@@ -446,11 +447,11 @@ static void test_irqs(void)
         CHECK_EQ(bind_pirq(d0, 1055), -EPERM);
         CHECK_EQ(d0->evtchn.nr_active, 0);
         world.pirq_bind_rc = 0;
-        evtchn_send_pirq(d0, 1055);
+        CHECK(!evtchn_send_pirq(d0, 1055));
         CHECK_EQ(bind_pirq(d0, 1055), 0);
         CHECK_EQ(evtchn_pirq_port(d0, 1055), a.pirq.port);
         CHECK_EQ(bind_pirq(d0, 1055), -EEXIST);
-        evtchn_send_pirq(d0, 1055);
+        CHECK(evtchn_send_pirq(d0, 1055) == d0->vcpu[0]);
         CHECK(pending(d0, 1));
         CHECK_EQ(status(d0, DOMID_SELF, 1), 0);
         CHECK_EQ(a.status.status, EVTCHNSTAT_pirq);

@@ -194,6 +194,35 @@ static void test_messages(void)
     }
 }
 
+static void test_targets(void)
+{
+    TEST("the one vcpu that a message or a wire is for, or none")
+    {
+        start(HW_HVM);
+        hw_apic_write(0, 0xd0, 1U << 24);
+        hw_apic_write(1, 0xd0, 2U << 24);
+        CHECK(!hvm_pt_interrupt(hw_dom, MESSAGE));
+        CHECK_EQ(bind(message(0x51, 2 | UNMASKED)), 0);
+        CHECK(hvm_pt_interrupt(hw_dom, MESSAGE) == hw_dom->vcpu[1]);
+        CHECK_EQ(bind(message(0x51, 1 | XEN_DOMCTL_VMSI_X86_DM_MASK | UNMASKED)), 0);
+        CHECK(hvm_pt_interrupt(hw_dom, MESSAGE) == hw_dom->vcpu[0]);
+        CHECK_EQ(bind(message(0x51, 3 | XEN_DOMCTL_VMSI_X86_DM_MASK | UNMASKED)), 0); /* both */
+        CHECK(!hvm_pt_interrupt(hw_dom, MESSAGE));
+        CHECK_EQ(bind(message(0x51, 8 | UNMASKED)), 0); /* nobody's */
+        CHECK(!hvm_pt_interrupt(hw_dom, MESSAGE));
+        CHECK_EQ(bind(wire(4, 0)), 0); /* pin 32 */
+        hw_ioapic(32, LEVEL | 0x61 | 2ULL << 56);
+        CHECK(hvm_pt_interrupt(hw_dom, LINE) == hw_dom->vcpu[1]);
+        CHECK_EQ(hw_serve(1), 0x61);
+        CHECK_EQ(hw_serve(1), 0x51);
+        hw_ioapic(32, LEVEL | 0x61);
+        CHECK(hvm_pt_interrupt(hw_dom, LINE) == hw_dom->vcpu[0]);
+        hw_ioapic(32, LEVEL | BIT(16) | 0x61);
+        CHECK(!hvm_pt_interrupt(hw_dom, LINE));
+        end();
+    }
+}
+
 static void test_wires(void)
 {
     TEST("a line: up until the guest ends it at the IO-APIC, and let through then")
@@ -348,6 +377,7 @@ static void test_ends(void)
 int main(void)
 {
     test_messages();
+    test_targets();
     test_wires();
     test_ends();
     return check_exit();

@@ -487,6 +487,29 @@ static void end_line(struct irq_desc *desc)
     spin_unlock(&desc->lock);
 }
 
+/* The vcpu that it is for; NULL: none, or more than one. */
+static const struct vcpu *deliver(const struct delivery *to)
+{
+    if (is_pv(to->d))
+        return evtchn_send_pirq(to->d, to->pirq);
+    return to->d->is_hardware ? hwdom_interrupt(to->d, to->pirq)
+                              : hvm_pt_interrupt(to->d, to->pirq);
+}
+
+/*
+ * The next one comes to the cpu where the vcpu is that this one was for. Not an edge of a pin: one
+ * that comes while the pin's entry changes would be lost.
+ */
+static void follow(struct irq_desc *desc, unsigned int cpu)
+{
+    if (read_once(desc->cpu) == cpu)
+        return;
+    spin_lock(&desc->lock);
+    if (desc->owner == IRQ_GUEST && (desc->fixed || desc->level))
+        desc_move(desc, cpu);
+    spin_unlock(&desc->lock);
+}
+
 static void dispatch_device(struct irq_desc *desc, uint8_t vector)
 {
     struct delivery to[IRQ_MAX_GUESTS];
@@ -519,12 +542,10 @@ static void dispatch_device(struct irq_desc *desc, uint8_t vector)
     apic_eoi();
     end_line(desc);
     for (unsigned int i = 0; i < nr; i++) {
-        if (to[i].d->is_hardware && is_hvm(to[i].d))
-            hwdom_interrupt(to[i].d, to[i].pirq);
-        else if (is_hvm(to[i].d))
-            hvm_pt_interrupt(to[i].d, to[i].pirq);
-        else
-            evtchn_send_pirq(to[i].d, to[i].pirq);
+        const struct vcpu *v = deliver(&to[i]);
+
+        if (v && nr == 1)
+            follow(desc, read_once(v->processor));
         domain_put(to[i].d);
     }
 }

@@ -26,12 +26,13 @@ void hwdom_message_set(unsigned int irq, uint64_t address, uint32_t data)
     write_once(message[irq], (uint32_t)address | (uint64_t)data << 32);
 }
 
-static void message_arrived(struct domain *d, unsigned int irq)
+static struct vcpu *message_arrived(struct domain *d, unsigned int irq)
 {
     const uint64_t m = read_once(message[irq]);
 
     if (hvm_msi(d, (uint32_t)m, (uint32_t)(m >> 32)))
         guest_log(LOG_DEBUG, "dom0: irq %u: message %#lx is no interrupt", irq, (unsigned long)m);
+    return hvm_msi_target(d, (uint32_t)m, (uint32_t)(m >> 32));
 }
 
 /* --- lines ------------------------------------------------------------------------------------ */
@@ -44,12 +45,12 @@ static void line_arrived(struct domain *d, unsigned int gsi)
         hvm_gsi_pulse(d, gsi);
 }
 
-void hwdom_interrupt(struct domain *d, uint32_t number)
+struct vcpu *hwdom_interrupt(struct domain *d, uint32_t number)
 {
     if (number >= HWDOM_MESSAGE)
-        message_arrived(d, number - HWDOM_MESSAGE);
-    else
-        line_arrived(d, number);
+        return message_arrived(d, number - HWDOM_MESSAGE);
+    line_arrived(d, number);
+    return NULL;
 }
 
 void hwdom_line_done(struct domain *d, unsigned int gsi) { irq_guest_eoi(gsi, d); }

@@ -92,21 +92,23 @@ void hvm_pt_free(struct domain *d)
 
 /* --- an interrupt ----------------------------------------------------------------------------- */
 
-void hvm_pt_interrupt(struct domain *d, unsigned int pirq)
+struct vcpu *hvm_pt_interrupt(struct domain *d, unsigned int pirq)
 {
     struct hvm_pt *pt = __atomic_load_n(&d->arch.hvm->pt, __ATOMIC_ACQUIRE);
     uint64_t word;
 
     if (!pt || pirq >= NR_PIRQS)
-        return;
+        return NULL;
     word = read_once(pt->message[pirq].word);
     if (word) {
         if (hvm_msi(d, (uint32_t)word, (uint32_t)(word >> 32)))
             guest_log(LOG_DEBUG, "d%u: pirq %u: message %#lx is no interrupt", d->id, pirq,
                       (unsigned long)word);
-    } else if (pt_wires_raise(d, pirq)) {
-        timer_set(&pt->late, time_now() + LATE_NS);
+        return hvm_msi_target(d, (uint32_t)word, (uint32_t)(word >> 32));
     }
+    if (pt_wires_raise(d, pirq))
+        timer_set(&pt->late, time_now() + LATE_NS);
+    return pt_wire_target(d, pirq);
 }
 
 /* --- messages --------------------------------------------------------------------------------- */

@@ -106,6 +106,18 @@ bool pt_wires_raise(struct domain *d, unsigned int pirq)
     return raised && !others;
 }
 
+struct vcpu *pt_wire_target(struct domain *d, unsigned int pirq)
+{
+    struct vcpu *v = NULL;
+
+    spin_lock(&irq_of(d)->lock);
+    for (const struct pt_wire *w = first_wire(d); w && !v; w = w->next)
+        if (w->pirq == pirq)
+            v = vioapic_target(d, pci_intx_gsi(w->device, w->intx));
+    spin_unlock(&irq_of(d)->lock);
+    return v;
+}
+
 void pt_wires_end_all(struct domain *d)
 {
     spin_lock(&irq_of(d)->lock);

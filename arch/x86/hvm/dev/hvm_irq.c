@@ -173,15 +173,27 @@ int hvm_pci_link_route(struct domain *d, unsigned int link, unsigned int isa_irq
 }
 
 /* Intel SDM vol. 3, "Message Address Register Format", "Message Data Register Format". */
-int hvm_msi(struct domain *d, uint64_t addr, uint32_t data)
+static struct lapic_msg message(uint64_t addr, uint32_t data)
 {
-    const struct lapic_msg m = {
+    return (struct lapic_msg){
         .dest = (addr >> 12) & 0xff,
         .vector = (uint8_t)data,
         .mode = (data >> 8) & 7,
         .logical = addr & 4,
         .level = data & 0x8000,
     };
+}
+
+struct vcpu *hvm_msi_target(struct domain *d, uint64_t addr, uint32_t data)
+{
+    const struct lapic_msg m = message(addr, data);
+
+    return vlapic_only(d, &m);
+}
+
+int hvm_msi(struct domain *d, uint64_t addr, uint32_t data)
+{
+    const struct lapic_msg m = message(addr, data);
 
     if (addr >> 20 != VLAPIC_BASE >> 20 || (m.vector == 0 && m.mode <= LAPIC_LOWEST))
         return -EINVAL;

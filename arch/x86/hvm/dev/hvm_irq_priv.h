@@ -14,6 +14,8 @@ static inline struct hvm_irq *irq_of(const struct domain *d) { return &d->arch.h
 
 /* A pin or line rose or fell (its count of sources became 1 or 0). */
 void vioapic_rise(struct domain *d, unsigned int pin) REQUIRES(irq_of(d)->lock);
+/* The vcpu that a pin's interrupts are for; NULL: none, more than one, or the pin is masked. */
+struct vcpu *vioapic_target(struct domain *d, unsigned int pin) REQUIRES(irq_of(d)->lock);
 void vpic_rise(struct domain *d, unsigned int irq) REQUIRES(irq_of(d)->lock);
 void vpic_fall(struct domain *d, unsigned int irq) REQUIRES(irq_of(d)->lock);
 /* The CPU's acknowledge cycle: vector, and which line (-1: spurious, or taken by polling). */

@@ -29,15 +29,28 @@ static union vioapic_redir_entry *entry_of(struct domain *d, unsigned int pin)
     return &irq_of(d)->ioapic.redirtbl[pin];
 }
 
-static unsigned int deliver(struct domain *d, const union vioapic_redir_entry *e)
+static struct lapic_msg message(const union vioapic_redir_entry *e)
 {
-    const struct lapic_msg m = {
+    return (struct lapic_msg){
         .dest = e->fields.dest_id,
         .vector = e->fields.vector,
         .mode = e->fields.delivery_mode,
         .logical = e->fields.dest_mode,
         .level = e->fields.trig_mode,
     };
+}
+
+struct vcpu *vioapic_target(struct domain *d, unsigned int pin)
+{
+    const union vioapic_redir_entry *e = entry_of(d, pin);
+    const struct lapic_msg m = message(e);
+
+    return e->fields.mask ? NULL : vlapic_only(d, &m);
+}
+
+static unsigned int deliver(struct domain *d, const union vioapic_redir_entry *e)
+{
+    const struct lapic_msg m = message(e);
 
     switch (m.mode) {
     case LAPIC_FIXED: case LAPIC_LOWEST: case LAPIC_NMI: case LAPIC_EXTINT:

@@ -154,6 +154,20 @@ static unsigned int deliver(struct domain *d, const struct lapic_msg *m, const s
     return nr;
 }
 
+struct vcpu *vlapic_only(struct domain *d, const struct lapic_msg *m)
+{
+    struct vcpu *v, *only = NULL;
+
+    for_each_vcpu (d, v) {
+        if (!vlapic_matches(v, m->dest, m->logical, m->wide))
+            continue;
+        if (only)
+            return NULL;
+        only = v;
+    }
+    return only;
+}
+
 unsigned int vlapic_deliver(struct domain *d, const struct lapic_msg *m)
 {
     return deliver(d, m, NULL);

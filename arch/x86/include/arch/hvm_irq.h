@@ -65,6 +65,8 @@ int hvm_pci_intx(struct domain *d, unsigned int device, unsigned int intx, bool 
 int hvm_pci_link_route(struct domain *d, unsigned int link, unsigned int isa_irq) must_check;
 /* -EINVAL: not an address that an interrupt message can have, or vector 0 (pirqs) */
 int hvm_msi(struct domain *d, uint64_t addr, uint32_t data) must_check;
+/* The vcpu that it is for; NULL: none, or more than one. Lock-free. */
+struct vcpu *hvm_msi_target(struct domain *d, uint64_t addr, uint32_t data);
 /* Does v take the PICs' interrupts, by its LAPIC or pin 0 of the IO-APIC? Lock-free. */
 bool hvm_takes_extint(const struct vcpu *v);
 bool hvm_gsi_is_masked(struct domain *d, unsigned int gsi); /* at both controllers */

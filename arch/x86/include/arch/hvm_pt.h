@@ -63,8 +63,11 @@ struct hvm_pt *hvm_pt_get(struct domain *d); /* made if need be; NULL: out of me
 void hvm_pt_stop(struct domain *d); /* nothing goes off any more. Waits; no lock held */
 void hvm_pt_free(struct domain *d);
 
-/* A pirq of d's came. From dispatch, no lock held. */
-void hvm_pt_interrupt(struct domain *d, unsigned int pirq);
+/*
+ * A pirq of d's came. From dispatch, no lock held. The vcpu that it is for; NULL: none, or more
+ * than one.
+ */
+struct vcpu *hvm_pt_interrupt(struct domain *d, unsigned int pirq);
 /* It is unmapped, and not bound any more; with the event lock. */
 void hvm_pt_forget(struct domain *d, unsigned int pirq);
 
@@ -85,6 +88,8 @@ struct pt_wire *pt_wire_remove(struct domain *d, const struct pt_wire *like, boo
 bool pt_wire_exists(struct domain *d, unsigned int pirq);
 /* True: some went up, and no other was. */
 bool pt_wires_raise(struct domain *d, unsigned int pirq);
+/* The vcpu that the pirq's wire interrupts through the IO-APIC; NULL: none, or more than one. */
+struct vcpu *pt_wire_target(struct domain *d, unsigned int pirq);
 /* Those that are up, for longer than they should be. */
 void pt_wires_end_all(struct domain *d);
 

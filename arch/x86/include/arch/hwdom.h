@@ -27,8 +27,11 @@ void hwdom_unmap(struct domain *d, uint64_t first, uint64_t last);
 #define HWDOM_MESSAGE 0x10000U
 /* What dom0 has asked for in place of this irq. */
 void hwdom_message_set(unsigned int irq, uint64_t address, uint32_t data);
-/* An irq of the machine's that d has. From dispatch, no lock held. */
-void hwdom_interrupt(struct domain *d, uint32_t number);
+/*
+ * An irq of the machine's that d has. From dispatch, no lock held. The vcpu that a message is for;
+ * NULL: none, or more than one, or it is a line.
+ */
+struct vcpu *hwdom_interrupt(struct domain *d, uint32_t number);
 /* dom0 wrote to its IO-APIC: lines that it has unmasked are bound. */
 void hwdom_ioapic_written(struct domain *d);
 

@@ -85,6 +85,8 @@ void vlapic_dump(struct vcpu *v); /* a line for the log */
 void vlapic_set_vector(struct vcpu *v, unsigned int vector);
 /* Does v take the PICs' interrupts: by LINT0 as ExtINT, or having no LAPIC? Lock-free. */
 bool vlapic_takes_extint(const struct vcpu *v);
+/* The vcpu that m is for; NULL: none, or more than one. Lock-free. */
+struct vcpu *vlapic_only(struct domain *d, const struct lapic_msg *m);
 /* Would the LAPIC of v be addressed? Lock-free. */
 bool vlapic_matches(const struct vcpu *v, uint32_t dest, bool logical, bool wide);
 
