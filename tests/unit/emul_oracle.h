@@ -7,10 +7,69 @@
 #include <unistd.h>
 
 #include "../oracle/case.h"
+#include <arch/emul.h>
 
 #define KERNEL "build/oracle.elf"
 
 static struct oracle_head head; /* of the answer */
+
+/* --- the oracle's memory, as the emulator has it ---------------------------------------------- */
+
+static uint8_t mem[REGION_SIZE];
+static uint32_t data_end = REGION_SIZE; /* what is behind it is for the system's accesses only */
+static bool outside; /* an access that the oracle's memory does not cover */
+
+static uint8_t *place(uint64_t linear, unsigned int size, enum emul_access access)
+{
+    const uint32_t end = access == EMUL_SYSTEM ? REGION_SIZE : data_end;
+
+    if (linear >= REGION && linear + size <= REGION + end)
+        return &mem[linear - REGION];
+    outside = true;
+    return NULL;
+}
+
+static enum emul_result oracle_read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
+                                    enum emul_access access)
+{
+    const uint8_t *p = place(linear, size, access);
+
+    if (!p)
+        return EMUL_UNHANDLED;
+    memcpy(buf, p, size);
+    return EMUL_OK;
+}
+
+static enum emul_result oracle_fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
+                                     unsigned int *got)
+{
+    *got = size;
+    return oracle_read(e, linear, buf, size, EMUL_DATA);
+}
+
+static enum emul_result oracle_write(struct emul *e, uint64_t linear, const void *buf,
+                                     unsigned int size, enum emul_access access)
+{
+    uint8_t *p = place(linear, size, access);
+
+    if (!p)
+        return EMUL_UNHANDLED;
+    memcpy(p, buf, size);
+    return EMUL_OK;
+}
+
+static enum emul_result oracle_probe(struct emul *e, uint64_t linear, unsigned int size,
+                                     enum emul_access access)
+{
+    return place(linear, size, access) ? EMUL_OK : EMUL_UNHANDLED;
+}
+
+static enum emul_result oracle_event(struct emul *e, enum emul_event event, uint64_t linear)
+{
+    return EMUL_OK;
+}
+
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static bool oracle_is_there(const char *test)
 {

@@ -16,54 +16,7 @@
 #define KERNEL_CR0 0x11U
 #define RF 0x10000U
 
-static uint8_t mem[REGION_SIZE];
-static bool outside; /* an access that the oracle's memory does not cover */
 static uint32_t cr2, cr3;
-
-static uint8_t *place(uint64_t linear, unsigned int size, enum emul_access access)
-{
-    const uint32_t end = access == EMUL_SYSTEM ? REGION_SIZE : PROT_TABLES;
-
-    if (linear >= REGION && linear + size <= REGION + end)
-        return &mem[linear - REGION];
-    outside = true;
-    return NULL;
-}
-
-static enum emul_result on_read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
-                                enum emul_access access)
-{
-    const uint8_t *p = place(linear, size, access);
-
-    if (!p)
-        return EMUL_UNHANDLED;
-    memcpy(buf, p, size);
-    return EMUL_OK;
-}
-
-static enum emul_result on_fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
-                                 unsigned int *got)
-{
-    *got = size;
-    return on_read(e, linear, buf, size, EMUL_DATA);
-}
-
-static enum emul_result on_write(struct emul *e, uint64_t linear, const void *buf,
-                                 unsigned int size, enum emul_access access)
-{
-    uint8_t *p = place(linear, size, access);
-
-    if (!p)
-        return EMUL_UNHANDLED;
-    memcpy(p, buf, size);
-    return EMUL_OK;
-}
-
-static enum emul_result on_probe(struct emul *e, uint64_t linear, unsigned int size,
-                                 enum emul_access access)
-{
-    return place(linear, size, access) ? EMUL_OK : EMUL_UNHANDLED;
-}
 
 /* Nothing is behind the ports; others are not for the oracle. */
 static enum emul_result on_port(uint16_t port, unsigned int size)
@@ -105,15 +58,10 @@ static enum emul_result on_write_cr(struct emul *e, unsigned int nr, uint64_t va
     return EMUL_OK;
 }
 
-static enum emul_result on_event(struct emul *e, enum emul_event event, uint64_t linear)
-{
-    return EMUL_OK;
-}
-
 static const struct emul_ops ops = {
-    .fetch = on_fetch, .read = on_read, .write = on_write, .probe_write = on_probe,
+    .fetch = oracle_fetch, .read = oracle_read, .write = oracle_write, .probe_write = oracle_probe,
     .port_in = on_in, .port_out = on_out, .read_cr = on_read_cr, .write_cr = on_write_cr,
-    .event = on_event,
+    .event = oracle_event,
 };
 
 static struct emul_segment segment_of(uint16_t selector)
@@ -144,6 +92,7 @@ static void load_memory(const struct prot_case *c)
 static enum emul_result emulate(struct emul *e, const struct prot_case *c)
 {
     outside = false;
+    data_end = PROT_TABLES;
     cr2 = cr3 = 0;
     load_memory(c);
     emul_init(e, &ops, NULL);

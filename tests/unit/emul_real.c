@@ -15,71 +15,26 @@
 #define ROUNDS 40U /* of each opcode; EMUL_REAL_ROUNDS=N for more */
 #define REAL_ATTR (EMUL_ATTR_P | EMUL_ATTR_S | EMUL_ATTR_WRITABLE | EMUL_ATTR_ACCESSED)
 
-static uint8_t mem[REGION_SIZE];
-static bool outside; /* an access that the oracle's memory does not cover */
 static uint32_t cr2;
 
 /* --- the emulator's processor ----------------------------------------------------------------- */
 
-static uint8_t *place(uint64_t linear, unsigned int size)
-{
-    if (linear >= REGION && linear + size <= REGION + REGION_SIZE)
-        return &mem[linear - REGION];
-    outside = true;
-    return NULL;
-}
-
-static enum emul_result real_fetch(struct emul *e, uint64_t linear, void *buf, unsigned int size,
-                                   unsigned int *got)
-{
-    const uint8_t *p = place(linear, size);
-
-    if (!p)
-        return EMUL_UNHANDLED;
-    memcpy(buf, p, size);
-    *got = size;
-    return EMUL_OK;
-}
-
 static enum emul_result real_read(struct emul *e, uint64_t linear, void *buf, unsigned int size,
                                   enum emul_access access)
 {
-    const uint8_t *p;
-
     if (access == EMUL_SYSTEM && linear < 0x400 && size == 4) {
         const uint16_t entry[2] = { (uint16_t)VECTOR_IP(linear / 4), 0 };
 
         memcpy(buf, entry, sizeof(entry));
         return EMUL_OK;
     }
-    p = place(linear, size);
-    if (!p)
-        return EMUL_UNHANDLED;
-    memcpy(buf, p, size);
-    return EMUL_OK;
-}
-
-static enum emul_result real_write(struct emul *e, uint64_t linear, const void *buf,
-                                   unsigned int size, enum emul_access access)
-{
-    uint8_t *p = place(linear, size);
-
-    if (!p)
-        return EMUL_UNHANDLED;
-    memcpy(p, buf, size);
-    return EMUL_OK;
-}
-
-static enum emul_result real_probe(struct emul *e, uint64_t linear, unsigned int size,
-                                   enum emul_access access)
-{
-    return place(linear, size) ? EMUL_OK : EMUL_UNHANDLED;
+    return oracle_read(e, linear, buf, size, access);
 }
 
 static enum emul_result real_cmpxchg(struct emul *e, uint64_t linear, const void *old,
                                      const void *new, unsigned int size, bool *swapped)
 {
-    uint8_t *p = place(linear, size);
+    uint8_t *p = place(linear, size, EMUL_DATA);
 
     if (!p)
         return EMUL_UNHANDLED;
@@ -104,21 +59,16 @@ static enum emul_result real_write_cr(struct emul *e, unsigned int nr, uint64_t 
     return EMUL_OK;
 }
 
-static enum emul_result real_event(struct emul *e, enum emul_event event, uint64_t linear)
-{
-    return EMUL_OK;
-}
-
 static const struct emul_ops ops = {
-    .fetch = real_fetch, .read = real_read, .write = real_write, .probe_write = real_probe,
+    .fetch = oracle_fetch, .read = real_read, .write = oracle_write, .probe_write = oracle_probe,
     .cmpxchg = real_cmpxchg, .read_cr = real_read_cr, .write_cr = real_write_cr,
-    .event = real_event
+    .event = oracle_event
 };
 
 static void put_word(uint32_t linear, uint16_t val)
 {
-    if (place(linear, 2))
-        memcpy(place(linear, 2), &val, 2);
+    if (place(linear, 2, EMUL_DATA))
+        memcpy(place(linear, 2, EMUL_DATA), &val, 2);
 }
 
 static enum emul_result emulate(struct emul *e, const struct oracle_case *c)
@@ -132,7 +82,7 @@ static enum emul_result emulate(struct emul *e, const struct oracle_case *c)
     put_word(frame, c->ip);
     put_word(frame + 2, c->seg[INSN_CS]);
     put_word(frame + 4, c->flags);
-    memcpy(place(c->seg[INSN_CS] * 16U + c->ip, 16), c->code, 16);
+    memcpy(place(c->seg[INSN_CS] * 16U + c->ip, 16, EMUL_DATA), c->code, 16);
     emul_init(e, &ops, NULL);
     e->amd = true;
     for (unsigned int i = 0; i < 8; i++)
@@ -159,7 +109,7 @@ static uint16_t pop_word(uint32_t ss, uint16_t sp)
     uint16_t val = 0;
 
     for (unsigned int i = 0; i < 2; i++) {
-        uint8_t *p = place(ss * 16 + (uint16_t)(sp + i), 1);
+        uint8_t *p = place(ss * 16 + (uint16_t)(sp + i), 1, EMUL_DATA);
 
         if (p) {
             val |= (uint16_t)(*p << (8 * i));
