@@ -177,19 +177,27 @@ static long machphys_mapping(uint64_t arg)
     return copy_arg_back(arg, &m);
 }
 
-/* Where the M2P of 32-bit guests is, for tools that save one: of 2 MiB each, the first frame. */
-static long machphys_compat_list(uint64_t arg)
+/*
+ * Where the M2P is, for tools that save a guest: of each 2 MiB, the first frame. To a 32-bit tool
+ * the M2P is that of 32-bit guests.
+ */
+static long machphys_list(struct vcpu *v, uint32_t op, uint64_t arg, uint64_t i)
 {
+    const bool narrow = op == XENMEM_machphys_compat_mfn_list || caller_is_32bit();
     struct xen_machphys_mfn_list l;
     uint64_t mfn;
-    unsigned int i;
 
     if (copy_arg(&l, arg))
         return -EFAULT;
-    for (i = 0; i < l.max_extents && arch_m2p32_frame(i, &mfn); i++)
+    for (; i < l.max_extents; i++) {
+        if (!(narrow ? arch_m2p32_frame : arch_m2p_frame)((unsigned int)i, &mfn))
+            break;
         if (copy_frames_to_guest(handle_addr(l.extent_start), i, &mfn, 1))
             return -EFAULT;
-    l.nr_extents = i;
+        if (preempt_wanted())
+            return hypercall_continue(v, 2, memory_op_at(op, i + 1), arg);
+    }
+    l.nr_extents = (uint32_t)MIN(i, (uint64_t)l.max_extents);
     return copy_arg_back(arg, &l) ? -EFAULT : 0;
 }
 
@@ -263,8 +271,9 @@ long hc_memory_op(struct vcpu *v, const uint64_t args[])
         return about_domain(v, op, arg);
     case XENMEM_machphys_mapping: /* no translated domain sees the M2P, or the host's memory map */
         return is_hvm(v->domain) ? -ENOSYS : machphys_mapping(arg);
+    case XENMEM_machphys_mfn_list:
     case XENMEM_machphys_compat_mfn_list:
-        return is_hvm(v->domain) ? -ENOSYS : machphys_compat_list(arg);
+        return is_hvm(v->domain) ? -ENOSYS : machphys_list(v, op, arg, start);
     case XENMEM_memory_map:
         return memory_map_get(v, arg);
     case XENMEM_machine_memory_map:

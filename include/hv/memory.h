@@ -90,6 +90,8 @@ bool arch_machine_memory_map(unsigned int i, struct e820entry *e);
 uint64_t arch_m2p_virt_start(const struct domain *d);
 uint64_t arch_m2p_virt_end(const struct domain *d);
 uint64_t arch_m2p_max_mfn(const struct domain *d); /* the last that its M2P can tell of */
+/* The number, as DOMID_XEN's, of the first of the 512 frames of its i-th 2 MiB; false: no such. */
+bool arch_m2p_frame(unsigned int i, uint64_t *mfn);
 /* Where the i-th 2 MiB of the M2P of 32-bit guests are; false: it has no such part. */
 bool arch_m2p32_frame(unsigned int i, uint64_t *mfn);
 /* Bits that the machine addresses of its memory may have. */

@@ -15,6 +15,7 @@
 #include <hv/compat.h>
 #include <hv/errno.h>
 #include <hv/log.h>
+#include <hv/memory.h>
 #include <hv/rangeset.h>
 
 #define MIB (1ULL << 20)
@@ -369,6 +370,10 @@ static uint64_t pick_entry(struct input *in, unsigned int g, unsigned int frame)
         break;
     case 5:
         flags |= byte(in) & PTE_CACHE_BITS;
+        break;
+    case 6: /* a page of the M2P, as DOMID_XEN's; the last ones are past its end */
+        if (arch_m2p_frame(0, &mfn))
+            mfn += byte(in) * 16U;
         break;
     default:
         break;

@@ -2,7 +2,7 @@
 /* links: core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
-/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
+/* links: arch/x86/pv/l1_entry*.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c drivers/iommu/iopt.c drivers/pci/config.c drivers/pci/device.c */
 /* links: drivers/iommu/vtd_inv.c drivers/iommu/vtd_table.c drivers/iommu/vtd_fault.c */
 /* links: drivers/iommu/vtd_scope.c drivers/iommu/vtd.c drivers/iommu/vtd_intr.c lib/e820.c */

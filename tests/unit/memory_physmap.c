@@ -4,7 +4,7 @@
 /* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
-/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
+/* links: arch/x86/pv/l1_entry*.c arch/x86/pv/mmu.c arch/x86/pv/descriptor_page.c */
 /* links: tests/host/arena.c */
 /* memory_op on an HVM domain, by itself, a privileged PV domain, and others. */
 #include "check.h"
@@ -12,6 +12,7 @@
 #include "../host/caller32.h"
 #include "../host/p2m_world.h"
 
+#include <arch/pv_mmu.h>
 #include <hv/errno.h>
 #include <hv/gnttab.h>
 #include <hv/iommu.h>
@@ -653,6 +654,14 @@ static void list_of_the_narrow_m2p(void)
         CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, &g.mp), 0);
         CHECK_EQ(g.mp.nr_extents, 0);
         CHECK_EQ(memory_op(PRIV, XENMEM_machphys_compat_mfn_list, NULL), -EFAULT);
+        end();
+    }
+    TEST("the other's: what tests/unit/pv_m2p.c maps, as far as there is memory") {
+        begin();
+        g.mp = (struct xen_machphys_mfn_list){ .max_extents = 3, .extent_start = { g.list } };
+        g.list[1] = 7;
+        CHECK_EQ(memory_op(PRIV, XENMEM_machphys_mfn_list, &g.mp), 0);
+        CHECK(g.mp.nr_extents == 1 && pv_names_m2p(_mfn(g.list[0])) && g.list[1] == 7);
         end();
     }
 }

@@ -2,7 +2,7 @@
 /* links: core/compat.c core/page_alloc.c core/page.c core/heap.c core/lock.c core/rangeset.c */
 /* links: arch/x86/mm/frametable.c arch/x86/mm/pv32_m2p.c arch/x86/mm/page_use.c */
 /* links: arch/x86/mm/page_type.c arch/x86/hvm/p2m*.c */
-/* links: arch/x86/pv/l1_entry.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
+/* links: arch/x86/pv/l1_entry*.c arch/x86/pv/mmu.c arch/x86/pv/mmu_ext.c */
 /* links: arch/x86/pv/descriptor_page.c arch/x86/pv/ptwr.c arch/x86/pv/ptwr_decode.c */
 /* links: tests/host/arena.c tests/host/pv_ops.c */
 /*

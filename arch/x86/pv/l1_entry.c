@@ -76,6 +76,16 @@ static int writable_get(struct domain *d, struct page *pg, struct pt_work *w)
     return rc ? rc : page_get_type(pg, PT_WRITABLE);
 }
 
+/* The entry names a page of the M2P: from here on, its machine frame. */
+static int translate_m2p(pte_t *e, struct page **pg)
+{
+    *pg = pv_m2p_page_get(pte_mfn(*e));
+    if (!*pg)
+        return -EINVAL;
+    e->v = pte_make(page_to_mfn(*pg), pte_flags(*e)).v;
+    return 0;
+}
+
 /*
  * The entry names a guest frame of a translated domain's: from here on, its machine frame. Only
  * memory of its own, what others lent it is theirs; pages that it may not write are for the device
@@ -103,6 +113,10 @@ int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work 
 
     if (unlikely(is_hvm(owner) && !w->no_translate)) {
         rc = translate(owner, e, &pg);
+        if (rc)
+            return rc;
+    } else if (unlikely(owner == dom_xen && pv_names_m2p(pte_mfn(*e)))) {
+        rc = translate_m2p(e, &pg);
         if (rc)
             return rc;
     } else {

@@ -29,14 +29,21 @@ void pv_mmu_init(void);                 /* boot: the set above */
  * Take what a present L1 entry of d's refers to, a frame of owner's (d, a domain that d's user
  * controls, dom_io, dom_xen), and make the entry what the hardware shall see. The number of a
  * translated owner's frame is its own, a gfn, unless w says no_translate; only entries that a
- * hypercall brings name such an owner, so no entry is ever translated twice. -EINVAL, -EPERM,
- * -ERESTART.
+ * hypercall brings name such an owner, so no entry is ever translated twice. Of dom_xen's, the
+ * numbers of the M2P's pages are translated. -EINVAL, -EPERM, -ERESTART.
  */
 int pv_l1e_get(struct domain *d, struct domain *owner, pte_t *e, struct pt_work *w)
     REQUIRES(d->arch.pt_lock) must_check;
 /* a present entry that is gone from its table; true: it was the last to hold its page (a hint) */
 bool pv_l1e_put(pte_t e);
 void pv_l1e_put_write(pte_t e); /* an entry with RW that has lost it */
+
+/* --- the M2P for toolstacks (l1_entry_m2p.c) -------------------------------------------------- */
+
+/* Is it one of the numbers that arch_m2p_frame() gives away? No machine frame has it. */
+bool pv_names_m2p(mfn_t mfn);
+/* The page of the M2P that it means, with a reference, dom_xen's; NULL: none. */
+struct page *pv_m2p_page_get(mfn_t mfn);
 
 /*
  * Bits that a guest may not set in a present entry above level 1. Bits 53 to 62 are its own:
