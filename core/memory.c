@@ -159,8 +159,8 @@ static long about_domain(struct vcpu *v, uint32_t op, uint64_t arg)
         rc = quantity(v, d->max_pages);
     else if (is_hvm(d))
         rc = quantity(v, p2m_max_gfn(d));
-    else /* the guest keeps its own list of frames; it says how long in shared_info */
-        rc = (long)shared_max_pfn(d) - 1;
+    else /* the guest keeps its own list of frames; it says how long in shared_info, once it runs */
+        rc = (long)MAX(shared_max_pfn(d), 1UL) - 1;
     domain_put(d);
     return rc;
 }

@@ -666,6 +666,22 @@ static void list_of_the_narrow_m2p(void)
     }
 }
 
+static void last_pfn(void)
+{
+    static struct shared_info si;
+
+    TEST("a PV domain's last pfn is what it says; 0, no error, before it says so") {
+        begin();
+        dom[PRIV]->shared_info = &si;
+        g.md.domid = DOMID_SELF;
+        CHECK_EQ(memory_op(PRIV, XENMEM_maximum_gpfn, &g.md), 0);
+        si.arch.max_pfn = 7;
+        CHECK_EQ(memory_op(PRIV, XENMEM_maximum_gpfn, &g.md), 6);
+        dom[PRIV]->shared_info = NULL;
+        end();
+    }
+}
+
 static void moves(void)
 {
     TEST("a frame moves to another gfn: it is never at two, and what was there is freed") {
@@ -780,6 +796,7 @@ int main(void)
     on_demand();
     of_translated_callers();
     list_of_the_narrow_m2p();
+    last_pfn();
     moves();
     return check_exit();
 }
