@@ -15,6 +15,7 @@
 #include <hv/errno.h>
 #include <hv/guest.h>
 #include <hv/page.h>
+#include <hv/time.h>
 #include <hv/vcpu.h>
 #include <xen/domctl.h>
 
@@ -23,7 +24,7 @@
 /* --- vcpu_guest_context ----------------------------------------------------------------------- */
 
 /* NULL takes the vcpu down and forgets its context. */
-static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+static long load_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
 {
     const uint64_t from = handle_addr(op->u.vcpucontext.ctxt);
     const unsigned int order = order_of_size(sizeof(struct vcpu_guest_context));
@@ -46,6 +47,16 @@ static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
     if (rc == 0 && (c->flags & VGCF_online))
         rc = vcpu_up(v);
     hv_page_free(c, order);
+    return rc;
+}
+
+/* Builders clear shared_info before this, and the time of day with it. */
+static long set_context(struct domain *d, struct vcpu *v, struct xen_domctl *op)
+{
+    long rc = load_context(d, v, op);
+
+    if (rc == 0 && v->id == 0)
+        time_update_wallclock(d);
     return rc;
 }
 
