@@ -280,6 +280,8 @@ CASES = [
          params={"type": "pvh"}, limit=230, qemu_args=["-mem-prealloc"], manual=True),
     Case("domu-pvh-leak", "domu-leak with PVH guests", "domu-leak", initrd="dom0-extra.cpio",
          cpu="epyc", hv_args=["hap_2mb=0"], params={"type": "pvh"}, limit=290, skip={"xen": "it prints no such account"}),
+    Case("domu-save", "a PV guest is saved, restored, and left running; truncated images leave nothing", "domu-save",
+         initrd="dom0-guest.cpio", limit=300, manual=True, skip={"xen": "it prints no such account"}),
     Case("domu-sizes", "PV guests of 96 MiB to 3 GiB, of 1 to 32 vcpus, growing and shrinking", "domu-sizes",
          initrd="dom0-guest.cpio", mem=5120, limit=300),
     Case("domu-leak", "PV guests come and go, and the hypervisor's account is what it was", "domu-leak",

@@ -429,7 +429,8 @@ def varied(case, cpu, options):
     """The case on that model, with these words; its name says so."""
     if not cpu and not options:
         return case
-    return dataclasses.replace(case, name="+".join([case.name, *([cpu] if cpu else []), *options]),
+    words = [case.name, *([cpu] if cpu else []), *options]
+    return dataclasses.replace(case, name="+".join(words).replace("=", "-"),  # grub-mkrescue minds "=" in a path
                                cpu=cpu or case.cpu, hv_args=[*case.hv_args, *options])
 
 
