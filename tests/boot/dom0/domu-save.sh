@@ -6,24 +6,13 @@
 
 . /tests/lib.sh
 . /tests/guest.sh
+. /tests/saved.sh
 
-image=/run/saved
 cpus=${GRANTA_VCPUS:-2}
 digest='sha256sum </tmp/data | cut -c-64'
 
-# xl_does WORD ARGUMENT...: the reason is libxl's.
-xl_does() {
-    xl -v "$@" >$guests/$1.out 2>&1 && return
-    grep -aiE 'error|fail' $guests/$1.out | head -n 3 | paste -sd '|'
-    return 1
-}
-
-# restores IMAGE: it answers on its new console.
-restores() {
-    xl_does restore "$1" || return 1
-    guest_tty s >$guests/s.tty
-    guest_ask s 'echo alive' 30
-}
+# comes_back: it answers on its new console.
+comes_back() { restores s $image && guest_ask s 'echo alive' 30; }
 
 # same LABEL: what it had when it was first asked, and its process still counts.
 same() {
@@ -38,7 +27,7 @@ same() {
 # truncated LABEL BYTES: refused, with a reason, and no domain of it stays.
 truncated() {
     head -c $2 $image >$image.cut
-    if xl_does restore $image.cut >$guests/why; then
+    if restores s $image.cut >$guests/why; then
         fail $1 "it was restored"
     else
         want $1 "$(cat $guests/why)" '.+'
@@ -57,21 +46,21 @@ want digest "$data" '[0-9a-f]{64}'
 process=$(guest_ask s 'cat /proc/sys/kernel/random/boot_id /tmp/pid')
 up=$(guest_ask s 'cut -d. -f1 /proc/uptime')
 
-check save xl_does save s $image
+check save saves_as s $image
 check save-gone guest_gone s 5
 account >/run/account.before
-if ! why=$(restores $image); then
+if ! why=$(comes_back); then
     fail restore "$why"
-    cat $guests/save.out $guests/restore.out
+    cat $guests/s.save $guests/s.restore
     xl dmesg | tail -n 30
     guest_ends s
 fi
 pass restore
 same restored
 
-check checkpoint xl_does save -c s $image
+check checkpoint saves_as s $image -c
 same left-running
-check save-again xl_does save s $image
+check save-again saves_as s $image
 check save-again-gone guest_gone s 5
 check account-after-save account_back /run/account.before
 
@@ -79,12 +68,12 @@ size=$(stat -c %s $image)
 truncated cut-header 100
 truncated cut-half $((size / 2))
 truncated cut-end $((size - 6000))
-check restore-again restores $image
+check restore-again comes_back
 same restored-again
 xl destroy s
 check destroyed guest_gone s
 check account-at-end account_back /run/account.before
 check no-zombie no_zombie
 no_innocent_crash no-crash
-[ "$failed" = 0 ] || { cat /run/account.before /run/account.now $guests/*.out; xl dmesg | tail -n 30; }
+[ "$failed" = 0 ] || { cat /run/account.before /run/account.now $guests/s.save $guests/s.restore; xl dmesg | tail -n 30; }
 guest_ends s

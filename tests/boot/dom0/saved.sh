@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Sourced after guest.sh by the tests that save, restore and migrate translated guests. The guest computes
+# Sourced after guest.sh by the tests that save, restore and migrate guests. The guest computes
 # and keeps what it has computed; whoever comes out of the file must have the same.
 
 saves=$guests/saves
